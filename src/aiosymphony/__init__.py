@@ -1,0 +1,1 @@
+"""The asyncio SDK for Symphony's Pod and Connect APIs."""

@@ -1,0 +1,436 @@
+"""The exceptions of this package, one tree::
+
+    SymphonyError
+    ├── ConfigError            a wrong option, file or environment variable; nothing was sent
+    ├── AuthError              no token could be had, or a fresh one was refused
+    ├── TransportError         no whole response arrived; .sent says whether the request may have
+    ├── OutcomeUnknown         the server may have acted, and repeating the request is not safe
+    ├── ApiError               the server answered with an error status
+    │   ├── BadRequest         400
+    │   ├── Unauthorized       401
+    │   ├── Forbidden          403
+    │   ├── NotFound           404
+    │   ├── Conflict           409
+    │   ├── RateLimited        429, or 400 with Retry-After; .retry_after
+    │   └── ServerError        500 to 599
+    ├── DecodeError            the answer could not be read; .path says where
+    ├── PaginationError        a listing stopped early; .resume says where
+    └── JobError               a provisioning job cannot go on
+
+Every error can be pickled, and none of them holds a token, a key or a request body. What a server said is kept to
+2 kB, with control characters escaped and anything that looks like a token removed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from .operation import Operation
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "BadRequest",
+    "ConfigError",
+    "Conflict",
+    "DecodeError",
+    "Forbidden",
+    "JobError",
+    "NotFound",
+    "OutcomeUnknown",
+    "PaginationError",
+    "RateLimited",
+    "ServerError",
+    "SymphonyError",
+    "TransportError",
+    "Unauthorized",
+]
+
+SAID_LIMIT = 2048
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
+_AMBIGUOUS_4XX = frozenset({408})
+_JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class SymphonyError(Exception):
+    """Base of every error that this package raises.
+
+    Attributes:
+        message: What happened, without the request it happened to.
+        operation: The operation's id, such as ``v2_user_get``; empty if no operation was involved.
+        method: The HTTP method of the request.
+        path_template: The path of the request, without the values filled in.
+        trace_id: The ``X-Trace-Id`` of the request, which Symphony's support can look up.
+        may_have_acted: Whether the server may have carried the request out.
+    """
+
+    message: str
+    operation: str
+    method: str
+    path_template: str
+    trace_id: str
+    may_have_acted: bool
+
+    def __init__(self, message: str = "", *, operation: Operation[..., Any] | None = None, trace_id: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.trace_id = trace_id
+        self.may_have_acted = False
+        self.operation = self.method = self.path_template = ""
+        if operation is not None:
+            self.about(operation)
+
+    def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
+        """Name the request this error belongs to, where the raising place did not know it."""
+        self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
+        self.trace_id = self.trace_id or trace_id
+
+    def __str__(self) -> str:
+        what = f"{self.method} {self.path_template}: {self.message}" if self.method else self.message
+        if self.trace_id:
+            what += f" [trace {self.trace_id}]"
+        hint = self.hint()
+        if not hint:
+            return what
+        return f"{what} {hint}" if what.endswith((".", "!", "?")) else f"{what}. {hint}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def hint(self) -> str:
+        """What the reader can rely on and do next, as a sentence; empty if there is nothing to add."""
+        return ""
+
+
+class ConfigError(SymphonyError, ValueError):
+    """An option, argument, file or environment variable is not usable. Nothing was sent."""
+
+
+class AuthError(SymphonyError):
+    """No token could be obtained, or the server refused one that it had just given out.
+
+    Attributes:
+        status: The status of the answer that led here, None if there was no answer.
+    """
+
+    status: int | None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        operation: Operation[..., Any] | None = None,
+        trace_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.status = status
+
+
+class TransportError(SymphonyError):
+    """No whole response arrived.
+
+    Attributes:
+        sent: False if it is certain that the server received nothing of the request.
+        permanent: True if trying again cannot help (a certificate that does not fit, an impossible URL).
+        kind: One of ``connect``, ``tls``, ``timeout``, ``disconnected``, ``protocol``, ``too_large``.
+    """
+
+    sent: bool
+    permanent: bool
+    kind: str
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        sent: bool = True,
+        permanent: bool = False,
+        kind: str = "disconnected",
+        operation: Operation[..., Any] | None = None,
+        trace_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.sent = sent
+        self.permanent = permanent
+        self.kind = kind
+        self.may_have_acted = sent and self.method not in _READ_METHODS
+
+    def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
+        super().about(operation, trace_id)
+        self.may_have_acted = self.sent and self.method not in _READ_METHODS
+
+    def hint(self) -> str:
+        if not self.sent:
+            return "Nothing was sent."
+        return "The server may have acted." if self.may_have_acted else ""
+
+
+class OutcomeUnknown(SymphonyError):
+    """The request may have taken effect, and the operation is not one that can be repeated safely.
+
+    Look up what the request would have created or changed before sending it again. ``__cause__`` is the failure.
+    """
+
+    def __init__(self, message: str = "", *, operation: Operation[..., Any] | None = None, trace_id: str = "") -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.may_have_acted = True
+
+    def hint(self) -> str:
+        return "The server may have acted: look the result up before sending this again."
+
+
+class ApiError(SymphonyError):
+    """The server answered with an error status.
+
+    Attributes:
+        status: The HTTP status.
+        code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``; None if it has none.
+        said: What the server said, at most 2 kB.
+        retry_after: Seconds the server asked to wait; None if it did not say, or not in a usable way.
+        details: Other fields of a JSON error answer, such as an Agent's ``details``.
+    """
+
+    status: int
+    code: int | str | None
+    said: str
+    retry_after: float | None
+    details: Mapping[str, Any]
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int = 0,
+        code: int | str | None = None,
+        said: str = "",
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+        operation: Operation[..., Any] | None = None,
+        trace_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.status = status
+        self.code = code
+        self.said = said
+        self.retry_after = retry_after
+        self.details = {} if details is None else details
+        self.may_have_acted = is_ambiguous(status, retry_after) and self.method not in _READ_METHODS
+
+    def hint(self) -> str:
+        if self.may_have_acted:
+            return "The server may have acted."
+        return "" if self.method in _READ_METHODS or not self.method else "Nothing was changed."
+
+
+class BadRequest(ApiError):
+    """400: the server did not accept the arguments. Nothing was changed."""
+
+
+class Unauthorized(ApiError):
+    """401: the token is missing, expired or refused. Nothing was changed."""
+
+
+class Forbidden(ApiError):
+    """403: the account lacks the entitlement that the operation needs. Nothing was changed."""
+
+
+class NotFound(ApiError):
+    """404: there is no such thing, or the account may not see it. Nothing was changed."""
+
+
+class Conflict(ApiError):
+    """409: the request contradicts what is there. Nothing was changed."""
+
+
+class RateLimited(ApiError):
+    """429, or 400 with ``Retry-After``: too many requests. Nothing was changed; wait ``retry_after`` seconds."""
+
+
+class ServerError(ApiError):
+    """500 to 599: the server or a gateway failed. A write may have taken effect all the same."""
+
+
+class DecodeError(SymphonyError):
+    """An answer arrived and could not be read as what its operation promises.
+
+    Attributes:
+        path: Where in the answer, as in ``$.users[3].id``; ``$`` is the whole.
+        status: The HTTP status of the answer.
+    """
+
+    path: str
+    status: int
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: str = "$",
+        status: int = 200,
+        operation: Operation[..., Any] | None = None,
+        trace_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.path = path
+        self.status = status
+        self.may_have_acted = self.method not in _READ_METHODS
+
+    def hint(self) -> str:
+        return "The server may have acted." if self.may_have_acted else ""
+
+
+class PaginationError(SymphonyError):
+    """A listing could not be carried to its end.
+
+    Attributes:
+        resume: The query values (such as ``{"skip": 300}``) of the page that failed, to go on from there.
+        items: How many items had been handed out before.
+    """
+
+    resume: Mapping[str, Any]
+    items: int
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        resume: Mapping[str, Any] | None = None,
+        items: int = 0,
+        operation: Operation[..., Any] | None = None,
+        trace_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.resume = {} if resume is None else resume
+        self.items = items
+
+    def hint(self) -> str:
+        return f"{self.items} items were handed out before; the page that failed is {dict(self.resume)}."
+
+
+class JobError(SymphonyError):
+    """A provisioning job cannot start or go on.
+
+    Attributes:
+        exit_code: What the command line ends with: 64 for wrong use, 75 for stopped and resumable.
+    """
+
+    exit_code: int
+
+    def __init__(self, message: str = "", *, exit_code: int = 75) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+}
+
+
+def is_throttled(status: int, retry_after: float | None) -> bool:
+    """Whether an answer means "too fast": 429, or a 400 with Retry-After as an Agent makes of a backend's 429."""
+    return status == 429 or (status == 400 and retry_after is not None)
+
+
+def is_ambiguous(status: int, retry_after: float | None) -> bool:
+    """Whether a status leaves open if the request took effect. A 503 with Retry-After was refused at the door."""
+    return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _AMBIGUOUS_4XX
+
+
+def error_from_response(
+    operation: Operation[..., Any], status: int, headers: Mapping[str, str], content: bytes
+) -> SymphonyError:
+    """Make the error for an answer that is no documented result; the one place where statuses become exceptions.
+
+    Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}`` and the problem documents of
+    Connect (RFC 7807 with ``detailErrorCode``); anything else, such as a gateway's HTML page, is quoted.
+    """
+    retry_after = parse_retry_after(headers.get("Retry-After"))
+    body = _json_object(content)
+    said = str(body.get("message") or body.get("detail") or body.get("title") or "")
+    code = body.get("code", body.get("detailErrorCode"))
+    if not said and not body and content:
+        said = content[: 4 * SAID_LIMIT].decode("utf-8", "replace")
+    said = clean_text(said)
+    trace_id = clean_text(headers.get("X-Trace-Id") or str(body.get("X-Trace-Id") or ""), 64)
+    if 200 <= status < 300:
+        return DecodeError(f"answered {status}, which the document of this operation does not name",
+                           status=status, operation=operation, trace_id=trace_id)  # fmt: skip
+    message = f"answered {status} {_phrase(status)}".rstrip()
+    if 300 <= status < 400:
+        message += " (redirects are never followed, as they would carry the token elsewhere)"
+    if said:
+        message += f": {said}"
+    if code is not None:
+        message += f" (code {clean_text(str(code), 64)})"
+    if is_throttled(status, retry_after):
+        kind: type[ApiError] = RateLimited
+        message += f"; retry after {retry_after:g} s" if retry_after is not None else ""
+    else:
+        kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    return kind(
+        message,
+        status=status,
+        code=code if isinstance(code, int) else None if code is None else clean_text(str(code), 64),
+        said=said,
+        retry_after=retry_after,
+        details={k: v for k, v in body.items() if k not in ("code", "message")} if len(content) <= SAID_LIMIT else {},
+        operation=operation,
+        trace_id=trace_id,
+    )
+
+
+def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
+    """Seconds to wait from a ``Retry-After`` header: a number or an HTTP date; None for anything unusable.
+
+    Zero means now and is kept. A date in the past is zero. Negative numbers, NaN and garbage are ignored.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        return max(0.0, at - (time.time() if now is None else now))
+    return seconds if seconds >= 0 and not math.isnan(seconds) else None
+
+
+def clean_text(text: str, limit: int = SAID_LIMIT) -> str:
+    """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed."""
+    text = _JWT.sub("***", text[: 2 * limit])
+    text = _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
