@@ -1,0 +1,503 @@
+"""What generated code stands on: operations, requests, models, and how values become bytes and bytes become values.
+
+Generated modules import this one and :mod:`aiosymphony.errors`, and nothing else of the package. Nothing here does I/O.
+
+A generated operation is an :class:`Operation`: a record of facts (method, path, which token, whether it may be
+repeated) that binds a builder, arguments to :class:`Request`, and a parser, status and bytes to result. Whoever can
+send a request is a :class:`Caller`.
+
+Models read tolerantly and write strictly. What a server adds (unknown fields, unknown enum values, explicit nulls,
+numbers sent as strings) is kept and written back as it came; a field that is None is not written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from enum import IntEnum, StrEnum
+from importlib import import_module
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar
+from urllib.parse import quote
+
+import attrs
+import orjson
+
+from .errors import ConfigError, DecodeError
+
+__all__ = [
+    "NO_EXTRA",
+    "Caller",
+    "Model",
+    "OpenIntEnum",
+    "OpenStrEnum",
+    "Operation",
+    "Operations",
+    "Request",
+    "TextInt",
+    "path_segment",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M")
+
+JSON = "application/json"
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Operation(Generic[P, T]):
+    """One operation of an API: its facts, how to ask for it, how to read the answer.
+
+    Attributes:
+        id: The operation's id, such as ``v2_user_get``; unique within an API.
+        api: Which host serves it: ``pod``, ``agent``, ``login`` or ``connect``.
+        method: The HTTP method, upper case.
+        path: The path from the host's root with placeholders, such as ``/pod/v1/admin/user/{uid}``.
+        tag: The tag the API's document files it under.
+        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none.
+        idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
+        deprecated: Whether the document marks it so.
+        paging: The name of its paging strategy; None if it answers in one piece.
+        build: Arguments to request; refuses what cannot be sent with :class:`ConfigError`.
+        parse: Status, headers and content to result; raises :class:`ApiError` or :class:`DecodeError`.
+    """
+
+    id: str
+    api: str
+    method: str
+    path: str
+    tag: str
+    auth: tuple[str, ...] = ()
+    idempotent: bool = False
+    deprecated: bool = False
+    paging: str | None = None
+    build: Callable[P, Request[T]]
+    parse: Callable[[int, Mapping[str, str], bytes], T]
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.id}: {self.method} {self.path}>"
+
+
+class Request(Generic[T]):
+    """One request, ready to be sent except for its host and its token. Its repr shows no value that was filled in.
+
+    Attributes:
+        operation: What is asked for.
+        path: The percent-encoded path from the host's root; starts with a slash.
+        query: The percent-encoded query string without the question mark; empty for none.
+        headers: Headers that the arguments asked for; no token is among them.
+        body: The body, None for none.
+        content_type: The body's media type, None if there is no body.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "operation", "path", "query")
+
+    def __init__(
+        self,
+        operation: Operation[..., T],
+        path: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.content_type = content_type
+
+    def __repr__(self) -> str:
+        return f"<Request {self.operation.method} {self.operation.path}>"
+
+
+class Caller(Protocol):
+    """Anything that can carry out a request, as ``PodClient`` and ``ConnectClient`` can."""
+
+    def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:
+        """Send the request and return what its operation's parser makes of the answer."""
+        ...
+
+
+class Operations(Mapping[str, Operation[..., Any]]):
+    """The operations of one API by id. An operation's module is imported when the operation is first asked for."""
+
+    __slots__ = ("_modules", "_package")
+
+    def __init__(self, package: str, modules: Mapping[str, str]) -> None:
+        self._package = package
+        self._modules = modules
+
+    def __getitem__(self, operation_id: str) -> Operation[..., Any]:
+        operation: Operation[..., Any] = import_module(self._modules[operation_id], self._package).OPERATION
+        return operation
+
+    def __contains__(self, operation_id: object) -> bool:
+        return operation_id in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} operations of {self._package}>"
+
+
+# --- arguments to wire ------------------------------------------------------------------------------------------------
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
+_NOT_A_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
+
+
+def path_segment(name: str, value: str | int) -> str:
+    """Percent-encode one path parameter. ``""``, ``.`` and ``..`` name another resource than was meant: refused.
+
+    Raises:
+        ConfigError: ``value`` cannot stand in a path; the message names the parameter.
+    """
+    if type(value) is int:
+        return str(value)
+    text = _text(name, value)
+    if text in ("", ".", ".."):
+        raise ConfigError(f"{name}: {text!r} cannot stand in a path. Nothing was sent.")
+    return text if _UNRESERVED(text) else _quote(name, text)
+
+
+def query_string(*pairs: tuple[str, Any]) -> str:
+    """Encode query parameters in the order given. None is left out; a list repeats its parameter."""
+    parts = []
+    for name, value in pairs:
+        if value is None:
+            continue
+        for item in value if isinstance(value, list | tuple) else (value,):
+            text = _text(name, item)
+            parts.append(f"{_quote(name, name)}={text if _UNRESERVED(text) else _quote(name, text)}")
+    return "&".join(parts)
+
+
+def joined(name: str, values: Iterable[Any] | None, separator: str = ",") -> str | None:
+    """Write a list as one parameter value, for parameters that are not repeated."""
+    return None if values is None else separator.join([_text(name, value) for value in values])
+
+
+def header_fields(*pairs: tuple[str, Any]) -> dict[str, str]:
+    """Headers from parameters; None is left out.
+
+    Raises:
+        ConfigError: A value holds line breaks or other characters that no header can carry.
+    """
+    headers = {}
+    for name, value in pairs:
+        if value is not None:
+            headers[name] = text = _text(name, value)
+            if _NOT_A_HEADER_VALUE(text):
+                raise ConfigError(f"{name}: a header cannot carry control or non-Latin characters. Nothing was sent.")
+    return headers
+
+
+def json_body(value: Any) -> bytes:
+    """Encode a request body.
+
+    Raises:
+        ConfigError: Something in it is not JSON, such as a date object or an integer beyond 64 bits.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise ConfigError(f"body: {error}. Nothing was sent.") from None
+
+
+def form_body(fields: Mapping[str, Any]) -> bytes:
+    """Encode a request body as ``application/x-www-form-urlencoded``."""
+    return query_string(*fields.items()).encode("ascii")
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return str(value)  # the value of a StrEnum, not its repr
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise ConfigError(f"{name}: expected text or a number, not {type(value).__name__}. Nothing was sent.")
+
+
+def _quote(name: str, text: str) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise ConfigError(f"{name}: holds half a surrogate pair, which is no text. Nothing was sent.") from None
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class _NoExtra(Mapping[str, Any]):
+    """The one empty mapping that all models without unknown fields share."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+    def __reduce__(self) -> str:
+        return "NO_EXTRA"
+
+
+NO_EXTRA: Mapping[str, Any] = _NoExtra()
+
+
+class Model:
+    """Base of generated models.
+
+    Fields are keyword arguments and attributes; a field that is absent is None. ``additional_properties`` holds what
+    the document does not name, and fields that a server sent as an explicit null. Models compare by value.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    additional_properties: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, ready for a JSON encoder. Fields that are None are left out."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]  # models are mutable
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__slots__)
+        fields = ", ".join(f"{name}={value!r}" for name, value in shown if value is not None and value is not NO_EXTRA)
+        return f"{self.__class__.__name__}({fields})"
+
+
+class OpenStrEnum(StrEnum):
+    """A string enumeration that may grow: a value this release does not know becomes a member without a name."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = ""
+        member._value_ = value
+        return member
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows the value by a name."""
+        return self._name_ != ""
+
+
+class OpenIntEnum(IntEnum):
+    """An integer enumeration that may grow: a value this release does not know becomes a member without a name."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if type(value) is not int:
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = ""
+        member._value_ = value
+        return member
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows the value by a name."""
+        return self._name_ != ""
+
+
+class TextInt(int):
+    """An integer that came as a JSON string. It counts as the number and is written back as the string it was."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.text,)
+
+
+# --- wire to models; called by generated code -------------------------------------------------------------------------
+
+_INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def decode_int(value: Any) -> Any:
+    """An integer's slow path: digits in a string are a number; anything else is passed on as it is."""
+    return TextInt(value) if isinstance(value, str) and _INT64_TEXT(value) else value
+
+
+def encode_int(value: Any) -> Any:
+    """What :func:`decode_int` read, as it was."""
+    return value.text if isinstance(value, TextInt) else value
+
+
+def array(value: Any) -> Any:
+    """The value if it is a JSON array; strings and objects can be iterated too and must not pass for one."""
+    if not isinstance(value, list):
+        raise TypeError("expected an array")
+    return value
+
+
+def extra(leftover: dict[str, Any]) -> Any:
+    """What is left of an object once its known fields are taken."""
+    return leftover if type(leftover) is dict else plain(leftover)
+
+
+def plain(value: Any) -> Any:
+    """A value without a documented shape, as the JSON parser would have made it."""
+    if isinstance(value, _NullKeeper):
+        return {key: plain(item) for key, item in dict.items(value)}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def read(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
+    """Parse a JSON answer and decode it.
+
+    Raises:
+        DecodeError: It is not JSON, or not of the documented shape; ``path`` says where.
+    """
+    try:
+        value = orjson.loads(content)
+        # The scan costs nothing next to parsing, and answers without a null need no second look.
+        return decode(_keeping_nulls(value) if b"null" in content else value)
+    except _UNREADABLE:
+        pass
+    raise _decode_error(operation, status, content, decode)
+
+
+def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
+    """As :func:`read`, for an operation that may have nothing to say: a bare ``null`` is None."""
+    return None if content.strip() == b"null" else read(operation, status, content, decode)
+
+
+def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
+    """Decode a JSON object that the caller keeps: it is copied, not consumed.
+
+    Raises:
+        DecodeError: It is not of the documented shape; ``path`` says where.
+    """
+    try:
+        return decode(_keeping_nulls(source))
+    except _UNREADABLE:
+        pass
+    path, found = _locate(source, decode)
+    raise DecodeError(f"cannot read the object: {found} at {path} is not what the API's document says", path=path)
+
+
+def _decode_error(
+    operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], Any]
+) -> DecodeError:
+    """Find out what is wrong with an answer; decoding it a second time keeps this off the path of good answers."""
+    path = "$"
+    try:
+        value = orjson.loads(content)
+    except ValueError as error:
+        why = f"is not JSON ({error})" if content else "is empty"
+    else:
+        path, found = _locate(value, decode)
+        why = f"has {found} at {path}, which is not what the API's document says"
+    message = f"the answer {status} ({len(content)} bytes) {why}"
+    return DecodeError(message, path=path, status=status, operation=operation)
+
+
+class _NullKeeper(dict[str, Any]):
+    """An object with nulls in or below it. Taking a field leaves its null behind, to end among what is left over."""
+
+    __slots__ = ()
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        value = self.get(key)
+        if value is None:
+            return default
+        del self[key]
+        return value
+
+
+def _keeping_nulls(value: Any) -> Any:
+    """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`."""
+    if isinstance(value, Mapping):
+        copy = {key: _keeping_nulls(item) for key, item in value.items()}
+        return _NullKeeper(copy) if any(_holds_null(item) for item in copy.values()) else copy
+    if isinstance(value, list):
+        return [_keeping_nulls(item) for item in value]
+    return value
+
+
+def _holds_null(value: Any) -> bool:
+    return (
+        value is None
+        or isinstance(value, _NullKeeper)
+        or (isinstance(value, list) and any(_holds_null(item) for item in value))
+    )
+
+
+class _TracedObject(_NullKeeper):
+    """An object that remembers which of its fields was taken last."""
+
+    __slots__ = ("last",)
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        self.last = (f".{key}" if key.isidentifier() else f"[{key!r}]", self.get(key))
+        return super().pop(key, default)
+
+    def items(self) -> Any:
+        for key in list(self):
+            self.last = (f".{key}" if key.isidentifier() else f"[{key!r}]", self[key])
+            yield key, self[key]
+
+
+class _TracedArray(list[Any]):
+    """An array that remembers which of its items was read last."""
+
+    __slots__ = ("last",)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index, item in enumerate(list.__iter__(self)):
+            self.last = (f"[{index}]", item)
+            yield item
+
+
+def _traced(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _TracedObject({key: _traced(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return _TracedArray([_traced(item) for item in value])
+    return value
+
+
+def _locate(source: Any, decode: Callable[[Any], Any]) -> tuple[str, str]:
+    """Where decoding fails, and what kind of JSON stands there. No value is named: it may be a secret."""
+    value = _traced(source)
+    path = "$"
+    try:
+        decode(value)
+    except _UNREADABLE:
+        while (last := getattr(value, "last", None)) is not None:
+            path += last[0]
+            value = last[1]
+    return path, next((kind for json_type, kind in _KINDS.items() if isinstance(value, json_type)), "a number")
