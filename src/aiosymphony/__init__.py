@@ -1,1 +1,96 @@
-"""The asyncio SDK for Symphony's Pod and Connect APIs."""
+"""The asyncio SDK for Symphony's Pod and Connect APIs.
+
+Everything public is named here and loaded when it is first used: importing this package loads none of the generated
+models, no HTTP library, no command line and no sandbox.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__ as __version__
+
+# Not lazy: the function has the name of its module, and would lose to it as soon as anything imports that.
+from .bulk import bulk as bulk
+
+if TYPE_CHECKING:
+    from .auth.oauth import ClientCredentials as ClientCredentials
+    from .auth.rsa import RsaAuth as RsaAuth
+    from .auth.static import StaticToken as StaticToken
+    from .bulk import BulkRun as BulkRun
+    from .bulk import Failed as Failed
+    from .bulk import Ok as Ok
+    from .connect.client import ConnectClient as ConnectClient
+    from .errors import ApiError as ApiError
+    from .errors import AuthError as AuthError
+    from .errors import BadRequest as BadRequest
+    from .errors import ConfigError as ConfigError
+    from .errors import Conflict as Conflict
+    from .errors import DecodeError as DecodeError
+    from .errors import Forbidden as Forbidden
+    from .errors import JobError as JobError
+    from .errors import NotFound as NotFound
+    from .errors import OutcomeUnknown as OutcomeUnknown
+    from .errors import PaginationError as PaginationError
+    from .errors import RateLimited as RateLimited
+    from .errors import ServerError as ServerError
+    from .errors import SymphonyError as SymphonyError
+    from .errors import TransportError as TransportError
+    from .errors import Unauthorized as Unauthorized
+    from .limits import Limit as Limit
+    from .limits import Limits as Limits
+    from .operation import Operation as Operation
+    from .paging import Pager as Pager
+    from .pod.client import PodClient as PodClient
+    from .retry import RetryPolicy as RetryPolicy
+    from .session import Attempt as Attempt
+
+# Name -> module. A test holds this against the imports above, which type-checkers read.
+_HOMES = {
+    "ApiError": "errors",
+    "Attempt": "session",
+    "AuthError": "errors",
+    "BadRequest": "errors",
+    "BulkRun": "bulk",
+    "ClientCredentials": "auth.oauth",
+    "ConfigError": "errors",
+    "Conflict": "errors",
+    "ConnectClient": "connect.client",
+    "DecodeError": "errors",
+    "Failed": "bulk",
+    "Forbidden": "errors",
+    "JobError": "errors",
+    "Limit": "limits",
+    "Limits": "limits",
+    "NotFound": "errors",
+    "Ok": "bulk",
+    "Operation": "operation",
+    "OutcomeUnknown": "errors",
+    "Pager": "paging",
+    "PaginationError": "errors",
+    "PodClient": "pod.client",
+    "RateLimited": "errors",
+    "RetryPolicy": "retry",
+    "RsaAuth": "auth.rsa",
+    "ServerError": "errors",
+    "StaticToken": "auth.static",
+    "SymphonyError": "errors",
+    "TransportError": "errors",
+    "Unauthorized": "errors",
+}
+
+__all__ = ["__version__", "bulk", *_HOMES]  # noqa: PLE0604 - the keys are names
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -29,7 +29,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -95,6 +95,17 @@ class SymphonyError(Exception):
         """Name the request this error belongs to, where the raising place did not know it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
         self.trace_id = self.trace_id or trace_id
+
+    def about_same_as(self, other: SymphonyError) -> None:
+        """Name the request of another error, which this one stands in for."""
+        self.operation, self.method, self.path_template = other.operation, other.method, other.path_template
+        self.trace_id = other.trace_id
+
+    def again(self) -> Self:
+        """An equal error to raise in another place: one object raised in many tasks collects all their tracebacks."""
+        copy = type(self)(*self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     def __str__(self) -> str:
         what = f"{self.method} {self.path_template}: {self.message}" if self.method else self.message

@@ -58,6 +58,7 @@ class Operation(Generic[P, T]):
         idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
         deprecated: Whether the document marks it so.
         paging: The name of its paging strategy; None if it answers in one piece.
+        family: The family whose limits a pod keeps apart (``search``, ``conversation``, ``membership``), or None.
         build: Arguments to request; refuses what cannot be sent with :class:`ConfigError`.
         parse: Status, headers and content to result; raises :class:`ApiError` or :class:`DecodeError`.
     """
@@ -71,6 +72,7 @@ class Operation(Generic[P, T]):
     idempotent: bool = False
     deprecated: bool = False
     paging: str | None = None
+    family: str | None = None
     build: Callable[P, Request[T]]
     parse: Callable[[int, Mapping[str, str], bytes], T]
 

@@ -1,0 +1,211 @@
+"""One token, however many callers want it.
+
+=========  ==================================================  =========================================================
+state      when                                                what a caller gets
+=========  ==================================================  =========================================================
+fresh      inside its known life, or its life is not known     the token, at once
+stale      the last 20 % of its life, 15 minutes at most,      the token, at once; one refresh runs behind, and if that
+           less up to a minute of jitter                       fails there is quiet for 30 seconds
+expired    past its life, refused with a 401, or never had     whatever the one login brings that all callers share
+=========  ==================================================  =========================================================
+
+A login belongs to no caller: one that is cancelled while it waits leaves the login running for the others. A login
+that the server refuses (4xx) is remembered for a minute and raised again without asking, so that a wrong key does not
+lock the account. Life is measured on the monotonic clock and on the wall clock, and whichever is further ahead counts:
+a suspended machine or a clock that was set costs one login at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+import attrs
+import jwt
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ApiError, AuthError, SymphonyError
+from .secrets import HeaderSecret
+
+logger = logging.getLogger("aiosymphony.auth")
+
+STALE_SHARE = 0.2
+STALE_AT_MOST = 15 * 60.0
+STALE_JITTER = 60.0
+QUIET_AFTER_FAILED_REFRESH = 30.0
+REFUSAL_REMEMBERED = 60.0
+
+
+@attrs.frozen
+class Grant:
+    """What a login brought: the token, and for how many seconds it holds (None if the server did not say)."""
+
+    token: HeaderSecret
+    expires_in: float | None = None
+
+
+@attrs.frozen(eq=False)
+class IssuedToken:
+    """A token with the time of its issue. A frozen whole, so that no reader sees parts of two generations."""
+
+    secret: HeaderSecret
+    issued_at: float
+    stale_at: float
+    expires_at: float
+    wall_stale_at: float
+    wall_expires_at: float
+
+
+Login = Callable[[], Awaitable[Grant]]
+
+
+class TokenCache:
+    """Holds the current token and sees to it that at most one login runs; see the table of this module."""
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        name: str,
+        clock: Clock = SYSTEM_CLOCK,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """``login`` asks the server for a token; ``name`` says in logs and errors which token that is."""
+        self._login = login
+        self._name = name
+        self._clock = clock
+        self._jitter = jitter
+        self._current: IssuedToken | None = None
+        self._task: asyncio.Task[IssuedToken] | None = None
+        self._quiet_until = float("-inf")
+        self._refusal: AuthError | None = None
+        self._refused_at = float("-inf")
+        self.logins = 0
+        """Logins begun so far."""
+
+    def __repr__(self) -> str:
+        return f"TokenCache({self._name}, logins={self.logins})"
+
+    def ready(self) -> IssuedToken | None:
+        """The token if it can be used without waiting, else None. Begins the refresh of one that is stale."""
+        token = self._current
+        if token is None:
+            return None
+        now = self._clock.monotonic()
+        if now < token.stale_at and self._clock.time() < token.wall_stale_at:
+            return token
+        if now >= token.expires_at or self._clock.time() >= token.wall_expires_at:
+            return None
+        if self._task is None and now >= self._quiet_until and not self._is_refused(now):
+            self._start()
+        return token
+
+    async def get(self) -> IssuedToken:
+        """The token, after a login if there is none that can be used.
+
+        Raises:
+            AuthError: The login was refused, now or within the last minute.
+            SymphonyError: The login failed otherwise; the next call tries again.
+        """
+        return self.ready() or await self._fetch()
+
+    async def renew(self, rejected: IssuedToken) -> IssuedToken:
+        """The token to use instead of one that the server answered 401 to.
+
+        A newer one that is there already is returned as it is; the rejected one is never used again.
+        """
+        if self._current is rejected:
+            self._current = None
+        return self.ready() or await self._fetch()
+
+    def discard(self) -> HeaderSecret | None:
+        """Forget the token, as after a logout, and return what it was."""
+        token, self._current = self._current, None
+        return None if token is None else token.secret
+
+    async def close(self) -> None:
+        """Stop a login that is under way and wait until it has stopped."""
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _fetch(self) -> IssuedToken:
+        if self._is_refused(self._clock.monotonic()) and self._refusal is not None:
+            raise self._refusal.again()
+        task = self._task or self._start()
+        # Shielded: the login outlives a caller that is cancelled. Each caller raises a copy of a failure of its own,
+        # since one exception object raised in many tasks collects all their tracebacks.
+        try:
+            return await asyncio.shield(task)
+        except SymphonyError as error:
+            failure = error.again()
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if not task.cancelled() or (waiter is not None and waiter.cancelling()):
+                raise
+            failure = AuthError(f"the client was closed during the login for the {self._name}")
+        raise failure
+
+    def _start(self) -> asyncio.Task[IssuedToken]:
+        self.logins += 1
+        task = asyncio.get_running_loop().create_task(self._run(), name=f"aiosymphony login ({self._name})")
+        self._task = task
+        task.add_done_callback(self._finished)
+        return task
+
+    async def _run(self) -> IssuedToken:
+        try:
+            grant = await self._login()
+        except ApiError as error:
+            if not 400 <= error.status < 500 or error.status in (408, 429):
+                raise
+            refusal = AuthError(f"the login for the {self._name} was refused: {error.message}", status=error.status)
+            refusal.about_same_as(error)
+            self._refusal, self._refused_at = refusal, self._clock.monotonic()
+        else:
+            self._refusal = None
+            return self._issue(grant)
+        raise refusal
+
+    def _finished(self, task: asyncio.Task[IssuedToken]) -> None:
+        if self._task is task:
+            self._task = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._current = task.result()
+            logger.info("logged in for the %s", self._name)
+        else:
+            self._quiet_until = self._clock.monotonic() + QUIET_AFTER_FAILED_REFRESH
+            logger.warning("login for the %s failed: %s", self._name, error)
+
+    def _issue(self, grant: Grant) -> IssuedToken:
+        now, wall = self._clock.monotonic(), self._clock.time()
+        life = grant.expires_in if grant.expires_in is not None else _hinted_life(grant.token, wall)
+        if life is None:
+            forever = float("inf")
+            return IssuedToken(grant.token, now, forever, forever, forever, forever)
+        early = min(STALE_SHARE * life, STALE_AT_MOST)
+        # Jitter spreads the refreshes of many processes; it must not eat the window of a short-lived token.
+        early += self._jitter() * min(STALE_JITTER, early)
+        return IssuedToken(grant.token, now, now + life - early, now + life, wall + life - early, wall + life)
+
+    def _is_refused(self, now: float) -> bool:
+        return now - self._refused_at < REFUSAL_REMEMBERED
+
+
+def _hinted_life(token: HeaderSecret, wall: float) -> float | None:
+    """The life that an unverified JWT's ``exp`` claims: a hint for refreshing early, never a proof of anything."""
+    try:
+        claims = jwt.decode(token.reveal(), options={"verify_signature": False, "verify_exp": False})
+        expires = float(claims["exp"])
+        issued = float(claims.get("iat", wall))
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        return None
+    # Where it says when it was issued, its length counts and not its end: the clocks of two machines differ.
+    life = expires - issued
+    return life if life > 0 else None

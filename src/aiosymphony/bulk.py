@@ -1,0 +1,261 @@
+"""Many calls at once, with bounded concurrency and flat memory: N workers over one iterator.
+
+::
+
+    async with bulk(rows, create_one, concurrency=32, rate=100) as run:
+        async for outcome in run:
+            match outcome:
+                case Ok(row, user): ...
+                case Failed(row, error): ...
+
+Workers pull the next item when they are free, so neither the items nor the outcomes pile up: a million items need no
+more memory than a hundred. A slow reader of outcomes slows the workers down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeAlias, TypeVar
+
+import attrs
+
+from .clock import SYSTEM_CLOCK, Clock
+from .context import SENDS
+from .errors import ConfigError
+from .limits import Limit, Limiter
+
+__all__ = ["BulkRun", "Failed", "Ok", "Outcome", "bulk"]
+
+I = TypeVar("I")  # noqa: E741 - the item
+V = TypeVar("V")
+
+_AHEAD = 4
+"""In input order, an item may start while at most this many times the concurrency wait for an earlier one."""
+
+
+@attrs.frozen
+class Ok(Generic[I, V]):
+    """An item that went through.
+
+    Attributes:
+        item: The item.
+        value: What the function returned for it.
+        index: Its place in the input, from 0.
+        attempts: Requests that were sent for it, retries included.
+    """
+
+    item: I
+    value: V
+    index: int
+    attempts: int
+    ok: bool = attrs.field(default=True, init=False)
+
+
+@attrs.frozen
+class Failed(Generic[I]):
+    """An item whose function raised.
+
+    Attributes:
+        item: The item.
+        error: What was raised.
+        index: Its place in the input, from 0.
+        attempts: Requests that were sent for it, retries included.
+    """
+
+    item: I
+    error: Exception
+    index: int
+    attempts: int
+    ok: bool = attrs.field(default=False, init=False)
+
+
+Outcome: TypeAlias = Ok[I, V] | Failed[I]
+
+
+def bulk(
+    items: Iterable[I] | AsyncIterable[I],
+    function: Callable[[I], Awaitable[V]],
+    *,
+    concurrency: int = 32,
+    rate: float | None = None,
+    ordered: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
+) -> BulkRun[I, V]:
+    """Call ``function`` for each item, ``concurrency`` at once, and stream the outcomes.
+
+    Args:
+        items: Any iterable or async iterable; it is read as items are needed, by one reader at a time.
+        function: What to do for one item. What it raises becomes a :class:`Failed` and stops nothing.
+        concurrency: Workers.
+        rate: Items begun per second at most; None for no bound besides the client's own limits.
+        ordered: Outcomes in the order of the input instead of the order of completion.
+        clock: Time, for tests.
+
+    Returns:
+        A run: an async context manager and, inside it, an async iterator of outcomes.
+
+    Raises:
+        ConfigError: ``concurrency`` or ``rate`` is not positive.
+    """
+    if concurrency < 1:
+        raise ConfigError(f"concurrency must be at least 1, not {concurrency!r}")
+    if rate is not None and not rate > 0:
+        raise ConfigError(f"rate must be greater than 0 or None, not {rate!r}")
+    limiter = None if rate is None else Limiter(Limit(concurrency=concurrency, rate=rate, burst=1.0), clock=clock)
+    return BulkRun(items, function, concurrency=concurrency, limiter=limiter, ordered=ordered)
+
+
+class BulkRun(Generic[I, V]):
+    """The workers of one :func:`bulk` call. Leaving its context early cancels what is under way.
+
+    Attributes:
+        started: Items begun.
+        succeeded: Items that went through.
+        failed: Items whose function raised.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[I] | AsyncIterable[I],
+        function: Callable[[I], Awaitable[V]],
+        *,
+        concurrency: int,
+        limiter: Limiter | None,
+        ordered: bool,
+    ) -> None:
+        self._source: Iterator[I] | AsyncIterator[I] = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        self._function = function
+        self._concurrency = concurrency
+        self._limiter = limiter
+        self._window = asyncio.Semaphore(_AHEAD * concurrency) if ordered else None
+        self._outcomes: asyncio.Queue[Outcome[I, V] | None] = asyncio.Queue(concurrency)
+        self._reading = asyncio.Lock()
+        self._workers: list[asyncio.Task[None]] = []
+        self._running = 0
+        self._exhausted = False
+        self._reported = False
+        self._input_error: BaseException | None = None
+        self.started = 0
+        self.succeeded = 0
+        self.failed = 0
+
+    def __repr__(self) -> str:
+        return f"<bulk: {self.started} started, {self.succeeded} ok, {self.failed} failed>"
+
+    @property
+    def in_flight(self) -> int:
+        """Items whose function is running."""
+        return self.started - self.succeeded - self.failed
+
+    def stop(self) -> None:
+        """Begin no further item; what is under way finishes and is reported."""
+        self._exhausted = True
+
+    async def __aenter__(self) -> Self:
+        self._running = self._concurrency
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"aiosymphony bulk {n}") for n in range(self._concurrency)
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exhausted = True
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.wait(self._workers)
+        for worker in self._workers:
+            # What is left is a fault of this module, not of an item: it must not vanish in a task nobody awaits.
+            if not worker.cancelled() and (fault := worker.exception()) is not None and error is None:
+                raise fault
+
+    def __aiter__(self) -> AsyncIterator[Outcome[I, V]]:
+        if not self._workers:
+            raise ConfigError("enter the run first: async with bulk(...) as run")
+        return self._by_completion() if self._window is None else self._by_input(self._window)
+
+    async def _by_completion(self) -> AsyncIterator[Outcome[I, V]]:
+        while not self._reported:
+            outcome = await self._outcomes.get()
+            if outcome is None:
+                self._reported = True
+                break
+            yield outcome
+        if self._input_error is not None:
+            raise self._input_error
+
+    async def _by_input(self, window: asyncio.Semaphore) -> AsyncIterator[Outcome[I, V]]:
+        early: dict[int, Outcome[I, V]] = {}
+        turn = 0
+        async for outcome in self._by_completion():
+            early[outcome.index] = outcome
+            while (due := early.pop(turn, None)) is not None:
+                turn += 1
+                window.release()
+                yield due
+
+    async def _work(self) -> None:
+        sends = [0]
+        SENDS.set(sends)
+        try:
+            while (taken := await self._take()) is not None:
+                index, item = taken
+                sends[0] = 0
+                outcome: Outcome[I, V]
+                try:
+                    value = await self._function(item)
+                except Exception as error:  # noqa: BLE001 - an item's failure is an outcome
+                    self.failed += 1
+                    outcome = Failed(item, error, index, sends[0])
+                else:
+                    self.succeeded += 1
+                    outcome = Ok(item, value, index, sends[0])
+                await self._outcomes.put(outcome)
+        finally:
+            self._running -= 1
+        if self._running == 0:
+            await self._outcomes.put(None)
+
+    async def _take(self) -> tuple[int, I] | None:
+        """The next item and its index, when the rate and the window allow; None at the end."""
+        if self._window is not None:
+            await self._window.acquire()
+        if self._limiter is not None:
+            if not self._limiter.try_acquire():
+                await self._limiter.acquire()
+            self._limiter.release()  # it bounds the rate alone; the workers bound the concurrency
+        if isinstance(self._source, AsyncIterator):
+            async with self._reading:
+                return await self._next(self._source)
+        if self._exhausted:
+            return None
+        try:
+            item = next(self._source)
+        except StopIteration:
+            self._exhausted = True
+            return None
+        except Exception as error:  # noqa: BLE001 - raised to the reader after the outcomes of what was begun
+            self._exhausted, self._input_error = True, error
+            return None
+        return self._count(item)
+
+    async def _next(self, source: AsyncIterator[I]) -> tuple[int, I] | None:
+        if self._exhausted:
+            return None
+        try:
+            item = await anext(source)
+        except StopAsyncIteration:
+            self._exhausted = True
+            return None
+        except Exception as error:  # noqa: BLE001 - as above
+            self._exhausted, self._input_error = True, error
+            return None
+        return self._count(item)
+
+    def _count(self, item: I) -> tuple[int, I]:
+        index = self.started
+        self.started += 1
+        return index, item

@@ -1,0 +1,112 @@
+"""What PodClient and ConnectClient have in common: a session, its life, and the door to every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from .limits import Limiter, Limits
+from .operation import Operation, Request
+from .retry import RetryPolicy
+from .session import Auth, Observer, Session
+from .transport import MAX_BYTES, Transport
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Client:
+    """An API client: a :class:`~aiosymphony.operation.Caller` with resources on it.
+
+    Use it as an async context manager, in one event loop. Opening sends nothing; the first call logs in.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Callable[[Operation[..., Any]], str],
+        auth: Auth,
+        limits: Limits | None,
+        retry: RetryPolicy | None,
+        timeout: float,
+        max_bytes: int,
+        transport: Transport | None,
+        observer: Observer | None,
+    ) -> None:
+        limits = Limits() if limits is None else limits
+        if transport is None:
+            from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+
+            # Waiting for a connection counts against a request's time, and logins pass the limiter by: keep spare ones.
+            transport = AiohttpTransport(limit=limits.concurrency + 8)
+        self._session = Session(
+            hosts=hosts,
+            auth=auth,
+            transport=transport,
+            limits=limits,
+            retry=retry,
+            timeout=timeout,
+            max_bytes=max_bytes,
+            observer=observer,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Take no further calls, wait for those under way, and close the connections."""
+        await self._session.close()
+
+    async def execute(self, request: Request[T], /) -> T:
+        """Send a request that an operation's ``build`` made. Raises what :meth:`Session.execute` raises."""
+        return await self._session.execute(request)
+
+    async def call(self, operation: Operation[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call any generated operation with the same tokens, limits and retries as the resources' methods.
+
+        Args:
+            operation: Such as ``aiosymphony_api.pod.OPERATIONS["v1_podcert_get"]``, or ``OPERATION`` of its module,
+                which type-checkers know the arguments of.
+            *args: What the operation's ``build`` takes.
+            **kwargs: The same, by name.
+
+        Raises:
+            SymphonyError: See :meth:`~aiosymphony.session.Session.execute`.
+        """
+        return await self._session.execute(operation.build(*args, **kwargs))
+
+    def with_options(
+        self, *, timeout: float | None = None, retry: RetryPolicy | None = None, max_bytes: int | None = None
+    ) -> Self:
+        """A copy of this client with other options for its calls; connections, tokens and limits are shared.
+
+        Args:
+            timeout: Seconds for each send with its whole answer.
+            retry: Bounds on retries; ``RetryPolicy(attempts=1)`` for none.
+            max_bytes: The largest answer that is read, after decompression.
+        """
+        return self._with_session(self._session.with_options(timeout=timeout, retry=retry, max_bytes=max_bytes))
+
+    def _with_session(self, session: Session) -> Self:
+        other = object.__new__(type(self))
+        # Resources are cached in __dict__ and hold the session they were made with: the copy makes its own.
+        other.__dict__.update({name: value for name, value in self.__dict__.items() if name.startswith("_")})
+        other._session = session
+        return other
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limiter of all calls: requests in flight, waiting, and the concurrency it allows at present."""
+        return self._session.limiter
+
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds for one send with its whole answer."""
+
+DEFAULT_MAX_BYTES = MAX_BYTES

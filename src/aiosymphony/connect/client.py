@@ -1,0 +1,100 @@
+"""ConnectClient: the Connect API, by which partners onboard companies and their users."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..errors import ConfigError
+from ..session import LOGIN_API
+from ..urls import check_base_url
+
+if TYPE_CHECKING:
+    from ..auth.oauth import ClientCredentials
+    from ..auth.static import StaticToken
+    from ..limits import Limits
+    from ..operation import Operation
+    from ..retry import RetryPolicy
+    from ..session import Observer
+    from ..transport import Transport
+    from .companies import Companies
+    from .users import Users
+
+BASE_URL = "https://community.symphony.com"
+
+
+class ConnectClient(Client):
+    """A client of the Connect API::
+
+    async with ConnectClient(ClientCredentials(client_id, client_secret)) as connect:
+        async for user in connect.users.list(company_id): ...
+    """
+
+    def __init__(
+        self,
+        auth: ClientCredentials | StaticToken,
+        *,
+        base_url: str = BASE_URL,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        transport: Transport | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """Configure the client; nothing is sent.
+
+        Args:
+            auth: The partner's credentials.
+            base_url: Production by default; UAT is ``https://community.uat.symphony.com``.
+            limits: Bounds on concurrency and rate.
+            retry: Bounds on retries.
+            timeout: Seconds for one send with its whole answer.
+            max_bytes: The largest answer that is read, after decompression.
+            transport: Carries the requests, and is closed with the client; aiohttp by default.
+            observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+
+        Raises:
+            ConfigError: A URL is not usable.
+        """
+        base = check_base_url(base_url, "base_url")
+        token_host = getattr(auth, "host", base)
+
+        def host(operation: Operation[..., Any]) -> str:
+            if operation.api == "connect":
+                return base
+            if operation.api == LOGIN_API:
+                return token_host
+            raise ConfigError(
+                f"{operation.id} is an operation of {operation.api!r}, which a ConnectClient does not serve"
+            )
+
+        super().__init__(
+            hosts=host,
+            auth=auth,
+            limits=limits,
+            retry=retry,
+            timeout=timeout,
+            max_bytes=max_bytes,
+            transport=transport,
+            observer=observer,
+        )
+        self._base_url = base
+
+    def __repr__(self) -> str:
+        return f"ConnectClient({self._base_url!r})"
+
+    @cached_property
+    def companies(self) -> Companies:
+        """Companies that the partner sponsors."""
+        from .companies import Companies  # noqa: PLC0415 - loads its operations and models when it is first used
+
+        return Companies(self._session)
+
+    @cached_property
+    def users(self) -> Users:
+        """Users of those companies."""
+        from .users import Users  # noqa: PLC0415 - as above
+
+        return Users(self._session)

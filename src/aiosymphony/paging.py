@@ -1,0 +1,370 @@
+"""Listings that come in pages, as one object: ``async for`` items, or pages, or all, or the first.
+
+How a listing goes on differs by operation; each way is a strategy here:
+
+==================  ==============================================================================================
+SkipLimit           ``skip`` advances by what arrived. Ends at an empty page, a 204 or a stated total, and never at a
+                    page that is merely shorter than asked: servers cap the limit.
+CurrentPage         The first page is asked for without a number, and counting goes on from the number that the answer
+                    carries: right for servers that count from 0 and for those that count from 1.
+Cursor              Goes on while the answer names a next cursor, also after an empty page. A cursor that comes back
+                    is an error.
+LastId              Asks for what follows the last id. Whether the server includes that id is not known: a repeated
+                    boundary item is dropped.
+TimeWindow          Asks again from the time of the last item, which the answer repeats; what was seen is dropped.
+Offset              The answer says where the next page starts.
+==================  ==============================================================================================
+
+Lists move while they are read. :meth:`Pager.unique` drops items that come twice; nothing can find items that a
+deletion elsewhere made a page skip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import attrs
+
+from .errors import ConfigError, PaginationError, SymphonyError
+
+__all__ = ["CurrentPage", "Cursor", "LastId", "Offset", "Page", "Pager", "SkipLimit", "Strategy", "TimeWindow"]
+
+T = TypeVar("T")
+
+Query = Mapping[str, Any]
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """What one answer brought.
+
+    Attributes:
+        items: The items, in the server's order.
+        total: How many there are in all, if the answer says so.
+        number: The number of this page, if the answer says so.
+        next: The cursor or the offset of the next page, if the answer has one.
+    """
+
+    items: Sequence[T]
+    total: int | None = None
+    number: int | None = None
+    next: str | int | None = None
+
+
+class Strategy(Protocol):
+    """How a listing goes on. One object serves one reading from the first page to the last."""
+
+    def first(self) -> Query:
+        """The arguments that ask for the first page."""
+        ...
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        """The arguments that ask for the page after ``page``, which ``query`` brought; None at the end.
+
+        Raises:
+            PaginationError: The server does not move on.
+        """
+        ...
+
+
+class SkipLimit:
+    """``skip`` and ``limit``; see the table of this module."""
+
+    def __init__(self, page_size: int) -> None:
+        self._limit = page_size
+        self._previous: Sequence[Any] = ()
+
+    def first(self) -> Query:
+        return {"skip": 0, "limit": self._limit}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        items = page.items
+        if not items:
+            return None
+        if _same(items, self._previous):
+            raise PaginationError("the server ignores skip: it answered with the same page again")
+        self._previous = items
+        skip = query["skip"] + len(items)
+        # A total that equals a full page may be the count of that page alone: one more request tells.
+        if page.total is not None and skip >= page.total and not (page.total == len(items) >= self._limit):
+            return None
+        return {**query, "skip": skip}
+
+
+class CurrentPage:
+    """``currentPage`` and ``pageSize``; see the table of this module."""
+
+    def __init__(self, page_size: int) -> None:
+        self._size = page_size
+        self._seen = 0
+
+    def first(self) -> Query:
+        return {"page_size": self._size}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        asked = query.get("current_page")
+        number = page.number if page.number is not None else asked or 0
+        if asked is not None and number < asked:
+            raise PaginationError(f"the server ignores currentPage: page {asked} was asked for and {number} came")
+        self._seen += len(page.items)
+        if not page.items or (page.total is not None and self._seen >= page.total):
+            return None
+        return {**query, "current_page": number + 1}
+
+
+class Cursor:
+    """A cursor from each answer to the next request; see the table of this module."""
+
+    def __init__(self, page_size: int | None = None, *, argument: str = "after") -> None:
+        """``page_size`` None leaves the size to the server; ``argument`` is the builder's name for the cursor."""
+        self._size = page_size
+        self._argument = argument
+        self._seen: set[str | int] = set()
+
+    def first(self) -> Query:
+        return {} if self._size is None else {"limit": self._size}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        if page.next is None or page.next == "":
+            return None
+        if page.next in self._seen:
+            raise PaginationError("the server repeats a cursor: the listing would never end")
+        self._seen.add(page.next)
+        return {**query, self._argument: page.next}
+
+
+class LastId:
+    """``lastUserId`` and ``limit`` over ascending ids; see the table of this module."""
+
+    def __init__(self, page_size: int, *, last_id: Callable[[Any], int], argument: str = "last_user_id") -> None:
+        self._limit = page_size
+        self._last_id = last_id
+        self._argument = argument
+
+    def first(self) -> Query:
+        return {"limit": self._limit}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        if not page.items:
+            return None
+        last = max(self._last_id(item) for item in page.items)
+        boundary = query.get(self._argument)
+        if boundary is not None and last <= boundary:
+            return None
+        return {**query, self._argument: last}
+
+
+class TimeWindow:
+    """``since`` and ``limit`` over ascending times; see the table of this module."""
+
+    def __init__(self, page_size: int, *, time_of: Callable[[Any], int], since: int | None = None) -> None:
+        self._limit = page_size
+        self._time_of = time_of
+        self._since = since
+        self._previous: Sequence[Any] = ()
+
+    def first(self) -> Query:
+        return {"limit": self._limit} if self._since is None else {"limit": self._limit, "since": self._since}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        if not page.items or _same(page.items, self._previous):
+            return None
+        last = max(self._time_of(item) for item in page.items)
+        if last == query.get("since"):
+            if len(page.items) > 1:
+                raise PaginationError(f"more than {len(page.items)} items share the time {last}: ask for larger pages")
+            return None
+        self._previous = page.items
+        return {**query, "since": last}
+
+
+class Offset:
+    """``offset`` and ``limit``, the answer saying where the next page starts; see the table of this module."""
+
+    def __init__(self, page_size: int) -> None:
+        self._limit = page_size
+
+    def first(self) -> Query:
+        return {"offset": 0, "limit": self._limit}
+
+    def following(self, query: Query, page: Page[Any]) -> Query | None:
+        start = query["offset"] + len(page.items)
+        if not page.items or (page.total is not None and start >= page.total):
+            return None
+        if isinstance(page.next, int):
+            if page.next <= query["offset"]:
+                raise PaginationError("the server repeats an offset: the listing would never end")
+            start = page.next
+        return {**query, "offset": start}
+
+
+class Pager(Generic[T]):
+    """A listing. Nothing is sent until it is read, and each reading begins anew::
+
+        async for user in pod.users.list(): ...
+        async for page in pod.users.list().pages(): ...
+        users = await pod.users.list().collect(limit=500)
+        user = await pod.users.list().first()
+
+    Errors: what the first request raises comes as it is; a later one raises :class:`PaginationError` with the cause,
+    and ``pager.starting_at(error.resume)`` goes on from there.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Query], Awaitable[Page[T]]],
+        strategy: Callable[[], Strategy],
+        *,
+        key: Callable[[T], Hashable] | None = None,
+        overlapping: bool = False,
+    ) -> None:
+        """Join a way to get one page and a way to go on.
+
+        Args:
+            fetch: Gets the page that a strategy's arguments ask for.
+            strategy: Makes a new strategy for each reading.
+            key: What makes an item the same as another; needed by :meth:`unique`.
+            overlapping: Neighbouring pages share items by design: always drop repeated ones.
+        """
+        self._fetch = fetch
+        self._strategy = strategy
+        self._key = key
+        self._unique = overlapping
+        self._prefetch = 0
+        self._start: Query = {}
+
+    def unique(self) -> Self:
+        """The same listing without items that come twice, by their key. Holds all keys seen in memory.
+
+        Raises:
+            ConfigError: The items of this listing have no key.
+        """
+        if self._key is None:
+            raise ConfigError("the items of this listing have no key to tell them apart by")
+        return self._with(unique=True)
+
+    def prefetch(self, pages: int = 1) -> Self:
+        """The same listing, asking for up to ``pages`` pages ahead while the items before are being used.
+
+        Pages are still asked for one after the other, since each request depends on the answer before.
+        """
+        if pages < 0:
+            raise ConfigError(f"prefetch takes 0 or more pages, not {pages}")
+        return self._with(prefetch=pages)
+
+    def starting_at(self, resume: Query) -> Self:
+        """The same listing from the page of a :class:`PaginationError`'s ``resume``. Do not store cursors: they expire."""
+        return self._with(start=dict(resume))
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._items()
+
+    async def _items(self) -> AsyncGenerator[T, None]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for item in page:
+                    yield item
+
+    async def pages(self) -> AsyncGenerator[Sequence[T], None]:
+        """Page by page; empty ones are left out."""
+        source = self._ahead(self._prefetch) if self._prefetch else self._raw()
+        seen: set[Hashable] = set()
+        async with aclosing(source) as raw:
+            async for page in raw:
+                items = page.items
+                if self._unique and self._key is not None:
+                    items = _new_only(items, self._key, seen)
+                if items:
+                    yield items
+
+    async def collect(self, *, limit: int | None = None) -> list[T]:
+        """All items, or the first ``limit`` of them, as a list."""
+        found: list[T] = []
+        if limit is not None and limit <= 0:
+            return found
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                found.extend(page)
+                if limit is not None and len(found) >= limit:
+                    return found[:limit]
+        return found
+
+    async def first(self) -> T | None:
+        """The first item, or None if there is none."""
+        found = await self.collect(limit=1)
+        return found[0] if found else None
+
+    async def _raw(self) -> AsyncGenerator[Page[T], None]:
+        strategy = self._strategy()
+        query: Query | None = {**strategy.first(), **self._start}
+        handed_out = 0
+        first = True
+        while query is not None:
+            try:
+                page = await self._fetch(query)
+                following = strategy.following(query, page)
+            except PaginationError as error:
+                error.resume, error.items = query, handed_out
+                raise
+            except SymphonyError as error:
+                if first:
+                    raise
+                stopped = PaginationError(f"the listing stopped: {error}", resume=query, items=handed_out)
+                stopped.about_same_as(error)
+                raise stopped from error
+            yield page
+            handed_out += len(page.items)
+            query, first = following, False
+
+    async def _ahead(self, pages: int) -> AsyncGenerator[Page[T], None]:
+        """The raw pages, read by a task of its own that stays ahead of the reader by ``pages`` at most."""
+        ready: asyncio.Queue[Page[T] | BaseException | None] = asyncio.Queue(pages)
+
+        async def read() -> None:
+            try:
+                async with aclosing(self._raw()) as raw:
+                    async for page in raw:
+                        await ready.put(page)
+            except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
+                await ready.put(error)
+            else:
+                await ready.put(None)
+
+        task = asyncio.create_task(read(), name="aiosymphony prefetch")
+        try:
+            while (got := await ready.get()) is not None:
+                if isinstance(got, BaseException):
+                    raise got
+                yield got
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _with(self, *, unique: bool | None = None, prefetch: int | None = None, start: Query | None = None) -> Self:
+        other = copy.copy(self)
+        if unique is not None:
+            other._unique = unique
+        if prefetch is not None:
+            other._prefetch = prefetch
+        if start is not None:
+            other._start = start
+        return other
+
+
+def _same(items: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether two pages are the same, told by their length and their ends."""
+    return len(items) == len(others) > 0 and items[0] == others[0] and items[-1] == others[-1]
+
+
+def _new_only(items: Sequence[T], key: Callable[[T], Hashable], seen: set[Hashable]) -> list[T]:
+    found = []
+    for item in items:
+        its_key = key(item)
+        if its_key not in seen:
+            seen.add(its_key)
+            found.append(item)
+    return found

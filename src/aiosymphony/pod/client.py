@@ -1,0 +1,97 @@
+"""PodClient: the Pod API, and the Agent's audit trail beside it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..errors import ConfigError
+from ..urls import check_base_url
+
+if TYPE_CHECKING:
+    from ..limits import Limits
+    from ..operation import Operation
+    from ..retry import RetryPolicy
+    from ..session import Auth, Observer
+    from ..transport import Transport
+    from .users import Users
+
+
+class PodClient(Client):
+    """A client of one pod::
+
+    async with PodClient("https://acme.symphony.com", auth=RsaAuth("provisioning-bot", "bot.pem")) as pod:
+        me = await pod.session.info()
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: Auth,
+        *,
+        session_auth_url: str | None = None,
+        key_manager_url: str | None = None,
+        agent_url: str | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        transport: Transport | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """Configure the client; nothing is sent.
+
+        Args:
+            base_url: The pod, such as ``https://acme.symphony.com``. Plain http is accepted on loopback alone.
+            auth: How to log in: ``RsaAuth``, ``CertificateAuth``, ``OnBehalfOf`` or ``StaticToken``.
+            session_auth_url: The host of certificate login, often the pod's on port 8444; ``base_url`` by default.
+            key_manager_url: The key manager, ``base_url`` by default. Only operations of the Agent need it.
+            agent_url: The Agent, ``base_url`` by default.
+            limits: Bounds on concurrency and rate; Symphony's documented ones by default.
+            retry: Bounds on retries.
+            timeout: Seconds for one send with its whole answer.
+            max_bytes: The largest answer that is read, after decompression.
+            transport: Carries the requests, and is closed with the client; aiohttp by default.
+            observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+
+        Raises:
+            ConfigError: A URL is not usable.
+        """
+        pod = check_base_url(base_url, "base_url")
+        key_manager = pod if key_manager_url is None else check_base_url(key_manager_url, "key_manager_url")
+        session_auth = pod if session_auth_url is None else check_base_url(session_auth_url, "session_auth_url")
+        agent = pod if agent_url is None else check_base_url(agent_url, "agent_url")
+        by_prefix = {"login": pod, "sessionauth": session_auth, "relay": key_manager, "keyauth": key_manager}
+        by_api = {"pod": pod, "agent": agent}
+
+        def host(operation: Operation[..., Any]) -> str:
+            # Logins go to three hosts, told apart by the first segment of the path.
+            found = by_api.get(operation.api) or by_prefix.get(operation.path.split("/")[1])
+            if found is None:
+                raise ConfigError(
+                    f"{operation.id} is an operation of {operation.api!r}, which a PodClient does not serve"
+                )
+            return found
+
+        super().__init__(
+            hosts=host,
+            auth=auth,
+            limits=limits,
+            retry=retry,
+            timeout=timeout,
+            max_bytes=max_bytes,
+            transport=transport,
+            observer=observer,
+        )
+        self._base_url = pod
+
+    def __repr__(self) -> str:
+        return f"PodClient({self._base_url!r})"
+
+    @cached_property
+    def users(self) -> Users:
+        """Users: the directory's view and the administrator's."""
+        from .users import Users  # noqa: PLC0415 - a resource loads its operations and models when it is first used
+
+        return Users(self._session)

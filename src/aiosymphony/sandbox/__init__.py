@@ -1,0 +1,12 @@
+"""A stateful fake of Symphony's Pod, Connect and OAuth services, with faults on demand.
+
+It knows the OpenAPI documents and nothing of the client, so that the two cannot share a mistake.
+"""
+
+from .auth import Bot, ClientCredentials
+from .faults import Faults
+from .serve import serve
+from .server import Sandbox, Stats
+from .state import Options, State
+
+__all__ = ["Bot", "ClientCredentials", "Faults", "Options", "Sandbox", "State", "Stats", "serve"]

@@ -1,0 +1,7 @@
+"""`python -m aiosymphony.sandbox`."""
+
+import sys
+
+from .serve import main
+
+sys.exit(main())

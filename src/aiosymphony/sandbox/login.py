@@ -1,0 +1,184 @@
+"""Logins: RSA and certificates, on behalf of users, bearer tokens, and Connect's OAuth."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import jwt
+from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from .auth import Kind, server_key, verified_subject
+from .handlers import Answer, Call, Refused, reads, writes
+from .state import User, now_ms
+
+KEY_GRACE_MS = 72 * 3600 * 1000
+"""How long a replaced key still opens."""
+
+
+def _login(call: Call, user: User, kind: Kind) -> dict[str, Any]:
+    if user.status == "DISABLED":
+        raise Refused(401, "the account is disabled")
+    call.state.db.users.put(evolve(user, last_login=now_ms()))
+    token = call.auth.open(kind, user.id, agent=call.headers.get("User-Agent", ""), peer=call.peer)
+    answer = {"name": kind, "token": token}
+    if kind == "sessionToken":
+        answer["authorizationToken"] = "Bearer " + call.auth.open("bearer", user.id)
+    return answer
+
+
+def _user_keys(call: Call, username: str) -> list[str]:
+    user = call.state.user(username=username)
+    if user is None:
+        return []
+    keys = []
+    if current := user.attributes.get("currentKey"):
+        keys.append(current["key"])
+    previous = user.attributes.get("previousKey")
+    if previous and previous.get("expirationDate", 0) > now_ms():
+        keys.append(previous["key"])
+    return keys
+
+
+def _app_keys(call: Call, app_id: str) -> list[str]:
+    app = call.state.db.apps.get(app_id)
+    keys = (app or {}).get("authenticationKeys", {})
+    return [key["key"] for name in ("current", "previous") if (key := keys.get(name)) and "key" in key]
+
+
+@writes("login_pubkey_authenticate_post", "relay_pubkey_authenticate_post")
+def rsa_login(call: Call) -> Any:
+    """A token for a user who has signed a JWT."""
+    try:
+        subject = verified_subject(call.body.get("token", ""), lambda name: _user_keys(call, name))
+    except ValueError as error:
+        raise Refused(401, str(error)) from None
+    user = call.state.user(username=subject)
+    if user is None:
+        raise Refused(401, "the subject of the JWT is no user")
+    kind: Kind = "keyManagerToken" if call.operation.path.startswith("/relay") else "sessionToken"
+    return _login(call, user, kind)
+
+
+@writes("sessionauth_v1_authenticate_post", "keyauth_v1_authenticate_post")
+def certificate_login(call: Call) -> Any:
+    """A token for the user whom the client certificate names; a body or a content type is refused, as pods do."""
+    if call.body is not None or "Content-Type" in call.headers:
+        raise Refused(401, "a certificate login has neither a body nor a content type")
+    name = call.certificate or call.options.trusted_certificate
+    user = call.state.user(username=name) if name else None
+    if user is None:
+        raise Refused(401, "no client certificate of a known user was presented")
+    return _login(call, user, "keyManagerToken" if call.operation.path.startswith("/keyauth") else "sessionToken")
+
+
+@writes("sessionauth_v1_logout_post")
+def logout(call: Call) -> Any:
+    """The token of the request is no longer valid."""
+    call.auth.revoke(call.headers.get("sessionToken", ""))
+    return {"message": "logged out"}
+
+
+@writes("login_pubkey_app_authenticate_post")
+def app_login(call: Call) -> Any:
+    """A token for an app that has signed a JWT."""
+    try:
+        app_id = verified_subject(call.body.get("token", ""), lambda name: _app_keys(call, name))
+    except ValueError as error:
+        raise Refused(401, str(error)) from None
+    return {"name": "sessionToken", "token": call.auth.open("app", 0, app=app_id)}
+
+
+@writes(
+    "login_pubkey_app_user_user_id_authenticate_post",
+    "login_pubkey_app_username_username_authenticate_post",
+)
+def on_behalf_of(call: Call) -> Any:
+    """A session of a user, for an app."""
+    if "userId" in call.path:
+        user = call.state.db.users.get(call.path["userId"])
+    else:
+        user = call.state.user(username=call.path["username"])
+    if user is None:
+        raise Refused(401, "there is no such user")
+    return _login(call, user, "sessionToken")
+
+
+@writes("login_v1_pubkey_app_authenticate_extension_app_post")
+def extension_app_login(call: Call) -> Any:
+    """The token pair of an extension app."""
+    try:
+        app_id = verified_subject(call.body.get("authToken", ""), lambda name: _app_keys(call, name))
+    except ValueError as error:
+        raise Refused(401, str(error)) from None
+    if not call.body.get("appToken"):
+        raise Refused(400, "appToken is missing")
+    return {
+        "appId": app_id,
+        "appToken": call.body["appToken"],
+        "symphonyToken": secrets.token_hex(32),
+        "expireAt": now_ms() + int(call.auth.lifetime() * 1000),
+    }
+
+
+@writes("login_idm_tokens_post")
+def bearer_token(call: Call) -> Any:
+    """A bearer token for a session token."""
+    token = call.auth.open("bearer", call.caller.id)
+    return {"token_type": "Bearer", "expires_in": int(call.auth.lifetime()), "access_token": token}
+
+
+@reads("login_idm_keys_get")
+def bearer_keys(_call: Call) -> Any:
+    """The key that bearer tokens are signed with."""
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(server_key().public_key(), as_dict=True)
+    return {"keys": [{**{name: str(jwk[name]) for name in ("kty", "n", "e")}, "kid": "sandbox", "alg": "RS256"}]}
+
+
+@reads("sessionauth_v1_app_pod_certificate_get", "v1_podcert_get")
+def pod_certificate(_call: Call) -> Any:
+    """A self-signed certificate of the sandbox."""
+    return {"certificate": server_certificate()}
+
+
+@writes("oauth_token_post")
+def oauth_token(call: Call) -> Any:
+    """An access token for Connect, by the client credentials grant. The body's shape is Auth0's."""
+    body = call.body
+    wanted = call.credentials
+    if body.get("grant_type") != "client_credentials":
+        return Answer(400, {"error": "unsupported_grant_type", "error_description": "use client_credentials"})
+    given = (str(body.get("client_id", "")), str(body.get("client_secret", "")))
+    if not all(
+        secrets.compare_digest(mine.encode(), yours.encode())
+        for mine, yours in zip((wanted.client_id, wanted.client_secret), given, strict=True)
+    ):
+        return Answer(401, {"error": "access_denied", "error_description": "Unauthorized"})
+    if not body.get("audience"):
+        return Answer(403, {"error": "access_denied", "error_description": "audience is missing"})
+    answer: dict[str, Any] = {"access_token": call.auth.open("bearer", 0), "token_type": "Bearer"}
+    if call.options.expires_in:
+        answer["expires_in"] = int(call.auth.lifetime())
+    return answer
+
+
+@cache
+def server_certificate() -> str:
+    """A certificate of the server's key, one a process."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(server_key().public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=365))
+        .sign(server_key(), hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -1,0 +1,149 @@
+"""The sandbox as a process of its own: started by a command, told about by one line, stopped by a signal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from .faults import Faults
+from .server import Sandbox
+
+__all__ = ["main", "serve"]
+
+
+def serve(
+    sandbox: Sandbox,
+    *,
+    directory: Path | None = None,
+    as_json: bool = False,
+    output: IO[str] | None = None,
+) -> None:
+    """Run a sandbox until SIGINT or SIGTERM.
+
+    Once it listens, it is described on `output` (standard output if None), with `as_json` as one line with the keys
+    `url`, `username`, `private_key_file`, `app_id`, `client_id`, `client_secret`, `token_url` and `pid`.
+
+    Args:
+        sandbox: Not started yet.
+        directory: Where the bot's private key is written, with mode 0600; a new temporary folder if None. The key
+            file is removed at the end.
+        as_json: One line of JSON instead of lines for people.
+        output: Where to describe it.
+
+    Raises:
+        OSError: The port is taken, or the key file cannot be written.
+
+    """
+    asyncio.run(_serve(sandbox, directory, as_json=as_json, output=output or sys.stdout))
+
+
+async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, output: IO[str]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    temporary = None
+    if directory is None:
+        temporary = tempfile.TemporaryDirectory(prefix="aiosymphony-sandbox-")
+        directory = Path(temporary.name)
+    key_file = directory / "bot.pem"
+    try:
+        _write_private(key_file, sandbox.bot.private_key)
+        async with sandbox:
+            facts = {
+                "url": sandbox.url,
+                "username": sandbox.bot.username,
+                "private_key_file": str(key_file),
+                "app_id": sandbox.app.username,
+                "client_id": sandbox.client_credentials.client_id,
+                "client_secret": sandbox.client_credentials.client_secret,
+                "token_url": f"{sandbox.url}/oauth/token",
+                "pid": os.getpid(),
+            }
+            if as_json:
+                text = orjson.dumps(facts).decode()
+            else:
+                width = max(map(len, facts))
+                text = "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+            print(text, file=output, flush=True)
+            await stop.wait()
+    finally:
+        key_file.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.cleanup()
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # an older file would keep its mode
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _faults(text: str) -> Faults:
+    """Faults from a JSON text, or from the JSON file of this name."""
+    try:
+        raw = text if text.lstrip().startswith("{") else Path(text).read_text()
+        return Faults.from_json(orjson.loads(raw))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m aiosymphony.sandbox", description="A fake Pod, Connect and OAuth server on loopback."
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="0 for a free one")
+    add("--users", type=int, default=0, help="made-up users of the pod")
+    add("--external-users", type=int, default=0, help="made-up users of another pod")
+    add("--companies", type=int, default=0, help="Connect companies that are COMPLETED")
+    add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page")
+    add("--page-cap", type=int, help="largest page of any list")
+    add("--token-ttl", type=float, help="seconds that tokens live")
+    add("--expires-in", action="store_true", help="state expires_in in OAuth tokens")
+    add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that exist")
+    add("--company-seconds", type=float, default=0.3, help="from a company's STARTED to its COMPLETED")
+    add("--failing-company", action="append", default=[], metavar="VANITY", help="a company that ends in an error")
+    add("--trusted-certificate", metavar="USERNAME", help="user that certificate logins get over plain http")
+    add("--validate-responses", action="store_true", help="check each answer against the documents")
+    add("--faults", type=_faults, metavar="JSON|FILE", help='as {"rate_429": 0.02, "rate_503": 0.01}')
+    add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
+    add("--json", action="store_true", help="describe the sandbox in one line of JSON")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    given = _parser().parse_args(arguments)
+    sandbox = Sandbox(
+        given.users,
+        given.companies,
+        external_users=given.external_users,
+        page_base=given.page_base,
+        page_cap=given.page_cap,
+        token_ttl=given.token_ttl,
+        faults=given.faults,
+        port=given.port,
+        expires_in=given.expires_in,
+        uniqueness=given.uniqueness,
+        company_seconds=given.company_seconds,
+        failing_companies=given.failing_company,
+        trusted_certificate=given.trusted_certificate,
+        validate_responses=given.validate_responses,
+    )
+    try:
+        serve(sandbox, directory=given.dir, as_json=given.json)
+    except OSError as error:
+        print(f"the sandbox cannot start: {error}", file=sys.stderr)
+        return 64
+    return 0

@@ -1,0 +1,247 @@
+"""The default transport: aiohttp, with its conveniences switched off where they are traps.
+
+* Redirects are not followed: aiohttp would carry ``sessionToken`` and the body to another host.
+* aiohttp repeats idempotent requests once by itself after a disconnect: off, because one layer owns retries.
+* A connection that received bytes while idle is not used again: its next response would be somebody else's.
+* Exceptions of aiohttp hold the request headers: ours are raised outside the handler and do not refer to them.
+* Environment proxies and ``.netrc`` are ignored; a proxy is used when it is given.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from ..errors import ConfigError, TransportError
+from .base import MAX_BYTES, Response
+
+if TYPE_CHECKING:
+    from aiohttp.client import ClientTimeout
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+_READ_SIZE: Final = 64 * 1024
+# A pod behind several gateways adds long policy headers; aiohttp's 8 kB for one is too tight, 32 kB is no bomb.
+_MAX_FIELD: Final = 32 * 1024
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Drops a pooled connection on which the server spoke unasked, instead of reading that as the next answer."""
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            protocol = connection.protocol
+            if protocol is not None and not protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+
+class AiohttpTransport:
+    """Sends requests with aiohttp over a pool of kept-alive connections.
+
+    The pool belongs to the event loop of the first request. TLS 1.2 is the least, and certificates are always
+    verified, against the system's authorities and ``ca_file``.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int = 256,
+        connect_timeout: float = 10.0,
+        ca_file: str | Path | None = None,
+        client_cert: str | Path | None = None,
+        client_key: str | Path | None = None,
+        client_key_password: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        """Configure the transport; nothing is opened yet.
+
+        Args:
+            limit: Connections in the pool. Keep it at least as large as the concurrency: waiting for a free
+                connection counts against a request's time.
+            connect_timeout: Seconds to get a connection, DNS and TLS included.
+            ca_file: A PEM file of authorities to trust in addition to the system's.
+            client_cert: A PEM file with the client certificate (and its key, unless ``client_key`` is given).
+            client_key: A PEM file with the client certificate's key.
+            client_key_password: The password of that key.
+            proxy: An ``http://`` proxy to go through. Proxies in the environment are ignored.
+
+        Raises:
+            ConfigError: A certificate file is missing or unusable.
+        """
+        self._limit = limit
+        self._connect_timeout = connect_timeout
+        self._proxy = proxy
+        self._ssl = _ssl_context(ca_file, client_cert, client_key, client_key_password)
+        self._session: aiohttp.ClientSession | None = None
+        self._retired: list[aiohttp.ClientSession] = []
+        self._timeouts: dict[float, ClientTimeout] = {}
+
+    def __repr__(self) -> str:
+        return f"AiohttpTransport(limit={self._limit})"
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        timeout: float,  # noqa: ASYNC109 - see Transport.send
+        max_bytes: int = MAX_BYTES,
+    ) -> Response:
+        """See :meth:`Transport.send`."""
+        session = self._session or self._open()
+        limits = self._timeouts.get(timeout) or self._timeout(timeout)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                timeout=limits,
+                proxy=self._proxy,
+                skip_auto_headers=None if body else ("Content-Type",),
+            )
+            content = await _read(response, max_bytes)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
+            failure = _transport_error(error)
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+        else:
+            return Response(response.status, response.headers, content)
+        if response is not None:
+            response.close()
+        # Raised here, not in the handler: as its __context__, aiohttp's exception would keep the tokens in reach.
+        raise failure
+
+    def reset(self) -> None:
+        """See :meth:`Transport.reset`. The retired pool lets its idle connections go after their keep-alive time."""
+        if self._session is not None:
+            self._retired.append(self._session)
+            self._session = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self.reset()
+        while self._retired:
+            await self._retired.pop().close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(limit=self._limit, ssl=self._ssl),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_field_size=_MAX_FIELD,
+        )
+        # No public switch exists; a test counts the hits at a server that hangs up.
+        self._session._retry_connection = False  # noqa: SLF001
+        return self._session
+
+    def _timeout(self, total: float) -> ClientTimeout:
+        made = aiohttp.ClientTimeout(total=total, connect=min(total, self._connect_timeout))
+        self._timeouts[total] = made
+        return made
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """The whole body, unless it is larger than the cap; a compressed body is counted as it unpacks."""
+    headers = response.headers
+    declared = headers.get("Content-Length")
+    if declared is not None and "Content-Encoding" not in headers:
+        if declared.isdecimal() and int(declared) <= max_bytes:
+            return await response.read()
+        raise _TooLarge(max_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    stream = response.content
+    while chunk := await stream.read(_READ_SIZE):
+        size += len(chunk)
+        if size > max_bytes:
+            raise _TooLarge(max_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+class _TooLarge(ValueError):
+    """The body passes the cap."""
+
+
+def _transport_error(error: Exception) -> TransportError:  # noqa: PLR0911 - one line a kind of failure
+    """Say what a failure of aiohttp means; its own words are dropped, since they can hold headers and URLs."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return TransportError(
+                "the server's certificate is not valid for it", sent=False, permanent=True, kind="tls"
+            )
+        case aiohttp.ClientConnectorSSLError() | aiohttp.ServerFingerprintMismatch():
+            return TransportError("the TLS handshake failed", sent=False, permanent=True, kind="tls")
+        case aiohttp.ClientConnectorDNSError():
+            return TransportError("the host name could not be resolved", sent=False, kind="connect")
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            return TransportError("the connection could not be made", sent=False, kind="connect")
+        case aiohttp.ConnectionTimeoutError():
+            return TransportError("no connection could be had in time", sent=False, kind="connect")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return TransportError("the URL cannot be used", sent=False, permanent=True, kind="protocol")
+        case _TooLarge():
+            return TransportError(f"the answer is larger than {error.args[0]} bytes", permanent=True, kind="too_large")
+        case TimeoutError():
+            return TransportError("no whole answer came in time", kind="timeout")
+        case aiohttp.ClientPayloadError():
+            return TransportError("the answer broke off or could not be unpacked", kind="disconnected")
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            # It carries a status of 400 of its own; no server sent one.
+            return TransportError("the answer was not well-formed HTTP", kind="protocol")
+        case OSError() if _is_tls_alert(error):
+            # With TLS 1.3 a refused client certificate shows only when the answer is read; no request got through.
+            return TransportError("the server refused the TLS connection", sent=False, permanent=True, kind="tls")
+        case aiohttp.ClientError() | OSError():
+            return TransportError("the connection was lost", kind="disconnected")
+        case _:
+            return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
+
+
+def _is_tls_alert(error: BaseException) -> bool:
+    for found in (error, error.__cause__, error.__context__):
+        if isinstance(found, ssl.SSLError) and "ALERT" in (found.reason or ""):
+            return True
+    return False
+
+
+def _ssl_context(
+    ca_file: str | Path | None,
+    client_cert: str | Path | None,
+    client_key: str | Path | None,
+    password: str | None,
+) -> ssl.SSLContext | bool:
+    if ca_file is None and client_cert is None:
+        return True  # aiohttp's own context, made once per process: verified, TLS 1.2 at least
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if ca_file is not None:
+            context.load_verify_locations(cafile=str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"ca_file {str(ca_file)!r} cannot be used: {_reason(error)}") from None
+    try:
+        if client_cert is not None:
+            context.load_cert_chain(str(client_cert), None if client_key is None else str(client_key), password)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"client_cert {str(client_cert)!r} cannot be used: {_reason(error)}") from None
+    return context
+
+
+def _reason(error: Any) -> str:
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__)

@@ -1,0 +1,70 @@
+"""What the session asks of a transport, and the response it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+MAX_BYTES = 16 * 1024 * 1024
+"""How large an answer may be by default, after decompression: 16 MiB."""
+
+_SHOWN = frozenset({"accept", "content-type", "user-agent", "x-trace-id"})
+
+
+class RequestHeaders(dict[str, str]):
+    """The headers of one request. Its repr shows only the values of harmless headers: tokens travel in headers."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr({name: value if name.lower() in _SHOWN else "***" for name, value in self.items()})
+
+
+class Response:
+    """A whole answer: any status, its headers (case-insensitive), its body decompressed.
+
+    Its repr leaves headers and body out: the answer to a login is a token.
+    """
+
+    __slots__ = ("content", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.content)} bytes)"
+
+
+class Transport(Protocol):
+    """Sends one request and returns whatever was answered; knows nothing of tokens, retries or operations."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        timeout: float,  # noqa: ASYNC109 - a deadline for the whole exchange, which the transport itself keeps
+        max_bytes: int = MAX_BYTES,
+    ) -> Response:
+        """Send and read the whole answer within ``timeout`` seconds; redirects are returned, not followed.
+
+        Args:
+            url: Absolute and percent-encoded already; it is sent as it is.
+            max_bytes: The largest body, after decompression, that is read.
+
+        Raises:
+            TransportError: No whole answer arrived. ``.sent`` is False only if the server received nothing.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Use no connection again that is open now. What is under way is not disturbed."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
