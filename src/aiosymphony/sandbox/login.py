@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import jwt
 from attrs import evolve
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from jwt.algorithms import RSAAlgorithm
 
 from .auth import Kind, server_key, verified_subject
 from .handlers import Answer, Call, Refused, reads, writes
@@ -135,7 +135,7 @@ def bearer_token(call: Call) -> Any:
 @reads("login_idm_keys_get")
 def bearer_keys(_call: Call) -> Any:
     """The key that bearer tokens are signed with."""
-    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(server_key().public_key(), as_dict=True)
+    jwk = RSAAlgorithm.to_jwk(server_key().public_key(), as_dict=True)
     return {"keys": [{**{name: str(jwk[name]) for name in ("kty", "n", "e")}, "kid": "sandbox", "alg": "RS256"}]}
 
 
