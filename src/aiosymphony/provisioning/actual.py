@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
@@ -44,6 +45,7 @@ class Actual:
         # An empty name is SQLite's private temporary database: in memory while small, on disk when not. One thread at
         # a time uses it, but not always the same one: the journal reads a plan in its own thread.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self.close = weakref.finalize(self, self._db.close)
         self._db.executescript(
             """
             PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -4000;
@@ -102,9 +104,6 @@ class Actual:
             "SELECT key, json_group_array(id) FROM key GROUP BY key HAVING count(*) > 1 ORDER BY key"
         ):
             yield key, orjson.loads(ids)
-
-    def close(self) -> None:
-        self._db.close()
 
     def __enter__(self) -> Self:
         return self

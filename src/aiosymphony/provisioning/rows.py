@@ -10,7 +10,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import attrs
 
@@ -155,10 +155,12 @@ def _json_type(value: object) -> str:
     return names.get(type(value), "an object" if isinstance(value, dict) else "text")
 
 
-def column(
-    name: str, read: Callable[[object], Any] = _text, *, required: bool = False, key: bool = False
-) -> Any:
+def column(name: str, read: Callable[[object], Any] = _text, *, required: bool = False, key: bool = False) -> Any:
     return attrs.field(default=None, metadata={"column": Column(name, read, required, key)})
+
+
+def _fields(cls: type[_Row]) -> tuple[attrs.Attribute[Any], ...]:
+    return tuple(attrs.fields(cast("type[attrs.AttrsInstance]", cls)))
 
 
 class _Row:
@@ -172,12 +174,12 @@ class _Row:
     @functools.cache
     def columns(cls) -> Mapping[str, Column]:
         """The columns, by name, in the order of the API's document."""
-        return {field.metadata["column"].name: field.metadata["column"] for field in attrs.fields(cls)}
+        return {field.metadata["column"].name: field.metadata["column"] for field in _fields(cls)}
 
     @classmethod
     @functools.cache
     def _attributes(cls) -> Mapping[str, str]:
-        return {field.metadata["column"].name: field.name for field in attrs.fields(cls)}
+        return {field.metadata["column"].name: field.name for field in _fields(cls)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Any:
@@ -217,7 +219,9 @@ class _Row:
     def to_dict(self) -> dict[str, Any]:
         """The row's columns that say something."""
         return {
-            name: value for name, attribute in self._attributes().items() if (value := getattr(self, attribute)) is not None
+            name: value
+            for name, attribute in self._attributes().items()
+            if (value := getattr(self, attribute)) is not None
         }
 
     def keys(self) -> tuple[str, ...]:
@@ -323,6 +327,6 @@ def keys_of(values: Mapping[str, Any], kind: type[_Row]) -> tuple[str, ...]:
     )
 
 
-def user_class(kind: str) -> type[ConnectUser] | type[PodUser]:
+def user_class(kind: str) -> type[ConnectUser | PodUser]:
     """The class of rows for a kind of target: ``connect`` or ``pod``."""
     return PodUser if kind == "pod" else ConnectUser

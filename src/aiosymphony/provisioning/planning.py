@@ -10,8 +10,9 @@ import hashlib
 import os
 import tempfile
 import unicodedata
+import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, Self
@@ -191,6 +192,7 @@ class Plan:
         self.contested: frozenset[str] = frozenset()
         # The actions lie in an unnamed file, so that a plan of any length costs no memory.
         self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+        self.close = weakref.finalize(self, self._file.close)
 
     @property
     def rows(self) -> int:
@@ -304,9 +306,6 @@ class Plan:
         if any(made.counts[do] != header["counts"].get(do, 0) for do in ACTIONS):
             raise JobError(f"{path} is cut short or was edited; make the plan anew", exit_code=64)
         return made
-
-    def close(self) -> None:
-        self._file.close()
 
     def __enter__(self) -> Self:
         return self

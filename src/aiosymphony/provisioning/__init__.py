@@ -1,0 +1,49 @@
+"""Provisioning: a file of people on one side, a tenant on the other, and a job that makes the second like the first.
+
+``Desired`` reads and checks the file, ``plan`` compares it with what is there, ``Job`` carries the plan out under a
+journal, and ``Report`` tells what became of each row. Killed at any moment and started again, a job loses no row and
+doubles none; ``docs/provisioning.md`` says what that promise rests on.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .actual import Actual as Actual
+    from .actual import ActualUser as ActualUser
+    from .desired import Desired as Desired
+    from .desired import Problem as Problem
+    from .planning import Action as Action
+    from .planning import Plan as Plan
+    from .planning import plan as plan
+    from .rows import ConnectUser as ConnectUser
+    from .rows import PodUser as PodUser
+
+_HOMES = {
+    "Action": "planning",
+    "Actual": "actual",
+    "ActualUser": "actual",
+    "ConnectUser": "rows",
+    "Desired": "desired",
+    "Plan": "planning",
+    "PodUser": "rows",
+    "Problem": "desired",
+    "plan": "planning",
+}
+
+__all__ = list(_HOMES)  # noqa: PLE0604 - the keys are names
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
