@@ -1,0 +1,427 @@
+"""The documents in ``specs/`` are valid, follow their own rules, and agree with the tables beside them."""
+
+import hashlib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import validate
+
+SPECS = Path(__file__).parents[2] / "specs"
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+TOKENS = {
+    "pod": {"sessionToken"},
+    "login": {"sessionToken"},
+    "agent": {"sessionToken", "keyManagerToken"},
+    "connect": {"bearer"},
+}
+RESOURCES = {
+    "pod": {
+        *("session", "users", "rooms", "streams", "connections", "presence", "certificates", "applications"),
+        *("entitlements", "disclaimers", "information_barriers", "messages", "system"),
+    },
+    "agent": {"audit_trail"},
+    "connect": {"companies", "users"},
+    "login": set(),
+}
+PAGED_BY = {
+    "skip_limit": {"skip", "limit"},
+    "current_page": {"currentPage", "pageSize"},
+    "cursor": {"after", "before"},
+    "last_user_id": {"lastUserId", "limit"},
+    "time_window": {"since", "to", "limit", "sortDir"},
+    "offset_window": {"since", "to", "limit", "offset"},
+}
+TABLE_KEYS = {
+    "facade": str,
+    "idempotent": bool,
+    "paging": str,
+    "family": str,
+    "max_ids": int,
+    "max_items": int,
+    "none": str,
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a document, with what the tests ask of it."""
+
+    method: str
+    path: str
+    source: dict[str, Any] = field(hash=False)
+
+    @property
+    def id(self) -> str:
+        return str(self.source["operationId"])
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        return list(self.source.get("parameters", []))
+
+    @property
+    def query(self) -> set[str]:
+        return {parameter["name"] for parameter in self.parameters if parameter["in"] == "query"}
+
+    @property
+    def deprecated(self) -> bool:
+        return bool(self.source.get("deprecated", False))
+
+
+@cache
+def load_toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((SPECS / name).read_text(encoding="utf-8"))
+
+
+@cache
+def load_document(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((SPECS / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+def operations_of(name: str) -> list[Operation]:
+    return [
+        Operation(method, path, item[method])
+        for path, item in load_document(name)["paths"].items()
+        for method in METHODS
+        if method in item
+    ]
+
+
+APIS: list[dict[str, Any]] = load_toml("apis.toml")["api"]
+each_api = pytest.mark.parametrize("api", APIS, ids=lambda api: api["package"])
+each_table = pytest.mark.parametrize("table", sorted({api["operations"] for api in APIS}))
+
+
+def snake_case(segment: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", segment.strip("{}")).lower()
+
+
+def rule(method: str, path: str) -> str:
+    """The operation id that follows from method and path."""
+    return "_".join(map(snake_case, [*path.strip("/").split("/"), method]))
+
+
+def nodes(value: Any, where: str = "#") -> Iterator[tuple[str, Any]]:
+    """Every node of a document with its place in it."""
+    yield where, value
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from nodes(child, f"{where}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from nodes(child, f"{where}/{index}")
+
+
+def references(value: Any) -> Iterator[str]:
+    for _, node in nodes(value):
+        if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+
+
+def resolve(document: dict[str, Any], reference: str) -> Any:
+    target: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        target = target[part]
+    return target
+
+
+def property_names(document: dict[str, Any], schema: dict[str, Any]) -> set[str]:
+    if "$ref" in schema:
+        return property_names(document, resolve(document, schema["$ref"]))
+    names = set(schema.get("properties", {}))
+    for part in schema.get("allOf", []):
+        names |= property_names(document, part)
+    return names
+
+
+# The list of documents
+
+
+def test_there_is_one_current_document_of_each_api() -> None:
+    assert Counter(api["api"] for api in APIS if api["current"]) == Counter(list(RESOURCES))
+    assert len({api["package"] for api in APIS}) == len(APIS)
+
+
+@each_api
+def test_the_hash_on_record_is_the_documents(api: dict[str, Any]) -> None:
+    digest = hashlib.sha256((SPECS / api["document"]).read_bytes()).hexdigest()
+    assert api["sha256"] == digest, f"{api['document']} was edited: write this hash to specs/apis.toml"
+
+
+@each_api
+def test_the_version_on_record_is_the_documents(api: dict[str, Any]) -> None:
+    assert load_document(api["document"])["info"]["version"] == api["version"]
+    assert Path(api["document"]).stem == api["version"]
+
+
+def test_every_file_is_on_record() -> None:
+    recorded = {api["document"] for api in APIS} | {api["operations"] for api in APIS} | {"apis.toml"}
+    assert {str(path.relative_to(SPECS)) for path in SPECS.rglob("*") if path.is_file()} == recorded
+
+
+# The documents
+
+
+@each_api
+def test_a_document_is_valid(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    assert document["openapi"] == "3.0.3"
+    validate(document)
+
+
+@pytest.mark.parametrize(
+    ("package", "operations", "deprecated"),
+    [("pod", 141, 23), ("pod_1_40", 62, 7), ("connect", 8, 0), ("login", 12, 0), ("agent", 1, 0)],
+)
+def test_a_document_has_all_operations(package: str, operations: int, deprecated: int) -> None:
+    [document] = [api["document"] for api in APIS if api["package"] == package]
+    found = operations_of(document)
+    assert (len(found), sum(operation.deprecated for operation in found)) == (operations, deprecated)
+
+
+def test_one_operation_of_the_older_pod_is_gone_and_seventeen_are_deprecated_since() -> None:
+    now = {operation.id: operation for operation in operations_of("pod/20.17.1.yaml")}
+    before = [operation.id for operation in operations_of("pod/1.40.0.yaml")]
+    assert [name for name in before if name not in now] == ["v1_presence_get"]
+    assert sum(now[name].deprecated for name in before if name in now) == 17
+
+
+@each_api
+def test_operation_ids_follow_the_rule_and_are_unique(api: dict[str, Any]) -> None:
+    found = operations_of(api["document"])
+    assert [operation.id for operation in found] == [rule(operation.method, operation.path) for operation in found]
+    assert len({operation.id for operation in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("get", "/v1/admin/user/{uid}/status", "v1_admin_user_uid_status_get"),
+        ("get", "/api/v2/companies/{companyId}/users", "api_v2_companies_company_id_users_get"),
+        ("put", "/file_ext/v1/allowed_extensions/{extension}", "file_ext_v1_allowed_extensions_extension_put"),
+        ("get", "/v1/companycert/{fingerPrint}/get", "v1_companycert_finger_print_get_get"),
+    ],
+)
+def test_the_rule_for_operation_ids(method: str, path: str, name: str) -> None:
+    assert rule(method, path) == name
+
+
+@each_api
+def test_operations_have_one_declared_tag_and_a_summary(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    declared = [tag["name"] for tag in document["tags"]]
+    used = set()
+    for operation in operations_of(api["document"]):
+        [tag] = operation.source["tags"]
+        used.add(tag)
+        assert operation.source["summary"].strip() == operation.source["summary"], operation.id
+        assert not operation.source["summary"].endswith("."), operation.id
+        assert "\n" not in operation.source["summary"], operation.id
+    assert used == set(declared)
+    assert len({snake_case(tag).rstrip("s") for tag in declared}) == len(declared), "tags too alike to tell apart"
+
+
+@each_api
+def test_tokens_are_security_schemes(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    assert set(document["components"]["securitySchemes"]) == TOKENS[api["api"]]
+    for operation in operations_of(api["document"]):
+        assert [p["name"] for p in operation.parameters if p["in"] in {"header", "cookie"}] == [], operation.id
+        required = operation.source["security"]
+        for requirement in required:
+            assert set(requirement) <= TOKENS[api["api"]], operation.id
+        answers_401 = "401" in operation.source["responses"]
+        if api["api"] != "login":
+            assert bool(required) == answers_401 or operation.path.startswith("/file_ext/"), operation.id
+
+
+@each_api
+def test_every_answer_has_a_schema_or_no_body(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    for operation in operations_of(api["document"]):
+        responses = operation.source["responses"]
+        assert "429" in responses, operation.id
+        for status, response in responses.items():
+            assert isinstance(status, str), operation.id
+            answer = resolve(document, response["$ref"]) if "$ref" in response else response
+            assert answer["description"], (operation.id, status)
+            for content in answer.get("content", {}).values():
+                assert content["schema"], (operation.id, status)
+            if status == "429":
+                assert "Retry-After" in answer["headers"], operation.id
+            if status in {"204", "304"}:
+                assert "content" not in answer, operation.id
+
+
+@each_api
+def test_path_parameters_are_those_of_the_path(api: dict[str, Any]) -> None:
+    for operation in operations_of(api["document"]):
+        named = [parameter["name"] for parameter in operation.parameters if parameter["in"] == "path"]
+        assert sorted(named) == sorted(re.findall(r"{(\w+)}", operation.path)), operation.id
+
+
+@each_api
+def test_parameters_have_no_defaults_that_clients_would_send(api: dict[str, Any]) -> None:
+    found = [where for where, node in nodes(load_document(api["document"])["paths"]) if where.endswith("/default")]
+    found += [
+        where
+        for where, node in nodes(load_document(api["document"])["components"]["schemas"])
+        if isinstance(node, dict) and "default" in node and "type" in node
+    ]
+    assert found == []
+
+
+@each_api
+def test_references_resolve(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    for reference in set(references(document)):
+        assert reference.startswith("#/components/")
+        assert resolve(document, reference)
+
+
+@each_api
+def test_components_are_all_used(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    reached: set[str] = set()
+    waiting = list(references(document["paths"]))
+    while waiting:
+        reference = waiting.pop()
+        if reference not in reached:
+            reached.add(reference)
+            waiting.extend(references(resolve(document, reference)))
+    components = document["components"]
+    assert reached == {
+        f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components.get(kind, {})
+    }
+
+
+@each_api
+def test_required_properties_exist(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    for where, node in nodes(document["components"]["schemas"]):
+        if isinstance(node, dict) and isinstance(node.get("required"), list) and "type" in node:
+            assert set(node["required"]) <= property_names(document, node), where
+
+
+@each_api
+def test_objects_have_names_of_their_own(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    for name, schema in document["components"]["schemas"].items():
+        for where, node in nodes(schema):
+            inner = isinstance(node, dict) and node.get("type") == "object" and where != "#"
+            assert not inner or re.fullmatch(r"#/allOf/\d+", where), f"{name} {where}"
+    for where, node in nodes(document["paths"]):
+        assert not (isinstance(node, dict) and node.get("type") == "object"), where
+
+
+@each_api
+def test_schemas_are_described(api: dict[str, Any]) -> None:
+    document = load_document(api["document"])
+    for name, schema in document["components"]["schemas"].items():
+        assert schema["description"], name
+        for where, node in nodes(schema):
+            for prop, inner in node.get("properties", {}).items() if isinstance(node, dict) else ():
+                if isinstance(inner, dict) and "$ref" not in inner and not where.endswith("/properties"):
+                    assert inner.get("description"), f"{name}.{prop}"
+
+
+@each_api
+def test_documents_are_plain_yaml_in_a_stable_order(api: dict[str, Any]) -> None:
+    text = (SPECS / api["document"]).read_text(encoding="utf-8")
+    anchors = [event for event in yaml.parse(text) if getattr(event, "anchor", None) is not None]
+    assert anchors == []
+    document = load_document(api["document"])
+    for names in (document["components"]["schemas"], document["tags"]):
+        keys = [name["name"] if isinstance(name, dict) else name for name in names]
+        assert keys == sorted(keys)
+    assert max(map(len, text.splitlines())) <= 120
+
+
+# The tables
+
+
+@each_table
+def test_tables_and_documents_name_the_same_operations(table: str) -> None:
+    documents = [api["document"] for api in APIS if api["operations"] == table]
+    assert set(load_toml(table)) == {operation.id for document in documents for operation in operations_of(document)}
+
+
+@each_table
+def test_table_entries_are_well_formed(table: str) -> None:
+    for name, entry in load_toml(table).items():
+        assert {"facade", "idempotent"} <= set(entry) <= set(TABLE_KEYS), name
+        for key, value in entry.items():
+            assert type(value) is TABLE_KEYS[key], (name, key)
+        assert entry.get("paging", "cursor") in PAGED_BY, name
+        assert entry.get("family", "search") in {"search", "conversation", "membership"}, name
+
+
+@each_table
+def test_facade_methods_are_unique_names_on_known_resources(table: str) -> None:
+    [host] = {api["api"] for api in APIS if api["operations"] == table}
+    methods = [entry["facade"] for entry in load_toml(table).values() if entry["facade"]]
+    assert [name for name, count in Counter(methods).items() if count > 1] == []
+    for method in methods:
+        resource, _, name = method.partition(".")
+        assert resource in RESOURCES[host], method
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name), method
+
+
+def test_every_current_operation_has_a_facade_method() -> None:
+    for api in APIS:
+        if api["current"] and api["api"] != "login":
+            table = load_toml(api["operations"])
+            for operation in operations_of(api["document"]):
+                assert bool(table[operation.id]["facade"]) != operation.deprecated, operation.id
+
+
+@each_api
+def test_paged_operations_take_the_parameters_of_their_strategy(api: dict[str, Any]) -> None:
+    table = load_toml(api["operations"])
+    for operation in operations_of(api["document"]):
+        strategy = table[operation.id].get("paging")
+        asked = {name for names in PAGED_BY.values() for name in names} & operation.query
+        if strategy is None:
+            assert asked == set(), operation.id
+        elif api["current"] or asked:
+            assert operation.query >= PAGED_BY[strategy], operation.id
+
+
+@each_api
+def test_the_table_says_what_204_means_where_there_is_one(api: dict[str, Any]) -> None:
+    table = load_toml(api["operations"])
+    for operation in operations_of(api["document"]):
+        assert ("none" in table[operation.id]) == ("204" in operation.source["responses"]), operation.id
+
+
+def test_creating_is_unsafe_to_repeat_save_for_ims() -> None:
+    creating = {
+        operation.id: load_toml(api["operations"])[operation.id]["idempotent"]
+        for api in APIS
+        for operation in operations_of(api["document"])
+        if operation.method == "post"
+        and operation.path.endswith(("/create", "/companies", "/companies/{companyId}/users"))
+    }
+    assert {name for name, idempotent in creating.items() if idempotent} == {
+        "v1_im_create_post",
+        "v1_admin_im_create_post",
+    }
+    assert len(creating) == 14
+
+
+def test_reading_is_safe_to_repeat_save_for_feeds() -> None:
+    unsafe = {
+        operation.id
+        for api in APIS
+        for operation in operations_of(api["document"])
+        if operation.method == "get" and not load_toml(api["operations"])[operation.id]["idempotent"]
+    }
+    assert unsafe == {"v1_presence_feed_feed_id_read_get"}
