@@ -1,0 +1,466 @@
+"""The journal in an SQLite file: write-ahead log, every commit synced, one writer thread.
+
+Whatever arrives while a commit is being synced goes into the next one together, so that fifty workers cost hardly more
+syncs than one. Every transaction first makes sure that the shards it writes to are still this process's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+import attrs
+import orjson
+
+from ..errors import JobError
+from .owner import Owner
+from .planning import Action
+from .store import Change, Fenced, JobHeader, JobRow, State
+
+__all__ = ["SqliteStore"]
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x61735079
+VERSION = 1
+_GROUP = 1000
+"""Operations in one commit at most."""
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE shard (shard INTEGER PRIMARY KEY, owner TEXT, epoch INTEGER NOT NULL, lease_until REAL NOT NULL);
+-- What changes lies apart from what does not, so that a commit touches few pages.
+CREATE TABLE wanted (n INTEGER PRIMARY KEY, line INTEGER NOT NULL, label TEXT NOT NULL, row BLOB NOT NULL);
+CREATE TABLE row (
+  n INTEGER PRIMARY KEY, shard INTEGER NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL,
+  step INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, id TEXT, sent_at REAL, done_at REAL,
+  code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '', steps BLOB
+);
+"""
+_COLUMNS = (
+    "row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, steps, wanted.row"
+)
+_ONE_CREATE = orjson.dumps([{"do": "create"}])
+
+
+class SqliteStore:
+    """A :class:`~aiosymphony.provisioning.JobStore` in one file (and, while it is open, SQLite's two beside it).
+
+    Args:
+        path: The file; it is made, readable by its owner alone, if it is not there and ``read_only`` is not set.
+        read_only: Only look, as ``status`` and ``report`` do, also while a job runs.
+        clock: Gives the seconds since the epoch by which leases are kept.
+    """
+
+    def __init__(
+        self, path: str | PathLike[str], *, read_only: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.path = Path(path)
+        self._read_only = read_only
+        self._clock = clock
+        self._owner = Owner.this()
+        self._epochs: dict[int, int] = {}
+        self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._broken: JobError | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open or make the file, and check that it is whole.
+
+        Raises:
+            JobError: It is no journal, damaged, or of a newer release.
+        """
+        if self._thread is None:
+            db = await asyncio.to_thread(self._connect)
+            self._thread = threading.Thread(target=self._work, args=(db,), name="aiosymphony journal", daemon=True)
+            self._thread.start()
+
+    async def close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def header(self) -> JobHeader | None:
+        return await self._do(_header)
+
+    async def begin(self, header: JobHeader, actions: Iterable[Action]) -> None:
+        def begin(db: sqlite3.Connection) -> None:
+            there = _header(db)
+            if there is not None:
+                there.check(header, str(self.path))
+                return
+            _keep(db, "header", attrs.asdict(header))
+            db.executemany("INSERT INTO shard VALUES (?, NULL, 0, 0)", ((n,) for n in range(header.shards)))
+            now = self._clock()
+            for n, action in enumerate(actions, 1):
+                state, code, done_at = _first_state(action, now)
+                steps = orjson.dumps(action.steps)
+                db.execute(
+                    "INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, orjson.dumps(action.row))
+                )
+                db.execute(
+                    "INSERT INTO row (n, shard, action, state, id, done_at, code, message, steps) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        n,
+                        # Neighbours share a page of the file and a batch: they stay together.
+                        n // 1000 % header.shards,
+                        action.do,
+                        state,
+                        action.id,
+                        done_at,
+                        code,
+                        action.reason,
+                        None if steps == _ONE_CREATE else steps,
+                    ),
+                )
+
+        await self._do(begin)
+
+    async def acquire(self, lease: float, take: int | None = None) -> Sequence[int]:
+        def acquire(db: sqlite3.Connection) -> list[int]:
+            now = self._clock()
+            free, holders = [], []
+            for shard, owner, epoch, until in db.execute("SELECT shard, owner, epoch, lease_until FROM shard"):
+                if owner is None or until <= now or Owner.parse(owner).is_gone():
+                    free.append((shard, epoch + 1))
+                else:
+                    holders.append((Owner.parse(owner), until - now))
+            if not free or (take is None and holders):
+                who, left = holders[0]
+                raise JobError(
+                    f"{who.described()} is running the job in {self.path}: let it finish or stop it (Ctrl-C); if it "
+                    f"hangs, its lease runs out in {max(1, round(left))} s unless it renews it",
+                    exit_code=75,
+                )
+            taken = free if take is None else free[:take]
+            db.executemany(
+                "UPDATE shard SET owner = ?, epoch = ?, lease_until = ? WHERE shard = ?",
+                [(str(self._owner), epoch, now + lease, shard) for shard, epoch in taken],
+            )
+            self._epochs = dict(taken)
+            return [shard for shard, _ in taken]
+
+        return await self._do(acquire)
+
+    async def renew(self, lease: float) -> None:
+        def renew(db: sqlite3.Connection) -> None:
+            self._check_fence(db)
+            db.execute("UPDATE shard SET lease_until = ? WHERE owner = ?", (self._clock() + lease, str(self._owner)))
+
+        await self._do(renew)
+
+    async def release(self) -> None:
+        def release(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE shard SET owner = NULL, lease_until = 0 WHERE owner = ?", (str(self._owner),))
+            self._epochs = {}
+
+        await self._do(release)
+
+    async def fetch(
+        self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
+    ) -> list[JobRow]:
+        def fetch(db: sqlite3.Connection) -> list[JobRow]:
+            shards = list(self._epochs) if own else None
+            where = f"state IN ({_marks(states)})" + ("" if shards is None else f" AND shard IN ({_marks(shards)})")
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM row JOIN wanted ON wanted.n = row.n "  # noqa: S608 - only marks are put in
+                f"WHERE row.n > ? AND {where} ORDER BY row.n LIMIT ?",
+                (after, *states, *(shards or ()), limit),
+            )
+            return [_job_row(row) for row in rows]
+
+        return await self._do(fetch)
+
+    async def intend(self, rows: Sequence[int], at: float) -> None:
+        def intend(db: sqlite3.Connection) -> None:
+            self._check_fence(db)
+            changed = db.executemany(
+                "UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ? WHERE n = ? AND state = 'TODO'",
+                [(at, n) for n in rows],
+            ).rowcount
+            if changed != len(rows):
+                raise Fenced(f"rows of the job in {self.path} were changed by someone else: stopped")
+
+        await self._do(intend)
+
+    async def record(self, changes: Sequence[Change]) -> None:
+        values = [
+            (
+                change.state,
+                change.at,
+                change.step,
+                change.id,
+                None if change.steps is None else orjson.dumps(change.steps),
+                change.code,
+                change.message,
+                change.attempts,
+                change.n,
+            )
+            for change in changes
+        ]
+
+        def record(db: sqlite3.Connection) -> None:
+            self._check_fence(db)
+            db.executemany(
+                "UPDATE row SET state = ?, done_at = ?, step = coalesce(?, step), id = coalesce(?, id), "
+                "steps = coalesce(?, steps), code = ?, message = ?, attempts = attempts + ? WHERE n = ?",
+                values,
+            )
+
+        await self._do(record)
+
+    async def counts(self) -> Mapping[tuple[str, State], int]:
+        def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
+            rows = db.execute("SELECT action, state, count(*) FROM row GROUP BY action, state")
+            return {(action, state): count for action, state, count in rows}
+
+        return await self._do(counts)
+
+    async def note(self, name: str, value: object) -> None:
+        await self._do(lambda db: _keep(db, name, value))
+
+    async def notes(self) -> Mapping[str, Any]:
+        def notes(db: sqlite3.Connection) -> dict[str, Any]:
+            return {name: orjson.loads(value) for name, value in db.execute("SELECT name, value FROM note")}
+
+        return await self._do(notes)
+
+    def _check_fence(self, db: sqlite3.Connection) -> None:
+        owned = dict(db.execute("SELECT shard, epoch FROM shard WHERE owner = ?", (str(self._owner),)))
+        if owned != self._epochs:
+            raise Fenced(f"another process took over the job in {self.path} after this one's lease ran out: stopped")
+
+    # The file.
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.path
+        try:
+            if not self._read_only:
+                self._make()
+            elif not path.is_file():
+                raise JobError(f"there is no journal {path}", exit_code=64)
+            mode = "ro" if self._read_only else "rw"
+            db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=15.0,
+            )
+        except OSError as error:
+            raise JobError(f"the journal {path} cannot be opened: {error.strerror}", exit_code=75) from None
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+        try:
+            self._prepare(db)
+        except sqlite3.Error as error:
+            db.close()
+            raise self._unusable(error) from None
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _make(self) -> None:
+        try:
+            # Made before SQLite sees it, which gives the two files beside it the same permissions.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            if self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o600)
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if tables and application != APPLICATION_ID:
+            raise JobError(f"{self.path} is not a journal of a provisioning job: name another one", exit_code=64)
+        if version > VERSION:
+            raise JobError(
+                f"the journal {self.path} was written by a newer release of aiosymphony (format {version}, this one "
+                f"knows {VERSION}): use that release",
+                exit_code=64,
+            )
+        if self._read_only:
+            if not tables:
+                raise JobError(f"the journal {self.path} is empty: no job was begun in it", exit_code=64)
+            return
+        if tables and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise self._damaged(str(found).splitlines()[0])
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        # Another process may have made the tables since they were counted.
+        if not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+        self._commit(db)
+
+    def _unusable(self, error: sqlite3.Error) -> JobError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return self._damaged(str(error))
+        return JobError(
+            f"the journal {self.path} cannot be written ({error}), so nothing more was sent: make room for it or make "
+            "it writable, then run the same command again",
+            exit_code=75,
+        )
+
+    def _damaged(self, what: str) -> JobError:
+        return JobError(
+            f"the journal {self.path} is damaged ({what}): restore it from a copy, or move it away and plan anew - "
+            "the new plan finds what was done already",
+            exit_code=64,
+        )
+
+    # The writer thread.
+
+    async def _do(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._thread is None:
+            await self.open()
+        if self._broken is not None:
+            raise self._broken
+        operation = _Operation(function, asyncio.get_running_loop())
+        self._queue.put(operation)
+        return await operation.future
+
+    def _work(self, db: sqlite3.Connection) -> None:
+        stop = False
+        while not stop:
+            first = self._queue.get()
+            group: list[_Operation[Any]] = []
+            item: _Operation[Any] | None = first
+            while True:
+                if item is None:
+                    stop = True
+                    break
+                group.append(item)
+                if len(group) >= _GROUP:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if group:
+                self._carry_out(db, group)
+        db.close()
+
+    def _carry_out(self, db: sqlite3.Connection, group: Sequence[_Operation[Any]]) -> None:
+        """One transaction for the whole group: either all of it is durable, or all of it failed."""
+        if self._broken is not None:
+            _answer(group, error=self._broken)
+            return
+        try:
+            db.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
+            for operation in group:
+                operation.result = operation.function(db)
+            self._commit(db)
+        except sqlite3.Error as error:
+            self._broken = self._unusable(error)
+            _roll_back(db)
+            _answer(group, error=self._broken)
+        except BaseException as error:
+            if isinstance(error, Fenced):
+                self._broken = error
+            _roll_back(db)
+            if len(group) == 1:
+                _answer(group, error=error)
+            else:
+                # One was refused; the others are not to suffer for it.
+                for operation in group:
+                    self._carry_out(db, [operation])
+        else:
+            _answer(group)
+
+    def _commit(self, db: sqlite3.Connection) -> None:
+        db.execute("COMMIT")
+
+
+@attrs.define(eq=False)
+class _Operation(Generic[T]):
+    """Something to do in the writer thread, and the caller who waits for it."""
+
+    function: Callable[[sqlite3.Connection], T]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[T] = attrs.field(init=False)
+    result: T | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.future = self.loop.create_future()
+
+
+def _answer(group: Sequence[_Operation[Any]], *, error: BaseException | None = None) -> None:
+    def answer(operations: Sequence[_Operation[Any]]) -> None:
+        for operation in operations:
+            if operation.future.done():
+                continue  # The caller was cancelled; what it asked for is done all the same.
+            if error is None:
+                operation.future.set_result(operation.result)
+            else:
+                operation.future.set_exception(error)
+
+    for loop in {operation.loop for operation in group}:
+        with contextlib.suppress(RuntimeError):  # The loop was closed: nobody waits any more.
+            loop.call_soon_threadsafe(answer, [operation for operation in group if operation.loop is loop])
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _header(db: sqlite3.Connection) -> JobHeader | None:
+    found = db.execute("SELECT value FROM note WHERE name = 'header'").fetchone()
+    return None if found is None else JobHeader(**orjson.loads(found[0]))
+
+
+def _keep(db: sqlite3.Connection, name: str, value: object) -> None:
+    db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, orjson.dumps(value)))
+
+
+def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
+    """State, code and time of a row as the plan leaves it."""
+    match action.do:
+        case "skip":
+            return "DONE", "", now
+        case "conflict":
+            return "CONFLICT", "conflict", now
+        case "invalid":
+            return "FAILED", "invalid", now
+        case _:
+            return "TODO", "", None
+
+
+def _job_row(row: tuple[Any, ...]) -> JobRow:
+    fields: Any = row[:-2]
+    steps, wanted = row[-2:]
+    return JobRow(*fields, orjson.loads(_ONE_CREATE if steps is None else steps), orjson.loads(wanted))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

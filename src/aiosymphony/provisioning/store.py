@@ -1,0 +1,226 @@
+"""What a job needs of its journal: the protocol, and what passes through it.
+
+A row is TODO until a request for it is about to leave; then INTENT, durably, before any byte does; then DONE, FAILED
+(surely not done), CONFLICT (left alone), UNKNOWN (nobody can say), or TODO again when it surely was not done. The
+steps of a row (create, then roles, features, status) are counted: ``step`` of them are finished, and the state is that
+of the next one.
+
+No password, token, salt or key is ever put into a journal: the rows that are read from a file cannot hold any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, Self
+
+import attrs
+
+from ..errors import JobError
+from .planning import Action, Plan, Step
+from .rows import Kind
+
+__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "State"]
+
+State = Literal["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
+
+
+@attrs.frozen
+class JobHeader:
+    """Which job a journal is of. A journal serves one job alone.
+
+    Attributes:
+        kind, target: As in the plan.
+        input_name, input_digest: The file, and its SHA-256.
+        disable_missing: Whether users that are not in the file are disabled.
+        rows: How many rows there are.
+        known: How many users the tenant held when the plan was made.
+        made_at: When, in seconds since the epoch.
+        shards: Into how many parts the rows are divided for several processes.
+    """
+
+    kind: Kind
+    target: str
+    input_name: str
+    input_digest: str
+    disable_missing: bool
+    rows: int
+    known: int
+    made_at: float
+    shards: int = 1
+
+    @classmethod
+    def of(cls, plan: Plan, *, made_at: float, shards: int = 1) -> Self:
+        return cls(
+            plan.kind,
+            plan.target,
+            plan.input_name,
+            plan.input_digest,
+            plan.disable_missing,
+            plan.rows,
+            plan.known,
+            made_at,
+            shards,
+        )
+
+    def check(self, other: JobHeader, where: str) -> None:
+        """Refuse to go on with another job than the one that the journal is of.
+
+        Raises:
+            JobError: The target, the input or what is wanted of it changed.
+        """
+        remedy = f"undo that, or begin a new job with another journal (--journal), or move {where} away"
+        if (self.kind, self.target) != (other.kind, other.target):
+            raise JobError(f"{where} is the journal of a job for {self.target}, not for {other.target}", exit_code=64)
+        if self.input_digest != other.input_digest:
+            raise JobError(
+                f"{other.input_name} was changed since the job began ({where} was made from another content): {remedy}",
+                exit_code=64,
+            )
+        if self.disable_missing != other.disable_missing:
+            word = "with" if self.disable_missing else "without"
+            raise JobError(f"the job in {where} began {word} --disable-missing: {remedy}", exit_code=64)
+
+
+@attrs.frozen
+class JobRow:
+    """A row as the journal holds it.
+
+    Attributes:
+        n: Its number in the job, from 1.
+        shard: The part it belongs to.
+        line, label, row, steps: As in its :class:`~aiosymphony.provisioning.Action`.
+        action: What is done about it: ``create``, ``update`` and so on.
+        state: How far it is.
+        step: How many of its steps are finished.
+        attempts: How often a request for it left, or was about to.
+        id: The user's id, once known.
+        sent_at, done_at: When the last request was about to leave, and when its outcome was known.
+        code, message: Why it is not done.
+    """
+
+    n: int
+    shard: int
+    line: int
+    label: str
+    action: str
+    state: State
+    step: int
+    attempts: int
+    id: str | None
+    sent_at: float | None
+    done_at: float | None
+    code: str
+    message: str
+    steps: list[Step]
+    row: dict[str, Any]
+
+
+@attrs.frozen
+class Change:
+    """What became of a row; None leaves a field as it is.
+
+    Attributes:
+        n: The row.
+        state: Its new state.
+        at: The time, in seconds since the epoch.
+        step, id, steps: New values.
+        code, message: Why; empty clears them.
+        attempts: Added to the count of attempts: -1 for one that did not leave after all.
+    """
+
+    n: int
+    state: State
+    at: float
+    step: int | None = None
+    id: str | None = None
+    steps: Sequence[Step] | None = None
+    code: str = ""
+    message: str = ""
+    attempts: int = 0
+
+
+class Fenced(JobError):
+    """Another process took this job over while this one did not answer; this one must send nothing more."""
+
+
+class JobStore(Protocol):
+    """Where a job keeps its rows. Every method that writes returns when the write is durable."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        ...
+
+    async def header(self) -> JobHeader | None:
+        """The job it is of; None if it is empty."""
+        ...
+
+    async def begin(self, header: JobHeader, actions: Iterable[Action]) -> None:
+        """Take in a job, wholly or not at all; if there is one already, only check that it is the same.
+
+        Raises:
+            JobError: It is another one, or the store cannot be written.
+        """
+        ...
+
+    async def acquire(self, lease: float, take: int | None = None) -> Sequence[int]:
+        """Own shards until they are released or the lease (seconds) runs out: all of them, or ``take`` free ones.
+
+        Each acquisition raises the shard's epoch; whoever owned it before can write to it no more.
+
+        Raises:
+            JobError: Another live process owns them.
+        """
+        ...
+
+    async def renew(self, lease: float) -> None:
+        """Own the shards for that many seconds more.
+
+        Raises:
+            Fenced: They are another's by now.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Own nothing any more."""
+        ...
+
+    async def fetch(
+        self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
+    ) -> list[JobRow]:
+        """Up to ``limit`` rows in these states with a number above ``after``, in order; of all shards if not ``own``."""
+        ...
+
+    async def intend(self, rows: Sequence[int], at: float) -> None:
+        """TODO becomes INTENT and counts as an attempt.
+
+        Raises:
+            Fenced: The rows are another's by now.
+            JobError: The store cannot be written; nothing may be sent.
+        """
+        ...
+
+    async def record(self, changes: Sequence[Change]) -> None:
+        """Write outcomes.
+
+        Raises:
+            Fenced: The rows are another's by now.
+            JobError: The store cannot be written.
+        """
+        ...
+
+    async def counts(self) -> Mapping[tuple[str, State], int]:
+        """Rows by action and state."""
+        ...
+
+    async def note(self, name: str, value: object) -> None:
+        """Keep a JSON value under a name, such as the result of the audit."""
+        ...
+
+    async def notes(self) -> Mapping[str, Any]:
+        """All that was kept."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go."""
+        ...

@@ -1,0 +1,229 @@
+"""The journal: cases 29 (two processes), 31 (disk full, read-only), 32 (truncated, corrupt, another version), 33."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from aiosymphony.errors import JobError
+from aiosymphony.provisioning.actual import Actual
+from aiosymphony.provisioning.desired import Desired
+from aiosymphony.provisioning.planning import Plan, plan
+from aiosymphony.provisioning.sqlite_store import SqliteStore
+from aiosymphony.provisioning.store import Change, Fenced, JobHeader
+
+
+def made(names: Sequence[str] = ("ann", "bob", "cat"), *, target: str = "acme") -> Plan:
+    people = [{"email": f"{name}@acme.com", "firstName": name, "lastName": "Lee"} for name in names]
+    return plan(Desired.of(people, "connect"), Actual("connect"), target=target)
+
+
+async def begin(store: SqliteStore, wanted: Plan | None = None, *, shards: int = 1) -> None:
+    wanted = wanted or made()
+    await store.begin(JobHeader.of(wanted, made_at=1.0, shards=shards), wanted.actions())
+
+
+async def begun(path: Path, wanted: Plan | None = None) -> None:
+    async with SqliteStore(path) as store:
+        await begin(store, wanted)
+
+
+async def test_a_row_goes_its_way_and_the_file_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    async with SqliteStore(path) as store:
+        assert await store.header() is None
+        await begin(store)
+        await store.acquire(60)
+        rows = await store.fetch(["TODO"])
+        assert [(row.n, row.label, row.steps, row.row["firstName"]) for row in rows] == [
+            (1, "ann@acme.com", [{"do": "create"}], "ann"),
+            (2, "bob@acme.com", [{"do": "create"}], "bob"),
+            (3, "cat@acme.com", [{"do": "create"}], "cat"),
+        ]
+        await store.intend([1, 2], 10.0)
+        await store.record(
+            [
+                Change(1, "DONE", 11.0, id="u1", step=1),
+                Change(2, "TODO", 11.0, attempts=-1, code="503", message="turned away"),
+            ]
+        )
+    for suffix in ("", "-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        assert not beside.exists() or beside.stat().st_mode & 0o777 == 0o600
+    async with SqliteStore(path, read_only=True) as store:
+        ann, bob, cat = await store.fetch(["TODO", "DONE"], own=False)
+        assert (ann.state, ann.id, ann.step, ann.attempts, ann.sent_at, ann.done_at) == ("DONE", "u1", 1, 1, 10.0, 11.0)
+        assert (bob.state, bob.attempts, bob.code, bob.message) == ("TODO", 0, "503", "turned away")
+        assert cat.state == "TODO"
+        assert await store.counts() == {("create", "DONE"): 1, ("create", "TODO"): 2}
+
+
+async def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) -> None:
+    class Counting(SqliteStore):
+        commits = 0
+
+        def _commit(self, db: sqlite3.Connection) -> None:
+            Counting.commits += 1
+            super()._commit(db)
+
+    names = [f"u{n}" for n in range(1000)]
+    async with Counting(tmp_path / "job.journal") as store:
+        await begin(store, made(names))
+        await store.acquire(60)
+        Counting.commits = 0
+        await asyncio.gather(*(store.intend([n], 1.0) for n in range(1, 1001)))
+        assert Counting.commits < 20
+        assert await store.counts() == {("create", "INTENT"): 1000}
+
+
+async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    await begun(path)
+    script = (
+        "import asyncio, sys\n"
+        "from aiosymphony.provisioning.sqlite_store import SqliteStore\n"
+        "async def main():\n"
+        "    async with SqliteStore(sys.argv[1]) as store:\n"
+        "        await store.acquire(60)\n"
+        "        print('mine', flush=True)\n"
+        "        sys.stdin.read()\n"
+        "asyncio.run(main())\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "mine\n"
+        async with SqliteStore(path) as store:
+            with pytest.raises(JobError, match=f"process {other.pid} on .* is running the job") as caught:
+                await store.acquire(60)
+            assert caught.value.exit_code == 75
+            # Killed, it is known to be gone at once, however long its lease.
+            other.kill()
+            other.wait()
+            assert await store.acquire(60) == [0]
+
+
+async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path) -> None:
+    now = 1000.0
+    path = tmp_path / "job.journal"
+    async with SqliteStore(path, clock=lambda: now) as first, SqliteStore(path, clock=lambda: now) as second:
+        await begin(first)
+        await first.acquire(60)
+        await first.intend([1], now)
+        with pytest.raises(JobError, match="its lease runs out in 60 s"):
+            await second.acquire(60)
+        now += 61
+        assert await second.acquire(60) == [0]
+        for attempt in (
+            lambda: first.intend([2], now),
+            lambda: first.record([Change(1, "DONE", now)]),
+            lambda: first.renew(60),
+        ):
+            with pytest.raises(Fenced, match="another process took over the job"):
+                await attempt()
+        assert [row.n for row in await second.fetch(["INTENT"])] == [1]
+        await second.record([Change(1, "TODO", now)])
+
+
+async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    names = [f"u{n}" for n in range(2500)]
+    async with SqliteStore(path) as first, SqliteStore(path) as second, SqliteStore(path) as third:
+        await begin(first, made(names), shards=2)
+        assert await first.acquire(60, take=1) == [0]
+        with pytest.raises(JobError, match="is running the job"):
+            await second.acquire(60)
+        assert await second.acquire(60, take=1) == [1]
+        with pytest.raises(JobError, match="is running the job"):
+            await third.acquire(60, take=1)
+        mine = {row.n for row in await first.fetch(["TODO"], limit=5000)}
+        others = {row.n for row in await second.fetch(["TODO"], limit=5000)}
+        assert mine | others == set(range(1, 2501))
+        assert not mine & others
+        await second.release()
+        assert await third.acquire(60, take=5) == [1]
+
+
+async def test_31_a_full_disk_fails_the_intent_and_everything_after_it(tmp_path: Path) -> None:
+    class Full(SqliteStore):
+        def _connect(self) -> sqlite3.Connection:
+            db = super()._connect()
+            db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
+            return db
+
+    path = tmp_path / "job.journal"
+    names = [f"u{n}" for n in range(300)]
+    await begun(path, made(names))
+    async with Full(path) as store:
+        await store.acquire(60)
+        await store.intend(range(1, 10), 1.0)
+        long = "x" * 500
+        with pytest.raises(JobError, match=r"cannot be written \(database or disk is full\)") as caught:
+            await store.record([Change(n, "TODO", 2.0, message=long) for n in range(1, 301)])
+        assert caught.value.exit_code == 75
+        with pytest.raises(JobError, match="disk is full"):
+            await store.intend([10], 3.0)
+    async with SqliteStore(path) as store:
+        assert await store.counts() == {("create", "INTENT"): 9, ("create", "TODO"): 291}
+
+
+async def test_31_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    await begun(path)
+    async with SqliteStore(path, read_only=True) as store:
+        with pytest.raises(JobError, match=r"cannot be written \(attempt to write a readonly database\)") as caught:
+            await store.acquire(60)
+        assert caught.value.exit_code == 75
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda content: content[: len(content) // 2], "is damaged"),
+        (lambda content: content[:4096] + b"\x5a" * 4096 + content[8192:], "is damaged"),
+        (lambda _: b"email,firstName,lastName\n" * 100, "is damaged"),
+        (lambda content: content[:60] + (9).to_bytes(4) + content[64:], "newer release of aiosymphony"),
+        (lambda content: content[:68] + bytes(4) + content[72:], "is not a journal of a provisioning job"),
+    ],
+    ids=["truncated", "corrupt", "no database", "newer", "another program's"],
+)
+async def test_32_a_journal_that_is_none_is_refused(tmp_path: Path, damage: object, said: str) -> None:
+    path = tmp_path / "job.journal"
+    await begun(path, made([f"u{n}" for n in range(500)]))
+    assert callable(damage)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(JobError, match=said) as caught:
+        await SqliteStore(path).open()
+    assert caught.value.exit_code == 64
+    assert "\n" not in str(caught.value)
+
+
+async def test_33_a_changed_input_target_or_wish_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    await begun(path)
+    async with SqliteStore(path) as store:
+        await begin(store)
+        for other, said in (
+            (made(["ann", "bob"]), "records was changed since the job began"),
+            (made(target="other"), "is the journal of a job for acme, not for other"),
+        ):
+            with pytest.raises(JobError, match=said) as caught:
+                await begin(store, other)
+            assert caught.value.exit_code == 64
+        assert await store.counts() == {("create", "TODO"): 3}
+
+
+async def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="there is no journal") as caught:
+        await SqliteStore(tmp_path / "none", read_only=True).open()
+    assert caught.value.exit_code == 64
+    with pytest.raises(JobError, match="cannot be opened: No such file or directory"):
+        await SqliteStore(tmp_path / "nowhere" / "job.journal").open()
