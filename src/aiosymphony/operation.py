@@ -363,6 +363,13 @@ def array(value: Any) -> Any:
     return value
 
 
+def mapping(value: Any) -> Any:
+    """The value if it is a JSON object."""
+    if not isinstance(value, dict):
+        raise TypeError("expected an object")
+    return value
+
+
 def extra(leftover: dict[str, Any]) -> Any:
     """What is left of an object once its known fields are taken."""
     return leftover if type(leftover) is dict else plain(leftover)

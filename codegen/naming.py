@@ -1,0 +1,75 @@
+"""Names: from what documents call things to what Python calls them."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Callable, Iterable
+
+_ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
+_WORD_START = re.compile(r"([a-z0-9])([A-Z])")
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+
+# Shadowing a builtin is legal and confusing, and breaks annotations where the builtin is a type. `id` is what every
+# Symphony object has; nothing generated calls the builtin.
+_TAKEN = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "self", "cls"} - {"id"}
+
+
+def snake_case(text: str) -> str:
+    """``userSystemAttributes`` to ``user_system_attributes``; what is no ASCII letter or digit separates words."""
+    text = _WORD_START.sub(r"\1_\2", _ACRONYM_WORD.sub(r"\1_\2", text))
+    return _OTHER.sub("_", text).strip("_").lower()
+
+
+def pascal_case(text: str) -> str:
+    """``room_member`` to ``RoomMember``; capitals inside words stay: ``V2IMAttributes`` is kept."""
+    return "".join(word[:1].upper() + word[1:] for word in _OTHER.split(text))
+
+
+def operation_id(path: str, method: str) -> str:
+    """The one rule for operation ids: the path's segments and the method in snake_case.
+
+    >>> operation_id("/v1/admin/user/{uid}/status", "GET")
+    'v1_admin_user_uid_status_get'
+    """
+    return "_".join(filter(None, (snake_case(part) for part in (*path.split("/"), method))))
+
+
+def identifier(text: str, prefix: str = "field_", reserved: Iterable[str] = ()) -> str:
+    """A snake_case Python identifier for anything; builtins, keywords and reserved names get a trailing underscore."""
+    name = snake_case(text)
+    if not name or name[0].isdigit():
+        name = prefix + name if name else prefix.rstrip("_")
+    return f"{name}_" if name in _TAKEN or name in reserved else name
+
+
+def class_name(text: str, reserved: Iterable[str] = ()) -> str:
+    """A PascalCase class name for anything."""
+    name = pascal_case(text)
+    if not name or name[0].isdigit():
+        name = f"Model{name}"
+    return f"{name}Model" if name in _TAKEN or name in reserved else name
+
+
+def constant(text: str) -> str:
+    """An upper-case enumeration member name for a value; values without letters or digits get a word of their own."""
+    name = snake_case(text).upper()
+    if not name:
+        return "EMPTY" if not text else "VALUE"
+    return f"VALUE_{name}" if name[0].isdigit() else name
+
+
+def distinct(names: Iterable[str], name_of: Callable[[str], str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Map each of some distinct texts to a name of its own; the second that wants a name gets ``_2``, and so on."""
+    used = set(taken)
+    chosen = {}
+    for text in names:
+        wanted = name = name_of(text)
+        number = 1
+        while name in used:
+            number += 1
+            name = f"{wanted.rstrip('_')}_{number}"
+        used.add(name)
+        chosen[text] = name
+    return chosen

@@ -1,0 +1,100 @@
+"""Reads a document from a YAML or JSON file, as JSON would have it: text keys, no dates, no duplicate keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .problem import Refused
+
+# Far above any published document (the largest known, of 12 MB, has 600,000 nodes); YAML aliases can expand without end.
+_NODE_LIMIT = 5_000_000
+
+
+class _Loader(yaml.CSafeLoader):
+    """Scalars as in YAML 1.2 and JSON: dates, ``yes`` and ``0777`` stay text. Merge keys and anchors are resolved."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = key_node.value
+            if key in seen:
+                place = f"line {key_node.start_mark.line + 1}"
+                raise Refused(place, f"the key {key!r} is given twice", "Remove one of them; the first would be lost.")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("null", r"^(?:null|Null|NULL|~|)$", ["n", "N", "~", ""]),
+    ("merge", r"^<<$", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a document.
+
+    Raises:
+        Refused: It is not there, neither YAML nor JSON, no object, or unreasonably large once aliases are expanded.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(str(path), f"cannot be read: {error}") from None
+    try:
+        if text.lstrip().startswith("{"):
+            document = json.loads(text, object_pairs_hook=_unique)
+        else:
+            document = yaml.load(text, Loader=_Loader)
+    except Refused as error:
+        raise Refused(f"{path}, {error.place}", error.what, error.remedy) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Refused(str(path), f"is neither YAML nor JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise Refused(str(path), "is no OpenAPI document: its top level is not an object")
+    plain: dict[str, Any] = _plain(document, str(path), [0], ())
+    return plain
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Refused("an object", f"the key {twice!r} is given twice", "Remove one of them; the first would be lost.")
+    return result
+
+
+def _plain(value: Any, place: str, count: list[int], parents: tuple[int, ...]) -> Any:
+    """A copy without shared parts, keys as text (YAML reads the response key 200 as a number)."""
+    count[0] += 1
+    if count[0] > _NODE_LIMIT:
+        raise Refused(place, f"has more than {_NODE_LIMIT} nodes once its aliases are expanded")
+    if isinstance(value, dict | list) and id(value) in parents:
+        raise Refused(place, "an alias refers to a part of the document that it stands in", "Use $ref for recursion.")
+    if isinstance(value, dict):
+        below = (*parents, id(value))
+        return {_key(key): _plain(item, f"{place}/{key}", count, below) for key, item in value.items()}
+    if isinstance(value, list):
+        below = (*parents, id(value))
+        return [_plain(item, f"{place}/{index}", count, below) for index, item in enumerate(value)]
+    return value
+
+
+def _key(key: object) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return "null" if key is None else str(key)
