@@ -356,6 +356,22 @@ def encode_int(value: Any) -> Any:
     return value.text if isinstance(value, TextInt) else value
 
 
+def decode_ints(values: Any) -> Any:
+    """An array of integers; it is passed on as it is if it holds no digits in strings."""
+    for value in array(values):
+        if type(value) is not int:
+            return [decode_int(value) for value in values]
+    return values
+
+
+def encode_ints(values: Any) -> Any:
+    """What :func:`decode_ints` read, as it was."""
+    for value in values:
+        if type(value) is not int:
+            return [encode_int(value) for value in values]
+    return values
+
+
 def array(value: Any) -> Any:
     """The value if it is a JSON array; strings and objects can be iterated too and must not pass for one."""
     if not isinstance(value, list):
@@ -430,7 +446,7 @@ def _decode_error(
     else:
         path, found = _locate(value, decode)
         why = f"has {found} at {path}, which is not what the API's document says"
-    message = f"the answer {status} ({len(content)} bytes) {why}"
+    message = f"the answer (status {status}, {len(content)} bytes) {why}"
     return DecodeError(message, path=path, status=status, operation=operation)
 
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, plain, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    plain,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,7 +42,7 @@ class Error(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.code) is not None:
-            d["code"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["code"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.message) is not None:
             d["message"] = v2
         if (v3 := self.details) is not None:
@@ -47,7 +55,7 @@ def decode_error(d: dict[str, Any]) -> Error:
     self: Any = _new(Error)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("code", None)
-    self.code = v if v.__class__ is int or v is None else decode_int(v)
+    self.code = v if type(v) is int or v is None else decode_int(v)
     self.message = pop("message", None)
     v = pop("details", None)
     self.details = None if v is None else plain(v)

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -48,7 +54,7 @@ def decode_v1_audit_trail_initiator_list(d: dict[str, Any]) -> V1AuditTrailIniti
         if v is None
         else [
             None if i is None else decode_v1_audit_trail_initiator_response(i)
-            for i in (v if v.__class__ is list else array(v))
+            for i in (v if type(v) is list else array(v))
         ]
     )
     v = pop("pagination", None)

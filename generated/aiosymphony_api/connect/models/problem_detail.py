@@ -6,7 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, mapping, plain, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    mapping,
+    plain,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -49,7 +58,7 @@ class ProblemDetail(Model):
         if (v2 := self.title) is not None:
             d["title"] = v2
         if (v3 := self.status) is not None:
-            d["status"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["status"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.detail) is not None:
             d["detail"] = v4
         if (v5 := self.instance) is not None:
@@ -57,7 +66,7 @@ class ProblemDetail(Model):
         if (v6 := self.timestamp) is not None:
             d["timestamp"] = v6
         if (v7 := self.detail_error_code) is not None:
-            d["detailErrorCode"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["detailErrorCode"] = v7 if type(v7) is int else encode_int(v7)
         if (v8 := self.properties) is not None:
             d["properties"] = v8
         return d
@@ -70,12 +79,12 @@ def decode_problem_detail(d: dict[str, Any]) -> ProblemDetail:
     self.type_ = pop("type", None)
     self.title = pop("title", None)
     v = pop("status", None)
-    self.status = v if v.__class__ is int or v is None else decode_int(v)
+    self.status = v if type(v) is int or v is None else decode_int(v)
     self.detail = pop("detail", None)
     self.instance = pop("instance", None)
     self.timestamp = pop("timestamp", None)
     v = pop("detailErrorCode", None)
-    self.detail_error_code = v if v.__class__ is int or v is None else decode_int(v)
+    self.detail_error_code = v if type(v) is int or v is None else decode_int(v)
     v = pop("properties", None)
     self.properties = None if v is None else plain(mapping(v))
     self.additional_properties = extra(d) if d else NO_EXTRA

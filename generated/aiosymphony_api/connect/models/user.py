@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -71,9 +78,9 @@ class User(Model):
         if (v6 := self.updated_at) is not None:
             d["updatedAt"] = v6
         if (v7 := self.symphony_user_id) is not None:
-            d["symphonyUserId"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["symphonyUserId"] = v7 if type(v7) is int else encode_int(v7)
         if (v8 := self.status) is not None:
-            d["status"] = v8 if v8.__class__ is int else encode_int(v8)
+            d["status"] = v8 if type(v8) is int else encode_int(v8)
         if (v9 := self.error) is not None:
             d["error"] = v9.to_dict()
         if (v10 := self.display_name) is not None:
@@ -102,9 +109,9 @@ def decode_user(d: dict[str, Any]) -> User:
     self.created_at = pop("createdAt", None)
     self.updated_at = pop("updatedAt", None)
     v = pop("symphonyUserId", None)
-    self.symphony_user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.symphony_user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("status", None)
-    self.status = v if v.__class__ is int or v is None else decode_int(v)
+    self.status = v if type(v) is int or v is None else decode_int(v)
     v = pop("error", None)
     self.error = None if v is None else decode_problem_detail(v)
     self.display_name = pop("displayName", None)

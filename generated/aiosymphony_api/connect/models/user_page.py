@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,11 +44,11 @@ class UserPage(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.total) is not None:
-            d["total"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["total"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.page_size) is not None:
-            d["pageSize"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["pageSize"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.current_page) is not None:
-            d["currentPage"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["currentPage"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.users) is not None:
             d["users"] = [None if i is None else i.to_dict() for i in v4]
         return d
@@ -51,14 +59,14 @@ def decode_user_page(d: dict[str, Any]) -> UserPage:
     self: Any = _new(UserPage)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("total", None)
-    self.total = v if v.__class__ is int or v is None else decode_int(v)
+    self.total = v if type(v) is int or v is None else decode_int(v)
     v = pop("pageSize", None)
-    self.page_size = v if v.__class__ is int or v is None else decode_int(v)
+    self.page_size = v if type(v) is int or v is None else decode_int(v)
     v = pop("currentPage", None)
-    self.current_page = v if v.__class__ is int or v is None else decode_int(v)
+    self.current_page = v if type(v) is int or v is None else decode_int(v)
     v = pop("users", None)
     self.users = (
-        None if v is None else [None if i is None else decode_user(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_user(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserPage = self

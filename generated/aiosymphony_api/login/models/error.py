@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -32,7 +39,7 @@ class Error(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.code) is not None:
-            d["code"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["code"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.message) is not None:
             d["message"] = v2
         return d
@@ -43,7 +50,7 @@ def decode_error(d: dict[str, Any]) -> Error:
     self: Any = _new(Error)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("code", None)
-    self.code = v if v.__class__ is int or v is None else decode_int(v)
+    self.code = v if type(v) is int or v is None else decode_int(v)
     self.message = pop("message", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Error = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -42,7 +49,7 @@ class ExtensionAppTokens(Model):
         if (v3 := self.symphony_token) is not None:
             d["symphonyToken"] = v3
         if (v4 := self.expire_at) is not None:
-            d["expireAt"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["expireAt"] = v4 if type(v4) is int else encode_int(v4)
         return d
 
 
@@ -54,7 +61,7 @@ def decode_extension_app_tokens(d: dict[str, Any]) -> ExtensionAppTokens:
     self.app_token = pop("appToken", None)
     self.symphony_token = pop("symphonyToken", None)
     v = pop("expireAt", None)
-    self.expire_at = v if v.__class__ is int or v is None else decode_int(v)
+    self.expire_at = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: ExtensionAppTokens = self
     return decoded

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, mapping, plain, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    mapping,
+    plain,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -40,9 +48,7 @@ def decode_jwks(d: dict[str, Any]) -> Jwks:
     pop = d.pop
     v = pop("keys", None)
     self.keys = (
-        None
-        if v is None
-        else [None if i is None else plain(mapping(i)) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else plain(mapping(i)) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Jwks = self

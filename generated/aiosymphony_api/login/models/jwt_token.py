@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,7 +43,7 @@ class JwtToken(Model):
         if (v1 := self.token_type) is not None:
             d["token_type"] = v1
         if (v2 := self.expires_in) is not None:
-            d["expires_in"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["expires_in"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.access_token) is not None:
             d["access_token"] = v3
         return d
@@ -48,7 +55,7 @@ def decode_jwt_token(d: dict[str, Any]) -> JwtToken:
     pop = d.pop
     self.token_type = pop("token_type", None)
     v = pop("expires_in", None)
-    self.expires_in = v if v.__class__ is int or v is None else decode_int(v)
+    self.expires_in = v if type(v) is int or v is None else decode_int(v)
     self.access_token = pop("access_token", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: JwtToken = self

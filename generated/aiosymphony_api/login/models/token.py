@@ -6,7 +6,12 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.admin_stream_filter_origin import (
     AdminStreamFilterOrigin,
@@ -73,9 +81,9 @@ class AdminStreamFilter(Model):
         if (v5 := self.privacy) is not None:
             d["privacy"] = v5
         if (v6 := self.start_date) is not None:
-            d["startDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["startDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.end_date) is not None:
-            d["endDate"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["endDate"] = v7 if type(v7) is int else encode_int(v7)
         return d
 
 
@@ -87,7 +95,7 @@ def decode_admin_stream_filter(d: dict[str, Any]) -> AdminStreamFilter:
     self.stream_types = (
         None
         if v is None
-        else [None if i is None else decode_admin_stream_type_enum(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_admin_stream_type_enum(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("scope", None)
     self.scope = None if v is None else known_admin_stream_filter_scope(v) or decode_admin_stream_filter_scope(v)
@@ -98,9 +106,9 @@ def decode_admin_stream_filter(d: dict[str, Any]) -> AdminStreamFilter:
     v = pop("privacy", None)
     self.privacy = None if v is None else known_admin_stream_filter_privacy(v) or decode_admin_stream_filter_privacy(v)
     v = pop("startDate", None)
-    self.start_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.start_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("endDate", None)
-    self.end_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.end_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: AdminStreamFilter = self
     return decoded

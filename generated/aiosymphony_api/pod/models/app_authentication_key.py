@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,7 +43,7 @@ class AppAuthenticationKey(Model):
         if (v1 := self.key) is not None:
             d["key"] = v1
         if (v2 := self.expiration_date) is not None:
-            d["expirationDate"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["expirationDate"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.action) is not None:
             d["action"] = v3
         return d
@@ -48,7 +55,7 @@ def decode_app_authentication_key(d: dict[str, Any]) -> AppAuthenticationKey:
     pop = d.pop
     self.key = pop("key", None)
     v = pop("expirationDate", None)
-    self.expiration_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.expiration_date = v if type(v) is int or v is None else decode_int(v)
     self.action = pop("action", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: AppAuthenticationKey = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,7 +41,7 @@ class AttachmentPreview(Model):
         if (v1 := self.file_id) is not None:
             d["fileId"] = v1
         if (v2 := self.width) is not None:
-            d["width"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["width"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -44,7 +51,7 @@ def decode_attachment_preview(d: dict[str, Any]) -> AttachmentPreview:
     pop = d.pop
     self.file_id = pop("fileId", None)
     v = pop("width", None)
-    self.width = v if v.__class__ is int or v is None else decode_int(v)
+    self.width = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: AttachmentPreview = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -46,15 +53,15 @@ class CompanyCertInfo(Model):
         if (v2 := self.issuer_finger_print) is not None:
             d["issuerFingerPrint"] = v2
         if (v3 := self.last_seen) is not None:
-            d["lastSeen"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["lastSeen"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.updated_at) is not None:
-            d["updatedAt"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["updatedAt"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.updated_by) is not None:
-            d["updatedBy"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["updatedBy"] = v5 if type(v5) is int else encode_int(v5)
         if (v6 := self.common_name) is not None:
             d["commonName"] = v6
         if (v7 := self.expiry_date) is not None:
-            d["expiryDate"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["expiryDate"] = v7 if type(v7) is int else encode_int(v7)
         return d
 
 
@@ -65,14 +72,14 @@ def decode_company_cert_info(d: dict[str, Any]) -> CompanyCertInfo:
     self.finger_print = pop("fingerPrint", None)
     self.issuer_finger_print = pop("issuerFingerPrint", None)
     v = pop("lastSeen", None)
-    self.last_seen = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_seen = v if type(v) is int or v is None else decode_int(v)
     v = pop("updatedAt", None)
-    self.updated_at = v if v.__class__ is int or v is None else decode_int(v)
+    self.updated_at = v if type(v) is int or v is None else decode_int(v)
     v = pop("updatedBy", None)
-    self.updated_by = v if v.__class__ is int or v is None else decode_int(v)
+    self.updated_by = v if type(v) is int or v is None else decode_int(v)
     self.common_name = pop("commonName", None)
     v = pop("expiryDate", None)
-    self.expiry_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.expiry_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: CompanyCertInfo = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.delegate_action_action import (
     DelegateActionAction,
@@ -38,7 +45,7 @@ class DelegateAction(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.user_id) is not None:
-            d["userId"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["userId"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.action) is not None:
             d["action"] = v2
         return d
@@ -49,7 +56,7 @@ def decode_delegate_action(d: dict[str, Any]) -> DelegateAction:
     self: Any = _new(DelegateAction)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("action", None)
     self.action = None if v is None else known_delegate_action_action(v) or decode_delegate_action_action(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,7 +41,7 @@ class DownloadReceiptCount(Model):
         if (v1 := self.file_name) is not None:
             d["fileName"] = v1
         if (v2 := self.timestamp) is not None:
-            d["timestamp"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["timestamp"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -44,7 +51,7 @@ def decode_download_receipt_count(d: dict[str, Any]) -> DownloadReceiptCount:
     pop = d.pop
     self.file_name = pop("fileName", None)
     v = pop("timestamp", None)
-    self.timestamp = v if v.__class__ is int or v is None else decode_int(v)
+    self.timestamp = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: DownloadReceiptCount = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,7 +41,7 @@ class FacetedMatchCount(Model):
         if (v1 := self.facet) is not None:
             d["facet"] = v1
         if (v2 := self.count) is not None:
-            d["count"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["count"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -44,7 +51,7 @@ def decode_faceted_match_count(d: dict[str, Any]) -> FacetedMatchCount:
     pop = d.pop
     self.facet = pop("facet", None)
     v = pop("count", None)
-    self.count = v if v.__class__ is int or v is None else decode_int(v)
+    self.count = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: FacetedMatchCount = self
     return decoded

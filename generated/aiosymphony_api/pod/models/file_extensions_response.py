@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -46,7 +52,7 @@ def decode_file_extensions_response(d: dict[str, Any]) -> FileExtensionsResponse
     self.data = (
         None
         if v is None
-        else [None if i is None else decode_file_extension(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_file_extension(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("paging", None)
     self.paging = None if v is None else decode_pagination(v)

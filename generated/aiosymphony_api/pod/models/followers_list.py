@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_ints,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -30,7 +37,7 @@ class FollowersList(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.followers) is not None:
-            d["followers"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v1]
+            d["followers"] = encode_ints(v1)
         return d
 
 
@@ -39,14 +46,7 @@ def decode_followers_list(d: dict[str, Any]) -> FollowersList:
     self: Any = _new(FollowersList)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("followers", None)
-    self.followers = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.followers = None if v is None else decode_ints(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: FollowersList = self
     return decoded

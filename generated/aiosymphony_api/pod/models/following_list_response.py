@@ -6,7 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    decode_ints,
+    encode_int,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,9 +43,9 @@ class FollowingListResponse(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.count) is not None:
-            d["count"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["count"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.following) is not None:
-            d["following"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v2]
+            d["following"] = encode_ints(v2)
         if (v3 := self.pagination) is not None:
             d["pagination"] = v3.to_dict()
         return d
@@ -47,16 +56,9 @@ def decode_following_list_response(d: dict[str, Any]) -> FollowingListResponse:
     self: Any = _new(FollowingListResponse)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("count", None)
-    self.count = v if v.__class__ is int or v is None else decode_int(v)
+    self.count = v if type(v) is int or v is None else decode_int(v)
     v = pop("following", None)
-    self.following = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.following = None if v is None else decode_ints(v)
     v = pop("pagination", None)
     self.pagination = None if v is None else decode_pagination(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

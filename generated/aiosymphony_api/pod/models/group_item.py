@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -32,9 +39,9 @@ class GroupItem(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.added_by) is not None:
-            d["addedBy"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["addedBy"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -43,9 +50,9 @@ def decode_group_item(d: dict[str, Any]) -> GroupItem:
     self: Any = _new(GroupItem)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     v = pop("addedBy", None)
-    self.added_by = v if v.__class__ is int or v is None else decode_int(v)
+    self.added_by = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: GroupItem = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,7 +43,7 @@ class IMSystemInfo(Model):
         if (v1 := self.id) is not None:
             d["id"] = v1
         if (v2 := self.creation_date) is not None:
-            d["creationDate"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["creationDate"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.active) is not None:
             d["active"] = v3
         return d
@@ -48,7 +55,7 @@ def decode_im_system_info(d: dict[str, Any]) -> IMSystemInfo:
     pop = d.pop
     self.id = pop("id", None)
     v = pop("creationDate", None)
-    self.creation_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.creation_date = v if type(v) is int or v is None else decode_int(v)
     self.active = pop("active", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: IMSystemInfo = self

@@ -6,7 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    decode_ints,
+    encode_int,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,13 +45,13 @@ class MemberInfo(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.owner) is not None:
             d["owner"] = v2
         if (v3 := self.join_date) is not None:
-            d["joinDate"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["joinDate"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.added_through_groups) is not None:
-            d["addedThroughGroups"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v4]
+            d["addedThroughGroups"] = encode_ints(v4)
         return d
 
 
@@ -51,19 +60,12 @@ def decode_member_info(d: dict[str, Any]) -> MemberInfo:
     self: Any = _new(MemberInfo)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     self.owner = pop("owner", None)
     v = pop("joinDate", None)
-    self.join_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.join_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("addedThroughGroups", None)
-    self.added_through_groups = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.added_through_groups = None if v is None else decode_ints(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MemberInfo = self
     return decoded

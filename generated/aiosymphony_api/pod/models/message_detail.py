@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -54,13 +62,13 @@ class MessageDetail(Model):
         if (v4 := self.stream) is not None:
             d["stream"] = v4.to_dict()
         if (v5 := self.creation_date) is not None:
-            d["creationDate"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["creationDate"] = v5 if type(v5) is int else encode_int(v5)
         if (v6 := self.delivery_receipt_count) is not None:
-            d["deliveryReceiptCount"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["deliveryReceiptCount"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.read_receipt_count) is not None:
-            d["readReceiptCount"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["readReceiptCount"] = v7 if type(v7) is int else encode_int(v7)
         if (v8 := self.email_notification_count) is not None:
-            d["emailNotificationCount"] = v8 if v8.__class__ is int else encode_int(v8)
+            d["emailNotificationCount"] = v8 if type(v8) is int else encode_int(v8)
         if (v9 := self.download_receipt_counts) is not None:
             d["downloadReceiptCounts"] = [None if i is None else i.to_dict() for i in v9]
         return d
@@ -78,20 +86,20 @@ def decode_message_detail(d: dict[str, Any]) -> MessageDetail:
     v = pop("stream", None)
     self.stream = None if v is None else decode_message_stream(v)
     v = pop("creationDate", None)
-    self.creation_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.creation_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("deliveryReceiptCount", None)
-    self.delivery_receipt_count = v if v.__class__ is int or v is None else decode_int(v)
+    self.delivery_receipt_count = v if type(v) is int or v is None else decode_int(v)
     v = pop("readReceiptCount", None)
-    self.read_receipt_count = v if v.__class__ is int or v is None else decode_int(v)
+    self.read_receipt_count = v if type(v) is int or v is None else decode_int(v)
     v = pop("emailNotificationCount", None)
-    self.email_notification_count = v if v.__class__ is int or v is None else decode_int(v)
+    self.email_notification_count = v if type(v) is int or v is None else decode_int(v)
     v = pop("downloadReceiptCounts", None)
     self.download_receipt_counts = (
         None
         if v is None
         else [
             None if i is None else decode_message_download_receipt_count(i)
-            for i in (v if v.__class__ is list else array(v))
+            for i in (v if type(v) is list else array(v))
         ]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,7 +41,7 @@ class MessageDownloadReceiptCount(Model):
         if (v1 := self.file_name) is not None:
             d["fileName"] = v1
         if (v2 := self.count) is not None:
-            d["count"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["count"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -44,7 +51,7 @@ def decode_message_download_receipt_count(d: dict[str, Any]) -> MessageDownloadR
     pop = d.pop
     self.file_name = pop("fileName", None)
     v = pop("count", None)
-    self.count = v if v.__class__ is int or v is None else decode_int(v)
+    self.count = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageDownloadReceiptCount = self
     return decoded

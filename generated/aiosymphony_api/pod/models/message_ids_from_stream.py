@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -38,11 +45,11 @@ class MessageIdsFromStream(Model):
         if (v1 := self.data) is not None:
             d["Data"] = v1
         if (v2 := self.total_number_found) is not None:
-            d["TotalNumberFound"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["TotalNumberFound"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.number_returned) is not None:
-            d["numberReturned"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["numberReturned"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.next_start_number) is not None:
-            d["nextStartNumber"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["nextStartNumber"] = v4 if type(v4) is int else encode_int(v4)
         return d
 
 
@@ -52,11 +59,11 @@ def decode_message_ids_from_stream(d: dict[str, Any]) -> MessageIdsFromStream:
     pop = d.pop
     self.data = pop("Data", None)
     v = pop("TotalNumberFound", None)
-    self.total_number_found = v if v.__class__ is int or v is None else decode_int(v)
+    self.total_number_found = v if type(v) is int or v is None else decode_int(v)
     v = pop("numberReturned", None)
-    self.number_returned = v if v.__class__ is int or v is None else decode_int(v)
+    self.number_returned = v if type(v) is int or v is None else decode_int(v)
     v = pop("nextStartNumber", None)
-    self.next_start_number = v if v.__class__ is int or v is None else decode_int(v)
+    self.next_start_number = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageIdsFromStream = self
     return decoded

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -40,11 +48,11 @@ class MessageReceiptDetail(Model):
         if (v1 := self.user) is not None:
             d["user"] = v1.to_dict()
         if (v2 := self.delivery_receipt_timestamp) is not None:
-            d["deliveryReceiptTimestamp"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["deliveryReceiptTimestamp"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.read_receipt_timestamp) is not None:
-            d["readReceiptTimestamp"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["readReceiptTimestamp"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.email_notification_timestamp) is not None:
-            d["emailNotificationTimestamp"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["emailNotificationTimestamp"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.download_receipt_counts) is not None:
             d["downloadReceiptCounts"] = [None if i is None else i.to_dict() for i in v5]
         return d
@@ -57,16 +65,16 @@ def decode_message_receipt_detail(d: dict[str, Any]) -> MessageReceiptDetail:
     v = pop("user", None)
     self.user = None if v is None else decode_user_compp(v)
     v = pop("deliveryReceiptTimestamp", None)
-    self.delivery_receipt_timestamp = v if v.__class__ is int or v is None else decode_int(v)
+    self.delivery_receipt_timestamp = v if type(v) is int or v is None else decode_int(v)
     v = pop("readReceiptTimestamp", None)
-    self.read_receipt_timestamp = v if v.__class__ is int or v is None else decode_int(v)
+    self.read_receipt_timestamp = v if type(v) is int or v is None else decode_int(v)
     v = pop("emailNotificationTimestamp", None)
-    self.email_notification_timestamp = v if v.__class__ is int or v is None else decode_int(v)
+    self.email_notification_timestamp = v if type(v) is int or v is None else decode_int(v)
     v = pop("downloadReceiptCounts", None)
     self.download_receipt_counts = (
         None
         if v is None
-        else [None if i is None else decode_download_receipt_count(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_download_receipt_count(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageReceiptDetail = self

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -56,19 +62,19 @@ def decode_message_status(d: dict[str, Any]) -> MessageStatus:
     self.read = (
         None
         if v is None
-        else [None if i is None else decode_message_status_user(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_message_status_user(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("delivered", None)
     self.delivered = (
         None
         if v is None
-        else [None if i is None else decode_message_status_user(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_message_status_user(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("sent", None)
     self.sent = (
         None
         if v is None
-        else [None if i is None else decode_message_status_user(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_message_status_user(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageStatus = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -38,7 +45,7 @@ class MessageSuppressionResponse(Model):
         if (v2 := self.suppressed) is not None:
             d["suppressed"] = v2
         if (v3 := self.suppression_date) is not None:
-            d["suppressionDate"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["suppressionDate"] = v3 if type(v3) is int else encode_int(v3)
         return d
 
 
@@ -49,7 +56,7 @@ def decode_message_suppression_response(d: dict[str, Any]) -> MessageSuppression
     self.message_id = pop("messageId", None)
     self.suppressed = pop("suppressed", None)
     v = pop("suppressionDate", None)
-    self.suppression_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.suppression_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageSuppressionResponse = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -38,9 +45,9 @@ class RoomSystemInfo(Model):
         if (v1 := self.id) is not None:
             d["id"] = v1
         if (v2 := self.creation_date) is not None:
-            d["creationDate"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["creationDate"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.created_by_user_id) is not None:
-            d["createdByUserId"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["createdByUserId"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.active) is not None:
             d["active"] = v4
         return d
@@ -52,9 +59,9 @@ def decode_room_system_info(d: dict[str, Any]) -> RoomSystemInfo:
     pop = d.pop
     self.id = pop("id", None)
     v = pop("creationDate", None)
-    self.creation_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.creation_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("createdByUserId", None)
-    self.created_by_user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_by_user_id = v if type(v) is int or v is None else decode_int(v)
     self.active = pop("active", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: RoomSystemInfo = self

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -46,15 +54,15 @@ class StreamAttachmentItem(Model):
         if (v1 := self.message_id) is not None:
             d["messageId"] = v1
         if (v2 := self.ingestion_date) is not None:
-            d["ingestionDate"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["ingestionDate"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.user_id) is not None:
-            d["userId"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["userId"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.file_id) is not None:
             d["fileId"] = v4
         if (v5 := self.name) is not None:
             d["name"] = v5
         if (v6 := self.size) is not None:
-            d["size"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["size"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.content_type) is not None:
             d["content-type"] = v7
         if (v8 := self.previews) is not None:
@@ -68,19 +76,19 @@ def decode_stream_attachment_item(d: dict[str, Any]) -> StreamAttachmentItem:
     pop = d.pop
     self.message_id = pop("messageId", None)
     v = pop("ingestionDate", None)
-    self.ingestion_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.ingestion_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     self.file_id = pop("fileId", None)
     self.name = pop("name", None)
     v = pop("size", None)
-    self.size = v if v.__class__ is int or v is None else decode_int(v)
+    self.size = v if type(v) is int or v is None else decode_int(v)
     self.content_type = pop("content-type", None)
     v = pop("previews", None)
     self.previews = (
         None
         if v is None
-        else [None if i is None else decode_attachment_preview(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_attachment_preview(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: StreamAttachmentItem = self

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -46,7 +52,7 @@ def decode_stream_filter(d: dict[str, Any]) -> StreamFilter:
     self.stream_types = (
         None
         if v is None
-        else [None if i is None else decode_stream_type(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_stream_type(i) for i in (v if type(v) is list else array(v))]
     )
     self.include_inactive_streams = pop("includeInactiveStreams", None)
     self.additional_properties = extra(d) if d else NO_EXTRA

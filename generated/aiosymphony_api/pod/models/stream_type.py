@@ -6,7 +6,12 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    extra,
+    read_dict,
+)
 
 from ..models.stream_type_type import StreamTypeType, decode_stream_type_type, known_stream_type_type
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -32,7 +39,7 @@ class User(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.email_address) is not None:
             d["emailAddress"] = v2
         return d
@@ -43,7 +50,7 @@ def decode_user(d: dict[str, Any]) -> User:
     self: Any = _new(User)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     self.email_address = pop("emailAddress", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: User = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -38,7 +45,7 @@ class UserCompp(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.username) is not None:
             d["username"] = v2
         if (v3 := self.first_name) is not None:
@@ -55,7 +62,7 @@ def decode_user_compp(d: dict[str, Any]) -> UserCompp:
     self: Any = _new(UserCompp)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     self.username = pop("username", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -30,7 +37,7 @@ class UserConnectionRequest(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.user_id) is not None:
-            d["userId"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["userId"] = v1 if type(v1) is int else encode_int(v1)
         return d
 
 
@@ -39,7 +46,7 @@ def decode_user_connection_request(d: dict[str, Any]) -> UserConnectionRequest:
     self: Any = _new(UserConnectionRequest)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserConnectionRequest = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.user_status_status import UserStatusStatus, decode_user_status_status, known_user_status_status
 
@@ -42,7 +49,7 @@ class UserStatus(Model):
         if (v2 := self.suspended) is not None:
             d["suspended"] = v2
         if (v3 := self.suspended_until) is not None:
-            d["suspendedUntil"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["suspendedUntil"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.suspension_reason) is not None:
             d["suspensionReason"] = v4
         return d
@@ -56,7 +63,7 @@ def decode_user_status(d: dict[str, Any]) -> UserStatus:
     self.status = None if v is None else known_user_status_status(v) or decode_user_status_status(v)
     self.suspended = pop("suspended", None)
     v = pop("suspendedUntil", None)
-    self.suspended_until = v if v.__class__ is int or v is None else decode_int(v)
+    self.suspended_until = v if type(v) is int or v is None else decode_int(v)
     self.suspension_reason = pop("suspensionReason", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserStatus = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,7 +43,7 @@ class UserSuspension(Model):
         if (v1 := self.suspended) is not None:
             d["suspended"] = v1
         if (v2 := self.suspended_until) is not None:
-            d["suspendedUntil"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["suspendedUntil"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.suspension_reason) is not None:
             d["suspensionReason"] = v3
         return d
@@ -48,7 +55,7 @@ def decode_user_suspension(d: dict[str, Any]) -> UserSuspension:
     pop = d.pop
     self.suspended = pop("suspended", None)
     v = pop("suspendedUntil", None)
-    self.suspended_until = v if v.__class__ is int or v is None else decode_int(v)
+    self.suspended_until = v if type(v) is int or v is None else decode_int(v)
     self.suspension_reason = pop("suspensionReason", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserSuspension = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.user_system_info_status import (
     UserSystemInfoStatus,
@@ -56,27 +63,27 @@ class UserSystemInfo(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.status) is not None:
             d["status"] = v2
         if (v3 := self.suspended) is not None:
             d["suspended"] = v3
         if (v4 := self.suspended_until) is not None:
-            d["suspendedUntil"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["suspendedUntil"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.suspension_reason) is not None:
             d["suspensionReason"] = v5
         if (v6 := self.created_date) is not None:
-            d["createdDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["createdDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.created_by) is not None:
             d["createdBy"] = v7
         if (v8 := self.last_updated_date) is not None:
-            d["lastUpdatedDate"] = v8 if v8.__class__ is int else encode_int(v8)
+            d["lastUpdatedDate"] = v8 if type(v8) is int else encode_int(v8)
         if (v9 := self.last_login_date) is not None:
-            d["lastLoginDate"] = v9 if v9.__class__ is int else encode_int(v9)
+            d["lastLoginDate"] = v9 if type(v9) is int else encode_int(v9)
         if (v10 := self.last_password_reset) is not None:
-            d["lastPasswordReset"] = v10 if v10.__class__ is int else encode_int(v10)
+            d["lastPasswordReset"] = v10 if type(v10) is int else encode_int(v10)
         if (v11 := self.deactivated_date) is not None:
-            d["deactivatedDate"] = v11 if v11.__class__ is int else encode_int(v11)
+            d["deactivatedDate"] = v11 if type(v11) is int else encode_int(v11)
         return d
 
 
@@ -85,24 +92,24 @@ def decode_user_system_info(d: dict[str, Any]) -> UserSystemInfo:
     self: Any = _new(UserSystemInfo)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     v = pop("status", None)
     self.status = None if v is None else known_user_system_info_status(v) or decode_user_system_info_status(v)
     self.suspended = pop("suspended", None)
     v = pop("suspendedUntil", None)
-    self.suspended_until = v if v.__class__ is int or v is None else decode_int(v)
+    self.suspended_until = v if type(v) is int or v is None else decode_int(v)
     self.suspension_reason = pop("suspensionReason", None)
     v = pop("createdDate", None)
-    self.created_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_date = v if type(v) is int or v is None else decode_int(v)
     self.created_by = pop("createdBy", None)
     v = pop("lastUpdatedDate", None)
-    self.last_updated_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_updated_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastLoginDate", None)
-    self.last_login_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_login_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastPasswordReset", None)
-    self.last_password_reset = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_password_reset = v if type(v) is int or v is None else decode_int(v)
     v = pop("deactivatedDate", None)
-    self.deactivated_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.deactivated_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserSystemInfo = self
     return decoded

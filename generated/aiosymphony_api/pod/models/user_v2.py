@@ -6,7 +6,17 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, mapping, plain, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    mapping,
+    plain,
+    read_dict,
+)
 
 from ..models.user_v2_account_type import UserV2AccountType, decode_user_v2_account_type, known_user_v2_account_type
 
@@ -66,7 +76,7 @@ class UserV2(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.email_address) is not None:
             d["emailAddress"] = v2
         if (v3 := self.first_name) is not None:
@@ -109,7 +119,7 @@ def decode_user_v2(d: dict[str, Any]) -> UserV2:
     self: Any = _new(UserV2)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     self.email_address = pop("emailAddress", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)
@@ -122,9 +132,7 @@ def decode_user_v2(d: dict[str, Any]) -> UserV2:
     self.account_type = None if v is None else known_user_v2_account_type(v) or decode_user_v2_account_type(v)
     v = pop("avatars", None)
     self.avatars = (
-        None
-        if v is None
-        else [None if i is None else decode_avatar(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_avatar(i) for i in (v if type(v) is list else array(v))]
     )
     self.work_phone_number = pop("workPhoneNumber", None)
     self.mobile_phone_number = pop("mobilePhoneNumber", None)

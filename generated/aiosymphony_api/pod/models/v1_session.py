@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -52,7 +59,7 @@ class V1Session(Model):
         if (v2 := self.client_ip) is not None:
             d["clientIp"] = v2
         if (v3 := self.user_id) is not None:
-            d["userId"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["userId"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.user_agent) is not None:
             d["userAgent"] = v4
         if (v5 := self.browser) is not None:
@@ -64,9 +71,9 @@ class V1Session(Model):
         if (v8 := self.device_hash) is not None:
             d["deviceHash"] = v8
         if (v9 := self.creation_time) is not None:
-            d["creationTime"] = v9 if v9.__class__ is int else encode_int(v9)
+            d["creationTime"] = v9 if type(v9) is int else encode_int(v9)
         if (v10 := self.expiration_delay) is not None:
-            d["expirationDelay"] = v10 if v10.__class__ is int else encode_int(v10)
+            d["expirationDelay"] = v10 if type(v10) is int else encode_int(v10)
         return d
 
 
@@ -77,16 +84,16 @@ def decode_v1_session(d: dict[str, Any]) -> V1Session:
     self.session_id = pop("sessionId", None)
     self.client_ip = pop("clientIp", None)
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     self.user_agent = pop("userAgent", None)
     self.browser = pop("browser", None)
     self.os = pop("os", None)
     self.device = pop("device", None)
     self.device_hash = pop("deviceHash", None)
     v = pop("creationTime", None)
-    self.creation_time = v if v.__class__ is int or v is None else decode_int(v)
+    self.creation_time = v if type(v) is int or v is None else decode_int(v)
     v = pop("expirationDelay", None)
-    self.expiration_delay = v if v.__class__ is int or v is None else decode_int(v)
+    self.expiration_delay = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V1Session = self
     return decoded

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -42,7 +48,7 @@ def decode_v1_user_sessions(d: dict[str, Any]) -> V1UserSessions:
     self.sessions = (
         None
         if v is None
-        else [None if i is None else decode_v1_session(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_v1_session(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V1UserSessions = self

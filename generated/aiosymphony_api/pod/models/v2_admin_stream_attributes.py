@@ -6,7 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    decode_ints,
+    encode_int,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -54,21 +63,21 @@ class V2AdminStreamAttributes(Model):
         if (v2 := self.room_description) is not None:
             d["roomDescription"] = v2
         if (v3 := self.members) is not None:
-            d["members"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v3]
+            d["members"] = encode_ints(v3)
         if (v4 := self.created_by_user_id) is not None:
-            d["createdByUserId"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["createdByUserId"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.created_date) is not None:
-            d["createdDate"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["createdDate"] = v5 if type(v5) is int else encode_int(v5)
         if (v6 := self.last_modified_date) is not None:
-            d["lastModifiedDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["lastModifiedDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.origin_company) is not None:
             d["originCompany"] = v7
         if (v8 := self.origin_company_id) is not None:
-            d["originCompanyId"] = v8 if v8.__class__ is int else encode_int(v8)
+            d["originCompanyId"] = v8 if type(v8) is int else encode_int(v8)
         if (v9 := self.members_count) is not None:
-            d["membersCount"] = v9 if v9.__class__ is int else encode_int(v9)
+            d["membersCount"] = v9 if type(v9) is int else encode_int(v9)
         if (v10 := self.last_message_date) is not None:
-            d["lastMessageDate"] = v10 if v10.__class__ is int else encode_int(v10)
+            d["lastMessageDate"] = v10 if type(v10) is int else encode_int(v10)
         if (v11 := self.group_chat) is not None:
             d["groupChat"] = v11
         return d
@@ -81,27 +90,20 @@ def decode_v2_admin_stream_attributes(d: dict[str, Any]) -> V2AdminStreamAttribu
     self.room_name = pop("roomName", None)
     self.room_description = pop("roomDescription", None)
     v = pop("members", None)
-    self.members = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.members = None if v is None else decode_ints(v)
     v = pop("createdByUserId", None)
-    self.created_by_user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_by_user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("createdDate", None)
-    self.created_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastModifiedDate", None)
-    self.last_modified_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_modified_date = v if type(v) is int or v is None else decode_int(v)
     self.origin_company = pop("originCompany", None)
     v = pop("originCompanyId", None)
-    self.origin_company_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.origin_company_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("membersCount", None)
-    self.members_count = v if v.__class__ is int or v is None else decode_int(v)
+    self.members_count = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastMessageDate", None)
-    self.last_message_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_message_date = v if type(v) is int or v is None else decode_int(v)
     self.group_chat = pop("groupChat", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2AdminStreamAttributes = self

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -52,9 +60,9 @@ class V2AdminStreamFilter(Model):
         if (v5 := self.privacy) is not None:
             d["privacy"] = v5
         if (v6 := self.start_date) is not None:
-            d["startDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["startDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.end_date) is not None:
-            d["endDate"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["endDate"] = v7 if type(v7) is int else encode_int(v7)
         return d
 
 
@@ -66,16 +74,16 @@ def decode_v2_admin_stream_filter(d: dict[str, Any]) -> V2AdminStreamFilter:
     self.stream_types = (
         None
         if v is None
-        else [None if i is None else decode_v2_admin_stream_type(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_v2_admin_stream_type(i) for i in (v if type(v) is list else array(v))]
     )
     self.scope = pop("scope", None)
     self.origin = pop("origin", None)
     self.status = pop("status", None)
     self.privacy = pop("privacy", None)
     v = pop("startDate", None)
-    self.start_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.start_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("endDate", None)
-    self.end_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.end_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2AdminStreamFilter = self
     return decoded

@@ -6,7 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    decode_ints,
+    encode_int,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -44,9 +53,9 @@ class V2MemberInfo(Model):
         if (v3 := self.is_creator) is not None:
             d["isCreator"] = v3
         if (v4 := self.join_date) is not None:
-            d["joinDate"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["joinDate"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.added_through_groups) is not None:
-            d["addedThroughGroups"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v5]
+            d["addedThroughGroups"] = encode_ints(v5)
         return d
 
 
@@ -59,16 +68,9 @@ def decode_v2_member_info(d: dict[str, Any]) -> V2MemberInfo:
     self.is_owner = pop("isOwner", None)
     self.is_creator = pop("isCreator", None)
     v = pop("joinDate", None)
-    self.join_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.join_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("addedThroughGroups", None)
-    self.added_through_groups = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.added_through_groups = None if v is None else decode_ints(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2MemberInfo = self
     return decoded

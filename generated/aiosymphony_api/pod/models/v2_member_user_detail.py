@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -44,7 +51,7 @@ class V2MemberUserDetail(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.user_id) is not None:
-            d["userId"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["userId"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.email) is not None:
             d["email"] = v2
         if (v3 := self.first_name) is not None:
@@ -56,7 +63,7 @@ class V2MemberUserDetail(Model):
         if (v6 := self.company) is not None:
             d["company"] = v6
         if (v7 := self.company_id) is not None:
-            d["companyId"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["companyId"] = v7 if type(v7) is int else encode_int(v7)
         if (v8 := self.is_external) is not None:
             d["isExternal"] = v8
         return d
@@ -67,14 +74,14 @@ def decode_v2_member_user_detail(d: dict[str, Any]) -> V2MemberUserDetail:
     self: Any = _new(V2MemberUserDetail)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     self.email = pop("email", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)
     self.display_name = pop("displayName", None)
     self.company = pop("company", None)
     v = pop("companyId", None)
-    self.company_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.company_id = v if type(v) is int or v is None else decode_int(v)
     self.is_external = pop("isExternal", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2MemberUserDetail = self

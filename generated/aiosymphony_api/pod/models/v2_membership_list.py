@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -36,11 +44,11 @@ class V2MembershipList(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.count) is not None:
-            d["count"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["count"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.skip) is not None:
-            d["skip"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["skip"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.limit) is not None:
-            d["limit"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["limit"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.members) is not None:
             d["members"] = [None if i is None else i.to_dict() for i in v4]
         return d
@@ -51,16 +59,16 @@ def decode_v2_membership_list(d: dict[str, Any]) -> V2MembershipList:
     self: Any = _new(V2MembershipList)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("count", None)
-    self.count = v if v.__class__ is int or v is None else decode_int(v)
+    self.count = v if type(v) is int or v is None else decode_int(v)
     v = pop("skip", None)
-    self.skip = v if v.__class__ is int or v is None else decode_int(v)
+    self.skip = v if type(v) is int or v is None else decode_int(v)
     v = pop("limit", None)
-    self.limit = v if v.__class__ is int or v is None else decode_int(v)
+    self.limit = v if type(v) is int or v is None else decode_int(v)
     v = pop("members", None)
     self.members = (
         None
         if v is None
-        else [None if i is None else decode_v2_member_info(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_v2_member_info(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2MembershipList = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -37,9 +44,9 @@ class V2Presence(Model):
         if (v1 := self.category) is not None:
             d["category"] = v1
         if (v2 := self.user_id) is not None:
-            d["userId"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["userId"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.timestamp) is not None:
-            d["timestamp"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["timestamp"] = v3 if type(v3) is int else encode_int(v3)
         return d
 
 
@@ -49,9 +56,9 @@ def decode_v2_presence(d: dict[str, Any]) -> V2Presence:
     pop = d.pop
     self.category = pop("category", None)
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("timestamp", None)
-    self.timestamp = v if v.__class__ is int or v is None else decode_int(v)
+    self.timestamp = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2Presence = self
     return decoded

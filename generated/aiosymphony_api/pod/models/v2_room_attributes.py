@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -69,9 +75,7 @@ def decode_v2_room_attributes(d: dict[str, Any]) -> V2RoomAttributes:
     self.name = pop("name", None)
     v = pop("keywords", None)
     self.keywords = (
-        None
-        if v is None
-        else [None if i is None else decode_room_tag(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_room_tag(i) for i in (v if type(v) is list else array(v))]
     )
     self.description = pop("description", None)
     self.members_can_invite = pop("membersCanInvite", None)

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -47,7 +53,7 @@ def decode_v2_room_specific_stream_attributes(d: dict[str, Any]) -> V2RoomSpecif
     self.groups = (
         None
         if v is None
-        else [None if i is None else decode_group_item(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_group_item(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2RoomSpecificStreamAttributes = self

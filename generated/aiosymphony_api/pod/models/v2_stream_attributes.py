@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -52,7 +59,7 @@ class V2StreamAttributes(Model):
         if (v4 := self.active) is not None:
             d["active"] = v4
         if (v5 := self.last_message_date) is not None:
-            d["lastMessageDate"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["lastMessageDate"] = v5 if type(v5) is int else encode_int(v5)
         if (v6 := self.stream_type) is not None:
             d["streamType"] = v6.to_dict()
         if (v7 := self.stream_attributes) is not None:
@@ -71,7 +78,7 @@ def decode_v2_stream_attributes(d: dict[str, Any]) -> V2StreamAttributes:
     self.origin = pop("origin", None)
     self.active = pop("active", None)
     v = pop("lastMessageDate", None)
-    self.last_message_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_message_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("streamType", None)
     self.stream_type = None if v is None else decode_v2_stream_type(v)
     v = pop("streamAttributes", None)

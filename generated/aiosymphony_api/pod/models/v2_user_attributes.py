@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, extra, mapping, plain, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    extra,
+    mapping,
+    plain,
+    read_dict,
+)
 
 from ..models.v2_user_attributes_account_type import (
     V2UserAttributesAccountType,

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -44,15 +50,13 @@ def decode_v2_user_list(d: dict[str, Any]) -> V2UserList:
     pop = d.pop
     v = pop("users", None)
     self.users = (
-        None
-        if v is None
-        else [None if i is None else decode_user_v2(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_user_v2(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("errors", None)
     self.errors = (
         None
         if v is None
-        else [None if i is None else decode_user_error(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_user_error(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2UserList = self

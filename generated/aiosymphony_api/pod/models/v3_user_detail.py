@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -60,9 +66,7 @@ def decode_v3_user_detail(d: dict[str, Any]) -> V3UserDetail:
     self.user_system_info = None if v is None else decode_user_system_info(v)
     v = pop("features", None)
     self.features = (
-        None
-        if v is None
-        else [None if i is None else decode_feature(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_feature(i) for i in (v if type(v) is list else array(v))]
     )
     self.roles = pop("roles", None)
     v = pop("avatar", None)

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -54,7 +60,7 @@ def decode_company_cert_detail(d: dict[str, Any]) -> CompanyCertDetail:
     self.cert_info = (
         None
         if v is None
-        else [None if i is None else decode_cert_info_item(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_cert_info_item(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: CompanyCertDetail = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.disclaimer_format import DisclaimerFormat, decode_disclaimer_format, known_disclaimer_format
 
@@ -54,15 +61,15 @@ class Disclaimer(Model):
         if (v3 := self.content) is not None:
             d["content"] = v3
         if (v4 := self.frequency_in_hours) is not None:
-            d["frequencyInHours"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["frequencyInHours"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.is_default) is not None:
             d["isDefault"] = v5
         if (v6 := self.is_active) is not None:
             d["isActive"] = v6
         if (v7 := self.created_date) is not None:
-            d["createdDate"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["createdDate"] = v7 if type(v7) is int else encode_int(v7)
         if (v8 := self.modified_date) is not None:
-            d["modifiedDate"] = v8 if v8.__class__ is int else encode_int(v8)
+            d["modifiedDate"] = v8 if type(v8) is int else encode_int(v8)
         if (v9 := self.format_) is not None:
             d["format"] = v9
         return d
@@ -76,13 +83,13 @@ def decode_disclaimer(d: dict[str, Any]) -> Disclaimer:
     self.name = pop("name", None)
     self.content = pop("content", None)
     v = pop("frequencyInHours", None)
-    self.frequency_in_hours = v if v.__class__ is int or v is None else decode_int(v)
+    self.frequency_in_hours = v if type(v) is int or v is None else decode_int(v)
     self.is_default = pop("isDefault", None)
     self.is_active = pop("isActive", None)
     v = pop("createdDate", None)
-    self.created_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("modifiedDate", None)
-    self.modified_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.modified_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("format", None)
     self.format_ = None if v is None else known_disclaimer_format(v) or decode_disclaimer_format(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

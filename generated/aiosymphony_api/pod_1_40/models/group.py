@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -48,13 +55,13 @@ class Group(Model):
         if (v3 := self.active) is not None:
             d["active"] = v3
         if (v4 := self.member_count) is not None:
-            d["memberCount"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["memberCount"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.policies) is not None:
             d["policies"] = v5
         if (v6 := self.created_date) is not None:
-            d["createdDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["createdDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.modified_date) is not None:
-            d["modifiedDate"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["modifiedDate"] = v7 if type(v7) is int else encode_int(v7)
         return d
 
 
@@ -66,12 +73,12 @@ def decode_group(d: dict[str, Any]) -> Group:
     self.name = pop("name", None)
     self.active = pop("active", None)
     v = pop("memberCount", None)
-    self.member_count = v if v.__class__ is int or v is None else decode_int(v)
+    self.member_count = v if type(v) is int or v is None else decode_int(v)
     self.policies = pop("policies", None)
     v = pop("createdDate", None)
-    self.created_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("modifiedDate", None)
-    self.modified_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.modified_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Group = self
     return decoded

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -34,11 +41,11 @@ class MemberInfo(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.owner) is not None:
             d["owner"] = v2
         if (v3 := self.join_date) is not None:
-            d["joinDate"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["joinDate"] = v3 if type(v3) is int else encode_int(v3)
         return d
 
 
@@ -47,10 +54,10 @@ def decode_member_info(d: dict[str, Any]) -> MemberInfo:
     self: Any = _new(MemberInfo)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     self.owner = pop("owner", None)
     v = pop("joinDate", None)
-    self.join_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.join_date = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MemberInfo = self
     return decoded

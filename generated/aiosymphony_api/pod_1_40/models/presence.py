@@ -6,7 +6,12 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    extra,
+    read_dict,
+)
 
 from ..models.presence_category import PresenceCategory, decode_presence_category, known_presence_category
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -40,11 +48,11 @@ class RoomSearchResults(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.count) is not None:
-            d["count"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["count"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.skip) is not None:
-            d["skip"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["skip"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.limit) is not None:
-            d["limit"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["limit"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.query) is not None:
             d["query"] = v4.to_dict()
         if (v5 := self.rooms) is not None:
@@ -59,24 +67,24 @@ def decode_room_search_results(d: dict[str, Any]) -> RoomSearchResults:
     self: Any = _new(RoomSearchResults)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("count", None)
-    self.count = v if v.__class__ is int or v is None else decode_int(v)
+    self.count = v if type(v) is int or v is None else decode_int(v)
     v = pop("skip", None)
-    self.skip = v if v.__class__ is int or v is None else decode_int(v)
+    self.skip = v if type(v) is int or v is None else decode_int(v)
     v = pop("limit", None)
-    self.limit = v if v.__class__ is int or v is None else decode_int(v)
+    self.limit = v if type(v) is int or v is None else decode_int(v)
     v = pop("query", None)
     self.query = None if v is None else decode_room_search_criteria(v)
     v = pop("rooms", None)
     self.rooms = (
         None
         if v is None
-        else [None if i is None else decode_v2_room_detail(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_v2_room_detail(i) for i in (v if type(v) is list else array(v))]
     )
     v = pop("facetedMatchCount", None)
     self.faceted_match_count = (
         None
         if v is None
-        else [None if i is None else decode_faceted_match_count(i) for i in (v if v.__class__ is list else array(v))]
+        else [None if i is None else decode_faceted_match_count(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: RoomSearchResults = self

@@ -6,7 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    array,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -60,9 +66,7 @@ def decode_user_app_entitlement(d: dict[str, Any]) -> UserAppEntitlement:
     self.install = pop("install", None)
     v = pop("products", None)
     self.products = (
-        None
-        if v is None
-        else [None if i is None else decode_product(i) for i in (v if v.__class__ is list else array(v))]
+        None if v is None else [None if i is None else decode_product(i) for i in (v if type(v) is list else array(v))]
     )
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserAppEntitlement = self

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.user_connection_status import (
     UserConnectionStatus,
@@ -44,15 +51,15 @@ class UserConnection(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.user_id) is not None:
-            d["userId"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["userId"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.status) is not None:
             d["status"] = v2
         if (v3 := self.first_requested_at) is not None:
-            d["firstRequestedAt"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["firstRequestedAt"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.updated_at) is not None:
-            d["updatedAt"] = v4 if v4.__class__ is int else encode_int(v4)
+            d["updatedAt"] = v4 if type(v4) is int else encode_int(v4)
         if (v5 := self.request_counter) is not None:
-            d["requestCounter"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["requestCounter"] = v5 if type(v5) is int else encode_int(v5)
         return d
 
 
@@ -61,15 +68,15 @@ def decode_user_connection(d: dict[str, Any]) -> UserConnection:
     self: Any = _new(UserConnection)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("userId", None)
-    self.user_id = v if v.__class__ is int or v is None else decode_int(v)
+    self.user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("status", None)
     self.status = None if v is None else known_user_connection_status(v) or decode_user_connection_status(v)
     v = pop("firstRequestedAt", None)
-    self.first_requested_at = v if v.__class__ is int or v is None else decode_int(v)
+    self.first_requested_at = v if type(v) is int or v is None else decode_int(v)
     v = pop("updatedAt", None)
-    self.updated_at = v if v.__class__ is int or v is None else decode_int(v)
+    self.updated_at = v if type(v) is int or v is None else decode_int(v)
     v = pop("requestCounter", None)
-    self.request_counter = v if v.__class__ is int or v is None else decode_int(v)
+    self.request_counter = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserConnection = self
     return decoded

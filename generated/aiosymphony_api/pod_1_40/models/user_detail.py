@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, array, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_ints,
+    encode_ints,
+    extra,
+    read_dict,
+)
 
 _new = object.__new__
 
@@ -48,15 +55,15 @@ class UserDetail(Model):
         if (v2 := self.user_system_info) is not None:
             d["userSystemInfo"] = v2.to_dict()
         if (v3 := self.features) is not None:
-            d["features"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v3]
+            d["features"] = encode_ints(v3)
         if (v4 := self.apps) is not None:
-            d["apps"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v4]
+            d["apps"] = encode_ints(v4)
         if (v5 := self.groups) is not None:
-            d["groups"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v5]
+            d["groups"] = encode_ints(v5)
         if (v6 := self.roles) is not None:
             d["roles"] = v6
         if (v7 := self.disclaimers) is not None:
-            d["disclaimers"] = [None if i is None else i if i.__class__ is int else encode_int(i) for i in v7]
+            d["disclaimers"] = encode_ints(v7)
         if (v8 := self.avatar) is not None:
             d["avatar"] = v8.to_dict()
         return d
@@ -71,42 +78,14 @@ def decode_user_detail(d: dict[str, Any]) -> UserDetail:
     v = pop("userSystemInfo", None)
     self.user_system_info = None if v is None else decode_user_system_info(v)
     v = pop("features", None)
-    self.features = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.features = None if v is None else decode_ints(v)
     v = pop("apps", None)
-    self.apps = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.apps = None if v is None else decode_ints(v)
     v = pop("groups", None)
-    self.groups = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.groups = None if v is None else decode_ints(v)
     self.roles = pop("roles", None)
     v = pop("disclaimers", None)
-    self.disclaimers = (
-        None
-        if v is None
-        else [
-            None if i is None else i if i.__class__ is int else decode_int(i)
-            for i in (v if v.__class__ is list else array(v))
-        ]
-    )
+    self.disclaimers = None if v is None else decode_ints(v)
     v = pop("avatar", None)
     self.avatar = None if v is None else decode_avatar(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

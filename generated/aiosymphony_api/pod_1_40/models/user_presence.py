@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.user_presence_category import (
     UserPresenceCategory,
@@ -40,7 +47,7 @@ class UserPresence(Model):
         if (v1 := self.category) is not None:
             d["category"] = v1
         if (v2 := self.uid) is not None:
-            d["uid"] = v2 if v2.__class__ is int else encode_int(v2)
+            d["uid"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
 
@@ -51,7 +58,7 @@ def decode_user_presence(d: dict[str, Any]) -> UserPresence:
     v = pop("category", None)
     self.category = None if v is None else known_user_presence_category(v) or decode_user_presence_category(v)
     v = pop("uid", None)
-    self.uid = v if v.__class__ is int or v is None else decode_int(v)
+    self.uid = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserPresence = self
     return decoded

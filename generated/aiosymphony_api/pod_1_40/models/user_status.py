@@ -6,7 +6,12 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    extra,
+    read_dict,
+)
 
 from ..models.user_status_status import UserStatusStatus, decode_user_status_status, known_user_status_status
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import NO_EXTRA, Model, decode_int, encode_int, extra, read_dict
+from aiosymphony.operation import (
+    NO_EXTRA,
+    Model,
+    decode_int,
+    encode_int,
+    extra,
+    read_dict,
+)
 
 from ..models.user_system_info_status import (
     UserSystemInfoStatus,
@@ -48,19 +55,19 @@ class UserSystemInfo(Model):
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.id) is not None:
-            d["id"] = v1 if v1.__class__ is int else encode_int(v1)
+            d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.status) is not None:
             d["status"] = v2
         if (v3 := self.created_date) is not None:
-            d["createdDate"] = v3 if v3.__class__ is int else encode_int(v3)
+            d["createdDate"] = v3 if type(v3) is int else encode_int(v3)
         if (v4 := self.created_by) is not None:
             d["createdBy"] = v4
         if (v5 := self.last_updated_date) is not None:
-            d["lastUpdatedDate"] = v5 if v5.__class__ is int else encode_int(v5)
+            d["lastUpdatedDate"] = v5 if type(v5) is int else encode_int(v5)
         if (v6 := self.last_login_date) is not None:
-            d["lastLoginDate"] = v6 if v6.__class__ is int else encode_int(v6)
+            d["lastLoginDate"] = v6 if type(v6) is int else encode_int(v6)
         if (v7 := self.last_password_reset) is not None:
-            d["lastPasswordReset"] = v7 if v7.__class__ is int else encode_int(v7)
+            d["lastPasswordReset"] = v7 if type(v7) is int else encode_int(v7)
         return d
 
 
@@ -69,18 +76,18 @@ def decode_user_system_info(d: dict[str, Any]) -> UserSystemInfo:
     self: Any = _new(UserSystemInfo)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("id", None)
-    self.id = v if v.__class__ is int or v is None else decode_int(v)
+    self.id = v if type(v) is int or v is None else decode_int(v)
     v = pop("status", None)
     self.status = None if v is None else known_user_system_info_status(v) or decode_user_system_info_status(v)
     v = pop("createdDate", None)
-    self.created_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.created_date = v if type(v) is int or v is None else decode_int(v)
     self.created_by = pop("createdBy", None)
     v = pop("lastUpdatedDate", None)
-    self.last_updated_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_updated_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastLoginDate", None)
-    self.last_login_date = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_login_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("lastPasswordReset", None)
-    self.last_password_reset = v if v.__class__ is int or v is None else decode_int(v)
+    self.last_password_reset = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserSystemInfo = self
     return decoded

@@ -50,8 +50,7 @@ def build(
 
 def _decode_200(value: Any) -> Any:
     return [
-        None if i is None else decode_user_app_entitlement(i)
-        for i in (value if value.__class__ is list else array(value))
+        None if i is None else decode_user_app_entitlement(i) for i in (value if type(value) is list else array(value))
     ]
 
 

@@ -16,8 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    array,
-    decode_int,
+    decode_ints,
     path_segment,
     query_string,
     read,
@@ -51,10 +50,7 @@ def build(
 
 
 def _decode_200(value: Any) -> Any:
-    return [
-        None if i is None else i if i.__class__ is int else decode_int(i)
-        for i in (value if value.__class__ is list else array(value))
-    ]
+    return decode_ints(value)
 
 
 def parse(status: int, headers: Mapping[str, str], content: bytes) -> list[int]:

@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    encode_int,
+    encode_ints,
     json_body,
     path_segment,
     read,
@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/admin/group/{path_segment('gid', gid)}/membership/remove",
-        body=json_body([None if i is None else i if i.__class__ is int else encode_int(i) for i in body]),
+        body=json_body(encode_ints(body)),
         content_type="application/json",
     )
 

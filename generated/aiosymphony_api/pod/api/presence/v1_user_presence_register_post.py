@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    encode_int,
+    encode_ints,
     json_body,
     read,
 )
@@ -39,7 +39,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/user/presence/register",
-        body=json_body([None if i is None else i if i.__class__ is int else encode_int(i) for i in body]),
+        body=json_body(encode_ints(body)),
         content_type="application/json",
     )
 

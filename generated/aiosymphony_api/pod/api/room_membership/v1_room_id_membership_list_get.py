@@ -44,7 +44,7 @@ def build(
 
 
 def _decode_200(value: Any) -> Any:
-    return [None if i is None else decode_member_info(i) for i in (value if value.__class__ is list else array(value))]
+    return [None if i is None else decode_member_info(i) for i in (value if type(value) is list else array(value))]
 
 
 def parse(status: int, headers: Mapping[str, str], content: bytes) -> list[MemberInfo]:

@@ -17,7 +17,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    encode_int,
+    encode_ints,
     json_body,
     read,
 )
@@ -40,7 +40,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/im/create",
-        body=json_body([None if i is None else i if i.__class__ is int else encode_int(i) for i in body]),
+        body=json_body(encode_ints(body)),
         content_type="application/json",
     )
 

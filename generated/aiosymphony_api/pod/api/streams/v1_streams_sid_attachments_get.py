@@ -60,7 +60,7 @@ def build(
 def _decode_200(value: Any) -> Any:
     return [
         None if i is None else decode_stream_attachment_item(i)
-        for i in (value if value.__class__ is list else array(value))
+        for i in (value if type(value) is list else array(value))
     ]
 
 

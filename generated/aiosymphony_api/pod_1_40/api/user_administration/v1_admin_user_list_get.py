@@ -14,8 +14,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    array,
-    decode_int,
+    decode_ints,
     read,
 )
 
@@ -33,10 +32,7 @@ def build() -> Request[list[int]]:
 
 
 def _decode_200(value: Any) -> Any:
-    return [
-        None if i is None else i if i.__class__ is int else decode_int(i)
-        for i in (value if value.__class__ is list else array(value))
-    ]
+    return decode_ints(value)
 
 
 def parse(status: int, headers: Mapping[str, str], content: bytes) -> list[int]:
