@@ -16,7 +16,7 @@ import orjson
 from aiohttp import web
 from attrs import define, field
 
-from . import connect, login, pod_users
+from . import agent, connect, login, pod_admin, pod_presence, pod_rooms, pod_streams, pod_users
 from .auth import Auth, Bot, ClientCredentials, Session, bot_key
 from .connect import problem
 from .documents import Document, Operation, load, specs_folder
@@ -29,7 +29,7 @@ from .validation import Invalid, Validation, single_values
 
 __all__ = ["Sandbox", "Stats"]
 
-HANDLER_MODULES = (connect, login, pod_users)
+HANDLER_MODULES = (agent, connect, login, pod_admin, pod_presence, pod_rooms, pod_streams, pod_users)
 """Importing them fills the table of handlers."""
 
 MAX_REQUEST = 16 * 1024 * 1024
@@ -134,6 +134,7 @@ class Sandbox:
         faults: What goes wrong.
         port: 0 for a free one.
         expires_in: Whether `/oauth/token` states how long tokens live.
+        inclusive_last_user_id: Whether a page of presences begins with the user that `lastUserId` names.
         uniqueness: Whether a userName or email that exists is refused.
         company_seconds: From a company's STARTED to its COMPLETED.
         failing_companies: Vanity names of companies whose creation ends in an error.
@@ -161,6 +162,7 @@ class Sandbox:
         faults: Faults | None = None,
         port: int = 0,
         expires_in: bool = False,
+        inclusive_last_user_id: bool = False,
         uniqueness: bool = True,
         company_seconds: float = 0.3,
         failing_companies: Iterable[str] = (),
@@ -175,6 +177,7 @@ class Sandbox:
             page_cap=page_cap,
             token_ttl=token_ttl,
             expires_in=expires_in,
+            inclusive_last_user_id=inclusive_last_user_id,
             uniqueness=uniqueness,
             company_seconds=company_seconds,
             failing_companies=frozenset(failing_companies),
@@ -198,6 +201,7 @@ class Sandbox:
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.TimerHandle] = set()
         self.faults = faults or Faults()
+        pod_admin.seed(self.state)
         seed_bot(self.state, self.bot)
         seed_app(self.state, self.app)
         seed_users(self.state, users)

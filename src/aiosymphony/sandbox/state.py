@@ -225,6 +225,8 @@ class Options:
     """Seconds that tokens live; None for ever."""
     expires_in: bool = False
     """Whether `/oauth/token` states `expires_in`, which the real one is not known to do."""
+    inclusive_last_user_id: bool = False
+    """Whether a page of `/v2/users/presence` begins with the user named by `lastUserId`."""
     uniqueness: bool = True
     """Whether creates with a userName or email that exists are refused."""
     company_seconds: float = 0.3

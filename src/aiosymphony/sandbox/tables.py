@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
@@ -49,6 +50,11 @@ class Rows(Generic[K, R]):
     def slice(self, skip: int, limit: int) -> list[R]:
         """At most `limit` rows after the first `skip`."""
         return [self._rows[key] for key in self._keys[skip : skip + limit]]
+
+    def position(self, key: Any, *, inclusive: bool) -> int:
+        """How many rows come before the page that follows a key; for keys that were inserted in ascending order."""
+        keys: list[Any] = self._keys
+        return bisect_left(keys, key) if inclusive else bisect_right(keys, key)
 
 
 class Table(Generic[K, R]):

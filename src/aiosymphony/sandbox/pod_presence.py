@@ -1,0 +1,310 @@
+"""Presence and connections: how users see each other."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal
+
+from attrs import evolve
+
+from .handlers import Call, Refused, reads, success, writes
+from .pod_users import ADMINISTRATIVE
+from .state import Connection, Json, User, now_ms
+
+# --- presence ----------------------------------------------------------------------------------------------------
+
+CATEGORIES = frozenset({"UNDEFINED", "AVAILABLE", "BUSY", "AWAY", "ON_THE_PHONE", "BE_RIGHT_BACK", "IN_A_MEETING",
+                        "OUT_OF_OFFICE", "OFF_WORK", "DO_NOT_DISTURB", "OFFLINE"})  # fmt: skip
+_V1 = {"IN_A_MEETING": "BUSY", "OUT_OF_OFFICE": "AWAY", "OFF_WORK": "OFFLINE"}
+"""What version 1 calls the categories that it does not know."""
+_KEPT_BY_SOFT = frozenset({"BUSY", "ON_THE_PHONE", "IN_A_MEETING", "DO_NOT_DISTURB", "BE_RIGHT_BACK", "OUT_OF_OFFICE"})
+
+
+def _presence(call: Call, user: User) -> Json:
+    known = call.db.presences.get(user.id)
+    return known or {"category": "OFFLINE", "userId": user.id, "timestamp": user.updated}
+
+
+def _set(call: Call, user: User, category: str) -> Json:
+    if category not in CATEGORIES:
+        raise Refused(400, f"category {category!r} does not exist")
+    known = _presence(call, user)
+    if call.query.get("soft") and known["category"] in _KEPT_BY_SOFT:
+        return known
+    value = {"category": category, "userId": user.id, "timestamp": now_ms()}
+    call.db.presences.put(value)
+    for feed, owner in call.state.feed_owner.items():
+        # A feed tells of the own pod, and of others for whom interest was registered.
+        if not user.external or user.id in call.state.interest.get(owner, ()):
+            call.state.feeds[feed][user.id] = value
+    return value
+
+
+def _v1(value: Json) -> Json:
+    return {"category": _V1.get(value["category"], value["category"])}
+
+
+def _seen(call: Call, uid: int) -> Json:
+    """The presence of a user as far as the caller may see it."""
+    user = call.user(uid, local=call.query.get("local", False), status=404)
+    if user.external and uid not in call.state.interest.get(call.caller.id, ()):
+        return {"category": "UNDEFINED", "userId": uid, "timestamp": now_ms()}
+    return _presence(call, user)
+
+
+@reads("v2_user_presence_get")
+def own(call: Call) -> Any:
+    """The caller's presence."""
+    return _presence(call, call.caller)
+
+
+@reads("v1_user_presence_get")
+def own_v1(call: Call) -> Any:
+    """The caller's presence, in the older shape."""
+    return _v1(_presence(call, call.caller))
+
+
+@writes("v2_user_presence_post")
+def set_own(call: Call) -> Any:
+    """The caller's presence, set."""
+    return _set(call, call.caller, call.body["category"])
+
+
+@writes("v1_user_presence_post")
+def set_own_v1(call: Call) -> Any:
+    """The caller's presence, set, in the older shape."""
+    return _v1(_set(call, call.caller, call.body.get("category", "UNDEFINED")))
+
+
+@reads("v3_user_uid_presence_get")
+def of_user(call: Call) -> Any:
+    """The presence of a user."""
+    return _seen(call, call.path["uid"])
+
+
+@reads("v1_user_uid_presence_get", "v2_user_uid_presence_get")
+def of_user_v1(call: Call) -> Any:
+    """The presence of a user, in the older shape."""
+    return _v1(_seen(call, call.path["uid"]))
+
+
+def _may_set(call: Call, uid: int) -> User:
+    user = call.user(uid, status=404)
+    if user.id != call.caller.id and not ADMINISTRATIVE.intersection(call.caller.roles):
+        raise Refused(403, "the presence of others needs an administrative role")
+    return user
+
+
+@writes("v3_user_presence_post")
+def set_of_user(call: Call) -> Any:
+    """The presence of a user, set."""
+    if "userId" not in call.body:
+        raise Refused(400, "userId is missing")
+    return _set(call, _may_set(call, call.body["userId"]), call.body["category"])
+
+
+@writes("v1_user_uid_presence_post")
+def set_of_user_v1(call: Call) -> Any:
+    """The presence of a user, set, in the older shape."""
+    return _v1(_set(call, _may_set(call, call.path["uid"]), call.body.get("category", "UNDEFINED")))
+
+
+@reads("v2_users_presence_get")
+def of_all(call: Call) -> Any:
+    """A page of the presence of the pod's users, by ascending id."""
+    limit = call.capped(call.query.get("limit", 1000), 5000)
+    rows = call.db.users.group("external", value=False)
+    last = call.query.get("lastUserId")
+    skip = 0 if last is None else rows.position(last, inclusive=call.options.inclusive_last_user_id)
+    return [_presence(call, user) for user in rows.slice(skip, limit)]
+
+
+@reads("v1_presence_get")
+def of_all_v1(call: Call) -> Any:
+    """The presence of everyone who has set it, as pods of 1.40.0 answered."""
+    return [{"uid": value["userId"], **_v1(value)} for value in call.db.presences]
+
+
+@writes("v1_user_presence_register_post")
+def register_interest(call: Call) -> Any:
+    """Users whose presence the caller wants to see from now on."""
+    uids = {call.user(uid, local=False, status=404).id for uid in call.body}
+    call.state.interest.setdefault(call.caller.id, set()).update(uids)
+    return success("OK")
+
+
+@writes("v1_presence_feed_create_post")
+def create_feed(call: Call) -> Any:
+    """A new feed of presence changes."""
+    feed = secrets.token_hex(16)
+    call.state.feeds[feed] = {}
+    call.state.feed_owner[feed] = call.caller.id
+    return {"id": feed}
+
+
+def _own_feed(call: Call) -> str:
+    feed = str(call.path["feedId"])
+    if call.state.feed_owner.get(feed) != call.caller.id:
+        raise Refused(400, f"feed {feed} does not exist")
+    return feed
+
+
+@writes("v1_presence_feed_feed_id_read_get")
+def read_feed(call: Call) -> Any:
+    """The changes since the last read, the latest of each user."""
+    feed = _own_feed(call)
+    changes = list(call.state.feeds[feed].values())
+    call.state.feeds[feed] = {}
+    return changes
+
+
+@writes("v1_presence_feed_feed_id_delete_post")
+def delete_feed(call: Call) -> Any:
+    """A feed, deleted."""
+    feed = _own_feed(call)
+    del call.state.feeds[feed], call.state.feed_owner[feed]
+    return {"id": feed}
+
+
+# --- connections -------------------------------------------------------------------------------------------------
+
+
+def _same_pod(call: Call, other: User) -> bool:
+    return call.caller.external == other.external
+
+
+def _between(call: Call, other: int) -> Connection | None:
+    me = call.caller.id
+    return call.db.connections.get((me, other)) or call.db.connections.get((other, me))
+
+
+def _view(call: Call, connection: Connection) -> Json:
+    sent = connection.sender == call.caller.id
+    status: str = connection.status
+    if status == "PENDING":
+        status = "PENDING_OUTGOING" if sent else "PENDING_INCOMING"
+    return {
+        "userId": connection.receiver if sent else connection.sender,
+        "status": status,
+        "firstRequestedAt": connection.first_requested,
+        "updatedAt": connection.updated,
+        "requestCounter": connection.requests,
+    }
+
+
+def _implicit(other: User) -> Json:
+    """Users of one pod are connected without asking."""
+    return {"userId": other.id, "status": "ACCEPTED"}
+
+
+def _other(call: Call, uid: int) -> User:
+    other = call.user(uid, local=False, status=404)
+    if other.id == call.caller.id:
+        raise Refused(400, "a user has no connection with itself")
+    return other
+
+
+def _asked(call: Call) -> User:
+    if "userId" not in call.body:
+        raise Refused(400, "userId is missing")
+    return _other(call, call.body["userId"])
+
+
+@writes("v1_connection_create_post")
+def connect(call: Call) -> Any:
+    """A request to a user of another pod."""
+    other = _asked(call)
+    if _same_pod(call, other):
+        return _implicit(other)
+    known, now = _between(call, other.id), now_ms()
+    if known is None:
+        connection = Connection(sender=call.caller.id, receiver=other.id, first_requested=now, updated=now)
+    elif known.status == "REJECTED" or (known.status == "PENDING" and known.sender == call.caller.id):
+        call.db.connections.remove((known.sender, known.receiver))
+        connection = evolve(
+            known,
+            sender=call.caller.id,
+            receiver=other.id,
+            status="PENDING",
+            updated=now,
+            requests=known.requests + 1,
+        )
+    else:
+        return _view(call, known)
+    call.db.connections.put(connection)
+    return _view(call, connection)
+
+
+def _decide(call: Call, status: Literal["ACCEPTED", "REJECTED"]) -> Json:
+    other = _asked(call)
+    if _same_pod(call, other):
+        if status == "REJECTED":
+            raise Refused(400, "users of one pod are connected, and this cannot be rejected")
+        return _implicit(other)
+    known = _between(call, other.id)
+    if known is None or (known.status == "PENDING" and known.sender == call.caller.id):
+        raise Refused(404, f"there is no request of user {other.id}")
+    decided = evolve(known, status=status, updated=now_ms())
+    call.db.connections.put(decided)
+    return _view(call, decided)
+
+
+@writes("v1_connection_accept_post")
+def accept(call: Call) -> Any:
+    """A request, accepted."""
+    return _decide(call, "ACCEPTED")
+
+
+@writes("v1_connection_reject_post")
+def reject(call: Call) -> Any:
+    """A request, rejected."""
+    return _decide(call, "REJECTED")
+
+
+@writes("v1_connection_user_uid_remove_post")
+def disconnect(call: Call) -> Any:
+    """A connection, removed."""
+    other = _other(call, call.path["uid"])
+    if _same_pod(call, other):
+        raise Refused(400, "users of one pod are connected, and this cannot be removed")
+    known = _between(call, other.id)
+    if known is None:
+        raise Refused(404, f"there is no connection with user {other.id}")
+    call.db.connections.remove((known.sender, known.receiver))
+    return success("Connection removed.")
+
+
+@reads("v1_connection_user_user_id_info_get")
+def connection_info(call: Call) -> Any:
+    """The connection with a user."""
+    other = _other(call, _ids(call.path["userId"])[0])
+    if _same_pod(call, other):
+        return _implicit(other)
+    known = _between(call, other.id)
+    if known is None:
+        raise Refused(404, f"there is no connection with user {other.id}")
+    return _view(call, known)
+
+
+def _ids(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise Refused(400, f"{text!r} is no list of user ids")
+    return [int(part) for part in parts]
+
+
+@reads("v1_connection_list_get")
+def list_connections(call: Call) -> Any:
+    """The caller's connections of a status, pending ones by default."""
+    wanted = call.query.get("status")
+    only = _ids(call.query["userIds"]) if "userIds" in call.query else None
+    me = call.caller.id
+    rows = [*call.db.connections.group("sender", me), *call.db.connections.group("receiver", me)]
+    views = [_view(call, row) for row in rows]
+    if only is not None:
+        views = [view for view in views if view["userId"] in only]
+        users = (call.db.users.get(uid) for uid in only)
+        views += [_implicit(user) for user in users if user is not None and user.id != me and _same_pod(call, user)]
+    if wanted == "ALL":
+        return views
+    return [view for view in views if (view["status"] == wanted if wanted else view["status"].startswith("PENDING"))]

@@ -1,0 +1,418 @@
+"""Conversations, lists of streams, and the messages in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from attrs import evolve
+
+from .handlers import NO_CONTENT, Call, Refused, reads, writes
+from .pod_users import display_name
+from .state import POD_NAME, Json, Member, Message, Stream, User, new_stream_id, now_ms
+
+POD_ID = 189
+DAY_MS = 24 * 3600 * 1000
+
+
+# --- conversations -----------------------------------------------------------------------------------------------
+
+
+def _conversation(call: Call, members: Iterable[int]) -> Json:
+    users = [call.user(uid, local=False) for uid in sorted(set(members))]
+    if len(users) < 2:
+        raise Refused(400, "a conversation needs two users")
+    key = tuple(user.id for user in users)
+    known = call.db.streams.first("key", key)
+    if known is not None:
+        return {"id": known.id}
+    now = now_ms()
+    external = len({user.external for user in users}) > 1
+    stream = Stream(
+        id=new_stream_id(),
+        type="IM" if len(users) == 2 else "MIM",
+        attributes={},
+        created=now,
+        created_by=call.caller.id,
+        updated=now,
+        external=external,
+        key=key,
+    )
+    call.db.streams.put(stream)
+    for uid in key:
+        call.db.members.put(Member(stream=stream.id, user=uid, joined=now))
+    return {"id": stream.id}
+
+
+@writes("v1_im_create_post")
+def create_im(call: Call) -> Any:
+    """The conversation of the caller with these users, made if there is none."""
+    return _conversation(call, [call.caller.id, *call.body])
+
+
+@writes("v1_admin_im_create_post")
+def admin_create_im(call: Call) -> Any:
+    """The conversation of these users, without the caller, made if there is none."""
+    return _conversation(call, call.body)
+
+
+def _im_detail(stream: Stream) -> Json:
+    return {
+        "V1IMAttributes": stream.attributes,
+        "IMSystemInfo": {"id": stream.id, "creationDate": stream.created, "active": stream.active},
+    }
+
+
+@reads("v1_im_id_info_get")
+def im_info(call: Call) -> Any:
+    """A conversation."""
+    return _im_detail(call.stream(call.path["id"], "IM", "MIM"))
+
+
+@writes("v1_im_id_update_post")
+def update_im(call: Call) -> Any:
+    """A conversation with another pinned message."""
+    stream = call.stream(call.path["id"], "IM", "MIM")
+    if call.member(stream, call.caller.id) is None:
+        raise Refused(403, f"the caller is not in conversation {stream.id}")
+    stream = evolve(stream, attributes={**stream.attributes, **call.body}, updated=now_ms())
+    call.db.streams.put(stream)
+    return _im_detail(stream)
+
+
+# --- lists -------------------------------------------------------------------------------------------------------
+
+
+def _member_ids(call: Call, stream: Stream) -> list[int]:
+    return [member.user for member in call.db.members.group("stream", stream.id)]
+
+
+def _attributes(call: Call, stream: Stream) -> Json:
+    value: Json = {
+        "id": stream.id,
+        "crossPod": stream.external,
+        "active": stream.active,
+        "streamType": {"type": stream.type},
+    }
+    if stream.type == "ROOM":
+        value["roomAttributes"] = {"name": stream.attributes["name"]}
+    else:
+        value["streamAttributes"] = {"members": _member_ids(call, stream)}
+    return value
+
+
+def _streams_of(call: Call, user: User) -> Any:
+    skip, limit = call.window(50, 1000)
+    body = call.body or {}
+    types = {entry.get("type") for entry in body.get("streamTypes", ())}
+    inactive = body.get("includeInactiveStreams", False)
+    streams = (call.db.streams.get(member.stream) for member in call.db.members.group("user", user.id))
+    found = [
+        stream
+        for stream in streams
+        if stream is not None and (not types or stream.type in types) and (stream.active or inactive)
+    ]
+    if not found:
+        return NO_CONTENT
+    return [_attributes(call, stream) for stream in found[skip : skip + limit]]
+
+
+@reads("v1_streams_list_post")
+def list_own(call: Call) -> Any:
+    """A page of the caller's streams; 204 if there are none."""
+    return _streams_of(call, call.caller)
+
+
+@reads("v1_admin_user_uid_streams_list_post")
+def list_of_user(call: Call) -> Any:
+    """A page of a user's streams; 204 if there are none."""
+    return _streams_of(call, call.user(call.path["uid"]))
+
+
+def _origin(stream: Stream) -> str:
+    return "EXTERNAL" if stream.external and stream.attributes.get("multiLateralRoom") else "INTERNAL"
+
+
+def _last_message(call: Call, stream: Stream) -> int | None:
+    messages = call.db.messages.group("stream", stream.id)
+    return messages.slice(len(messages) - 1, 1)[0].created if len(messages) else None
+
+
+@reads("v1_streams_sid_info_get")
+def info_v1(call: Call) -> Any:
+    """A stream, in the older shape."""
+    return _attributes(call, call.stream(call.path["sid"]))
+
+
+@reads("v2_streams_sid_info_get")
+def info(call: Call) -> Any:
+    """A stream."""
+    stream = call.stream(call.path["sid"])
+    value = {**_attributes(call, stream), "origin": _origin(stream)}
+    last = _last_message(call, stream)
+    return value if last is None else {**value, "lastMessageDate": last}
+
+
+def _admin_matches(stream: Stream, wanted: Json) -> bool:
+    types = {entry.get("type") for entry in wanted.get("streamTypes", ())}
+    is_public = stream.attributes.get("public", False)
+    return all(
+        (
+            not types or stream.type in types,
+            wanted.get("scope") in (None, "EXTERNAL" if stream.external else "INTERNAL"),
+            wanted.get("origin") in (None, _origin(stream)),
+            wanted.get("status") in (None, "ACTIVE" if stream.active else "INACTIVE"),
+            wanted.get("privacy") in (None, "PUBLIC" if is_public else "PRIVATE"),
+            stream.created >= wanted.get("startDate", 0),
+            stream.created <= wanted.get("endDate", stream.created),
+        )
+    )
+
+
+def _admin_list(call: Call) -> tuple[list[Stream], Json]:
+    skip, limit = call.window(50, 100)
+    wanted = call.body or {}
+    found = [stream for stream in call.db.streams if _admin_matches(stream, wanted)]
+    return found[skip : skip + limit], {"count": len(found), "skip": skip, "limit": limit, "filter": wanted}
+
+
+def _admin_info(call: Call, stream: Stream) -> Json:
+    members = _member_ids(call, stream)
+    attributes: Json = {
+        "members": members,
+        "membersCount": len(members),
+        "createdByUserId": stream.created_by,
+        "createdDate": stream.created,
+        "lastModifiedDate": stream.updated,
+        "originCompany": POD_NAME,
+        "originCompanyId": POD_ID,
+    }
+    if stream.type == "ROOM":
+        attributes["roomName"] = stream.attributes["name"]
+        attributes["roomDescription"] = stream.attributes.get("description", "")
+    return {
+        "id": stream.id,
+        "isExternal": stream.external,
+        "isActive": stream.active,
+        "isPublic": stream.attributes.get("public", False),
+        "type": stream.type,
+        "attributes": attributes,
+    }
+
+
+@reads("v1_admin_streams_list_post")
+def admin_list_v1(call: Call) -> Any:
+    """A page of all streams that match, in the older shape."""
+    streams, page = _admin_list(call)
+    return {**page, "streams": [_admin_info(call, stream) for stream in streams]}
+
+
+@reads("v2_admin_streams_list_post")
+def admin_list(call: Call) -> Any:
+    """A page of all streams that match."""
+    streams, page = _admin_list(call)
+    entries = []
+    for stream in streams:
+        entry = {**_admin_info(call, stream), "crossPod": stream.external, "origin": _origin(stream)}
+        last = _last_message(call, stream)
+        if last is not None:
+            entry["attributes"]["lastMessageDate"] = last
+        entries.append(entry)
+    return {**page, "streams": entries}
+
+
+@reads("v1_admin_stream_id_membership_list_get")
+def admin_members(call: Call) -> Any:
+    """A page of the members of any stream."""
+    skip, limit = call.window(100, 1000)
+    stream = call.stream(call.path["id"])
+    rows = call.db.members.group("stream", stream.id)
+    members = []
+    for member in rows.slice(skip, limit):
+        user = call.user(member.user, local=False)
+        given = user.attributes
+        detail = {
+            "userId": user.id,
+            "email": user.email,
+            "firstName": given.get("firstName", ""),
+            "lastName": given.get("lastName", ""),
+            "displayName": display_name(user),
+            "company": given.get("companyName", POD_NAME),
+            "companyId": POD_ID + user.external,
+            "isExternal": user.external,
+        }
+        members.append(
+            {
+                "user": detail,
+                "isOwner": member.owner,
+                "isCreator": stream.created_by == user.id,
+                "joinDate": member.joined,
+            }
+        )
+    return {"count": len(rows), "skip": skip, "limit": limit, "members": members}
+
+
+# --- messages ----------------------------------------------------------------------------------------------------
+
+
+def _message(call: Call, name: str, status: int) -> Message:
+    message = call.db.messages.get(call.path[name])
+    if message is None:
+        raise Refused(status, f"message {call.path[name]} does not exist")
+    return message
+
+
+def _window(call: Call, messages: Iterable[Message]) -> Iterator[Message]:
+    since, to = call.query.get("since", 0), call.query.get("to", now_ms())
+    return (message for message in messages if since <= message.created <= to)
+
+
+@reads("v1_streams_sid_attachments_get")
+def attachments(call: Call) -> Any:
+    """Files of a stream in a window of time, by the time of their ingestion."""
+    stream = call.stream(call.path["sid"])
+    limit = call.capped(call.query.get("limit", 50), 100)
+    items = [
+        {"messageId": message.id, "ingestionDate": message.created, "userId": message.author, **attachment}
+        for message in _window(call, call.db.messages.group("stream", stream.id))
+        for attachment in message.attachments
+    ]
+    if call.query.get("sortDir", "ASC").upper() == "DESC":
+        items.reverse()
+    return items[:limit]
+
+
+@reads("v2_admin_streams_stream_id_message_ids_get")
+def message_ids(call: Call) -> Any:
+    """Ids of a stream's messages in a window of at most 24 hours."""
+    stream = call.stream(call.path["streamId"], status=404)
+    if "since" in call.query and call.query.get("to", now_ms()) - call.query["since"] > DAY_MS:
+        raise Refused(422, "since and to are more than 24 hours apart")
+    offset = call.query.get("offset", 0)
+    limit = call.capped(call.query.get("limit", 50), 1000)
+    found = list(_window(call, call.db.messages.group("stream", stream.id)))
+    page = found[offset : offset + limit]
+    return {
+        "Data": [message.id for message in page],
+        "TotalNumberFound": len(found),
+        "numberReturned": len(page),
+        "nextStartNumber": offset + len(page),
+    }
+
+
+@writes("v1_admin_messagesuppression_id_suppress_post")
+def suppress(call: Call) -> Any:
+    """A message, suppressed."""
+    message = _message(call, "id", 400)
+    if message.suppressed is None:
+        message = evolve(message, suppressed=now_ms())
+        call.db.messages.put(message)
+    return {"messageId": message.id, "suppressed": True, "suppressionDate": message.suppressed}
+
+
+def _who(call: Call, uid: int) -> Json:
+    user = call.user(uid, local=False)
+    return {
+        "userId": str(user.id),
+        "firstName": user.attributes.get("firstName", ""),
+        "lastName": user.attributes.get("lastName", ""),
+        "displayName": display_name(user),
+        "email": user.email,
+        "userName": user.username,
+    }
+
+
+def _recipients(call: Call, message: Message) -> list[int]:
+    members = call.db.members.group("stream", message.stream)
+    return [member.user for member in members if member.user != message.author]
+
+
+@reads("v1_message_mid_status_get")
+def status(call: Call) -> Any:
+    """Who has received and read a message."""
+    message = _message(call, "mid", 404)
+    moment = str(message.created)
+    unread = [uid for uid in _recipients(call, message) if uid not in message.readers]
+    return {
+        "author": {**_who(call, message.author), "timestamp": moment},
+        "read": [{**_who(call, uid), "timestamp": moment} for uid in message.readers],
+        "delivered": [{**_who(call, uid), "timestamp": moment} for uid in unread],
+        "sent": [],
+    }
+
+
+def _summary(call: Call, message: Message) -> Json:
+    stream = call.stream(message.stream)
+    return {
+        "creator": {"id": message.author, "name": display_name(call.user(message.author, local=False))},
+        "stream": {
+            "id": stream.id,
+            "name": stream.attributes.get("name", ""),
+            "streamType": stream.type,
+        },
+        "creationDate": message.created,
+        "deliveryReceiptCount": len(_recipients(call, message)),
+        "readReceiptCount": len(message.readers),
+        "emailNotificationCount": 0,
+        "downloadReceiptCounts": [{"fileName": str(entry["name"]), "count": 0} for entry in message.attachments],
+    }
+
+
+@reads("v1_admin_messages_post")
+def details(call: Call) -> Any:
+    """Each of these messages, with the number of its receipts."""
+    wanted = (call.body or {}).get("messageIds", [])
+    if not wanted:
+        raise Refused(422, "messageIds is empty")
+    found = []
+    for message_id in wanted:
+        message = call.db.messages.get(message_id)
+        if message is None:
+            raise Refused(404, f"message {message_id} does not exist")
+        found.append({"messageId": message.id, **_summary(call, message)})
+    return found
+
+
+@reads("v1_admin_messages_message_id_receipts_get")
+def receipts(call: Call) -> Any:
+    """The receipts of a message, a page of its recipients at a time."""
+    message = _message(call, "messageId", 404)
+    page, pagination = call.cursor_page(_recipients(call, message))
+    entries = []
+    for uid in page:
+        user = call.user(uid, local=False)
+        given = user.attributes
+        entry: Json = {
+            "user": {
+                "id": user.id,
+                "username": user.username,
+                "firstName": given.get("firstName", ""),
+                "lastName": given.get("lastName", ""),
+                "emailAddress": user.email,
+            },
+            "deliveryReceiptTimestamp": message.created,
+            "downloadReceiptCounts": [],
+        }
+        if uid in message.readers:
+            entry["readReceiptTimestamp"] = message.created
+        entries.append(entry)
+    return {**_summary(call, message), "MessageReceiptDetail": entries, "pagination": pagination}
+
+
+@reads("v1_admin_messages_message_id_metadata_relationships_get")
+def relationships(call: Call) -> Any:
+    """What a message answers or forwards, and what answers it."""
+    message = _message(call, "messageId", 400)
+    related: dict[str, list[str]] = {"REPLY": [], "FORWARD": [], "REPLY_FORM": []}
+    for other in call.db.messages:
+        if other.parent == message.id and other.relationship in related:
+            related[other.relationship].append(other.id)
+    value: Json = {
+        "messageId": message.id,
+        "replies": related["REPLY"],
+        "forwards": related["FORWARD"],
+        "formReplies": related["REPLY_FORM"],
+    }
+    if message.parent is not None:
+        value["parent"] = {"messageId": message.parent, "relationshipType": message.relationship}
+    return value
