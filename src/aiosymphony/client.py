@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -63,11 +63,11 @@ class Client:
         """Take no further calls, wait for those under way, and close the connections."""
         await self._session.close()
 
-    async def execute(self, request: Request[T], /) -> T:
+    def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:
         """Send a request that an operation's ``build`` made. Raises what :meth:`Session.execute` raises."""
-        return await self._session.execute(request)
+        return self._session.execute(request)
 
-    async def call(self, operation: Operation[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self, operation: Operation[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         """Call any generated operation with the same tokens, limits and retries as the resources' methods.
 
         Args:
@@ -79,7 +79,7 @@ class Client:
         Raises:
             SymphonyError: See :meth:`~aiosymphony.session.Session.execute`.
         """
-        return await self._session.execute(operation.build(*args, **kwargs))
+        return self._session.execute(operation.build(*args, **kwargs))
 
     def with_options(
         self, *, timeout: float | None = None, retry: RetryPolicy | None = None, max_bytes: int | None = None

@@ -80,7 +80,7 @@ class Limiter:
     """Lets requests through, in the order in which they came.
 
     :meth:`try_acquire` is the fast path and never waits; :meth:`acquire` waits. Each that succeeds is paired with one
-    :meth:`release`. A wait that is cancelled takes nothing.
+    :meth:`release`. A wait that is cancelled takes nothing. A limiter with a parent takes a place in both.
     """
 
     __slots__ = (
@@ -91,6 +91,7 @@ class Limiter:
         "_grown_at",
         "_in_flight",
         "_limit",
+        "_parent",
         "_paused_until",
         "_peak",
         "_queue",
@@ -101,7 +102,8 @@ class Limiter:
         "_waiting",
     )
 
-    def __init__(self, limit: Limit, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, limit: Limit, *, parent: Limiter | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._parent = parent
         self._clock = clock
         now = clock.monotonic()
         self._roof = float(limit.concurrency)
@@ -131,11 +133,16 @@ class Limiter:
     @property
     def concurrency(self) -> int:
         """How many may be under way now."""
-        return max(1, int(self._limit))
+        return int(self._limit)
 
     def try_acquire(self) -> bool:
         """Take a place if one is free now and nobody is waiting for it."""
-        return self._waiting == 0 and self._wait_time() == 0.0 and self._take()
+        if self._waiting or not self._take():
+            return False
+        if self._parent is None or self._parent.try_acquire():
+            return True
+        self._give_back()
+        return False
 
     async def acquire(self) -> None:
         """Wait for a place and take it."""
@@ -143,36 +150,43 @@ class Limiter:
         try:
             # The lock is the queue: it is fair, and whoever is cancelled in it just leaves it.
             async with self._queue:
-                while True:
+                while not self._take():
                     if wait := self._wait_time():
                         await self._clock.sleep(wait)
-                    elif self._take():
-                        return
-                    else:
-                        self._freed = asyncio.get_running_loop().create_future()
-                        try:
-                            await self._freed
-                        finally:
-                            self._freed = None
+                        continue
+                    self._freed = asyncio.get_running_loop().create_future()
+                    try:
+                        await self._freed
+                    finally:
+                        self._freed = None
         finally:
             self._waiting -= 1
+        if self._parent is not None:
+            try:
+                await self._parent.acquire()
+            except BaseException:
+                self._give_back()
+                raise
 
     def release(self) -> None:
         """Give a place back."""
         self._in_flight -= 1
         if self._freed is not None and not self._freed.done():
             self._freed.set_result(None)
+        if self._parent is not None:
+            self._parent.release()
 
     def succeeded(self) -> None:
         """A request was answered without throttling: grow, if the limit is what holds requests back."""
-        if self._limit >= self._roof:
-            return
-        now = self._clock.monotonic()
-        if now - max(self._grown_at, self._decreased_at) >= WINDOW:
-            if self._peak * 2 >= self._limit:
-                self._limit = min(self._roof, self._limit + 1.0)
-            self._grown_at = now
-            self._peak = self._in_flight
+        if self._limit < self._roof:
+            now = self._clock.monotonic()
+            if now - max(self._grown_at, self._decreased_at) >= WINDOW:
+                if self._peak * 2 >= self._limit:
+                    self._limit = min(self._roof, self._limit + 1.0)
+                self._grown_at = now
+                self._peak = self._in_flight
+        if self._parent is not None:
+            self._parent.succeeded()
 
     def throttled(self, pause: float) -> None:
         """The server said "too fast": lower the limit, once per window, and let nothing through for ``pause`` s."""
@@ -182,6 +196,25 @@ class Limiter:
             self._decreased_at = now
             self._limit = max(1.0, self._limit * DECREASE)
             self._peak = 0
+        if self._parent is not None:
+            self._parent.throttled(pause)
+
+    def _take(self) -> bool:
+        """Take a place of this limiter, if there is one now."""
+        if self._in_flight + 1 > self._limit or self._wait_time():
+            return False
+        self._in_flight += 1
+        if self._in_flight > self._peak:
+            self._peak = self._in_flight
+        self._tokens -= 1.0
+        return True
+
+    def _give_back(self) -> None:
+        """Undo a take whose request never began."""
+        self._in_flight -= 1
+        self._tokens += 1.0
+        if self._freed is not None and not self._freed.done():
+            self._freed.set_result(None)
 
     def _wait_time(self) -> float:
         """Seconds until the pause is over and the rate allows one more; 0 if that is now."""
@@ -190,17 +223,8 @@ class Limiter:
             return self._paused_until - now
         if self._rate is None:
             return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._refilled_at) * self._rate)
+        tokens = self._tokens + (now - self._refilled_at) * self._rate
+        self._tokens = tokens if tokens < self._burst else self._burst
         self._refilled_at = now
         # The tolerance absorbs rounding: a sleep of exactly the missing time may leave 0.9999999 of a token.
         return 0.0 if self._tokens >= 1.0 - 1e-9 else (1.0 - self._tokens) / self._rate
-
-    def _take(self) -> bool:
-        if self._in_flight + 1 > self._limit:
-            return False
-        self._in_flight += 1
-        if self._in_flight > self._peak:
-            self._peak = self._in_flight
-        if self._rate is not None:
-            self._tokens -= 1.0
-        return True

@@ -50,8 +50,9 @@ class RetryPolicy:
         base: The first wait's upper bound; it doubles with each further attempt.
         throttle_base: The same after throttling, where the server did not say how long to wait.
         cap: The longest wait that is drawn.
-        total: The time a call may take with all its waits; a retry that would pass it is not begun.
-        retry_after_cap: The longest ``Retry-After`` that is honoured; beyond it the call fails with ``RateLimited``.
+        total: The time a call may take with the waits it chooses itself; a retry that would pass it is not begun.
+        retry_after_cap: The longest ``Retry-After`` that is honoured, whatever ``total`` says: the server knows when
+            it is ready. Beyond it the call fails with ``RateLimited``.
     """
 
     attempts: int = attrs.field(default=4, validator=_positive)
@@ -113,7 +114,7 @@ def delay(
         if retry_after > policy.retry_after_cap:
             return None
         # Everyone who was told the same number would come back at once: spread them a little behind it.
-        wait = retry_after if retry_after == 0 else retry_after + min(wait, retry_after / 10)
+        return retry_after if retry_after == 0 else retry_after + min(wait, retry_after / 10)
     return wait if elapsed + wait <= policy.total else None
 
 

@@ -109,7 +109,9 @@ class Session:
             clock: Time, for tests.
         """
         limits = Limits() if limits is None else limits
-        self._core = _Core(hosts, auth, transport, _Limiters(limits, clock), clock)
+        main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
+        families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
+        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), clock)
         self._retry = RetryPolicy() if retry is None else retry
         self._timeout = _positive(timeout, "timeout")
         self._max_bytes = max_bytes
@@ -131,8 +133,7 @@ class Session:
     def with_auth(self, auth: Auth) -> Self:
         """A copy with other tokens that shares connections and limits with this one."""
         other = copy.copy(self)
-        core = self._core
-        other._core = _Core(core.hosts, auth, core.transport, core.limiters, core.clock)
+        other._core = self._core.with_auth(auth)
         return other
 
     async def execute(self, request: Request[T]) -> T:
@@ -146,120 +147,115 @@ class Session:
             DecodeError: The answer could not be read.
             ConfigError: The session is closed, or belongs to another event loop or process.
         """
-        core, operation, clock = self._core, request.operation, self._core.clock
-        core.enter()
+        self._core.enter()
         try:
-            trace_id = f"{random.getrandbits(24):06x}"
-            started = clock.monotonic()
-            sends = attempts = 0
-            first_refusal: float | None = None
+            call = _Call(self._core.clock.monotonic())
+            attempt = self._attempt if self._observer is None else self._observed_attempt
             while True:
-                sends += 1
-                attempts += 1
-                used: list[tuple[TokenCache, IssuedToken]] = []
                 try:
-                    result = await self._attempt(request, trace_id, sends, used)
+                    return await attempt(request, call)
                 except SymphonyError as error:
                     failure = error
-                else:
-                    core.limiters.budget.deposit()
-                    core.limiters.main.succeeded()
-                    return result
-                if not failure.operation:
-                    failure.about(operation, trace_id)
-                if isinstance(failure, Unauthorized) and used:
-                    # A token that was issued after the first refusal, and refused too, will not improve by another.
-                    if first_refusal is not None and all(token.issued_at >= first_refusal for _, token in used):
-                        raise _refused(failure) from failure
-                    if first_refusal is None:
-                        first_refusal = clock.monotonic()
-                    for cache, token in used:
-                        await cache.renew(token)
-                    attempts -= 1  # turned away at the door: nothing was done, and nothing is wrong with the server
-                    continue
-                wait = self._wait_before_retry(failure, operation, attempts, clock.monotonic() - started)
-                if wait is None:
-                    raise _final(failure, operation)
-                logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, attempts, wait, failure)
-                if wait:
-                    await clock.sleep(wait)
+                await self._prepare_next(request.operation, call, failure)
         finally:
-            core.leave()
+            self._core.leave()
 
-    async def _attempt(
-        self, request: Request[T], trace_id: str, number: int, used: list[tuple[TokenCache, IssuedToken]]
-    ) -> T:
-        """Wait for a place in the limits, send once, give the place back, parse."""
-        operation, limiters = request.operation, self._core.limiters
-        if operation.api == LOGIN_API:
-            return await self._send(request, trace_id, number, used)
-        family = limiters.families.get(operation.family) if operation.family is not None else None
-        if family is not None and not family.try_acquire():
-            await family.acquire()
-        try:
-            if not limiters.main.try_acquire():
-                await limiters.main.acquire()
-            try:
-                return await self._send(request, trace_id, number, used)
-            finally:
-                limiters.main.release()
-        finally:
-            if family is not None:
-                family.release()
-
-    async def _send(
-        self, request: Request[T], trace_id: str, number: int, used: list[tuple[TokenCache, IssuedToken]]
-    ) -> T:
-        """Put on headers and tokens, send, parse; ``used`` receives the tokens."""
+    async def _attempt(self, request: Request[T], call: _Call) -> T:
+        """Limit, token, send, parse: once."""
         core, operation = self._core, request.operation
-        headers = RequestHeaders(_COMMON_HEADERS)
-        headers["X-Trace-Id"] = trace_id
-        if request.content_type is not None:
-            headers["Content-Type"] = request.content_type
-        if request.headers is not None:
-            headers.update(request.headers)
-        if operation.api != LOGIN_API:
-            for scheme in operation.auth:
-                cache = core.tokens.get(scheme) or core.token_cache(scheme, self)
+        route = core.routes.get(operation) or core.route(operation, self)
+        limiter = route.limiter
+        if limiter is not None and not limiter.try_acquire():
+            await limiter.acquire()
+        try:
+            headers = RequestHeaders(_COMMON_HEADERS)
+            headers["X-Trace-Id"] = call.trace_id
+            if request.content_type is not None:
+                headers["Content-Type"] = request.content_type
+            if request.headers is not None:
+                headers.update(request.headers)
+            call.used.clear()
+            for scheme, cache in route.tokens:
                 token = cache.ready() or await cache.get()
-                used.append((cache, token))
-                _put_on(headers, scheme, token)
-        url = core.base_url(operation) + request.path
-        if request.query:
-            url += "?" + request.query
-        if (counter := SENDS.get()) is not None and operation.api != LOGIN_API:
-            counter[0] += 1
-        started = core.clock.monotonic()
-        response: Response | None = None
+                call.used.append((cache, token))
+                if scheme == BEARER:
+                    headers["Authorization"] = "Bearer " + token.secret.reveal()
+                else:
+                    headers[scheme] = token.secret.reveal()
+            if (counter := SENDS.get()) is not None and limiter is not None:
+                counter[0] += 1
+            call.begin_send(core.clock.monotonic())
+            url = route.base_url + request.path
+            response = await core.transport.send(
+                operation.method,
+                f"{url}?{request.query}" if request.query else url,
+                headers,
+                request.body,
+                timeout=self._timeout,
+                max_bytes=self._max_bytes,
+            )
+        finally:
+            if limiter is not None:
+                limiter.release()
+        call.response = response
+        result = operation.parse(response.status, response.headers, response.content)
+        core.budget.deposit()
+        if limiter is not None:
+            limiter.succeeded()
+        return result
+
+    async def _observed_attempt(self, request: Request[T], call: _Call) -> T:
+        """An attempt, with its :class:`Attempt` handed to the observer."""
         failure: SymphonyError | None = None
         try:
-            response = await core.transport.send(
-                operation.method, url, headers, request.body, timeout=self._timeout, max_bytes=self._max_bytes
-            )
-            return operation.parse(response.status, response.headers, response.content)
+            return await self._attempt(request, call)
         except SymphonyError as error:
             failure = error
             raise
         finally:
-            if self._observer is not None:
+            if self._observer is not None and call.sending:
+                response, call.sending = call.response, False
                 self._observer(
                     Attempt(
-                        operation=operation,
-                        number=number,
+                        operation=request.operation,
+                        number=call.sends,
                         status=None if response is None else response.status,
-                        duration=core.clock.monotonic() - started,
+                        duration=self._core.clock.monotonic() - call.sent_at,
                         bytes_sent=0 if request.body is None else len(request.body),
                         bytes_received=0 if response is None else len(response.content),
                         error=failure,
-                        trace_id=trace_id,
+                        trace_id=call.trace_id,
                     )
                 )
+
+    async def _prepare_next(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
+        """Do what the next attempt needs (a new token, a wait); raise if there is none."""
+        if not failure.operation:
+            failure.about(operation)
+        failure.trace_id = failure.trace_id or call.trace_id
+        clock = self._core.clock
+        if isinstance(failure, Unauthorized) and call.used:
+            # A token that was issued after the first refusal, and refused as well, will not improve by another.
+            if call.refused_at is not None and all(token.issued_at >= call.refused_at for _, token in call.used):
+                raise _refused_again(failure) from failure
+            if call.refused_at is None:
+                call.refused_at = clock.monotonic()
+            for cache, token in call.used:
+                await cache.renew(token)
+            return
+        call.failures += 1
+        wait = self._wait_before_retry(failure, operation, call.failures, clock.monotonic() - call.started)
+        if wait is None:
+            raise _final(failure, operation)
+        logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure)
+        if wait:
+            await clock.sleep(wait)
 
     def _wait_before_retry(
         self, failure: SymphonyError, operation: Operation[..., Any], attempt: int, elapsed: float
     ) -> float | None:
         """Seconds until the next attempt, None for none. Tells the limiter and the budget."""
-        kind = classify(failure)
+        core, kind = self._core, classify(failure)
         retry_after = failure.retry_after if isinstance(failure, ApiError) else None
         wait = delay(
             self._retry,
@@ -271,53 +267,63 @@ class Session:
             jitter=random.random(),
             permanent=isinstance(failure, TransportError) and failure.permanent,
         )
-        limiters = self._core.limiters
-        if kind is Failure.THROTTLED:
+        limiter = core.routes[operation].limiter
+        if kind is Failure.THROTTLED and limiter is not None:
             pause = retry_after if retry_after is not None else wait or 0.0
             # A wait that nobody will sit out (hours, by mistake or malice) must not stop everybody else either.
-            pause = pause if pause <= self._retry.retry_after_cap else 0.0
-            limiters.main.throttled(pause)
-            if operation.family is not None and operation.family in limiters.families:
-                limiters.families[operation.family].throttled(pause)
-        if wait is None or not limiters.budget.withdraw(kind):
-            return None
-        return wait
-
-    def base_url(self, operation: Operation[..., Any]) -> str:
-        """The base URL that an operation is sent to."""
-        return self._core.base_url(operation)
+            limiter.throttled(pause if pause <= self._retry.retry_after_cap else 0.0)
+        return wait if wait is not None and core.budget.withdraw(kind) else None
 
     def reset_connections(self) -> None:
         """Use no open connection again: one of them delivered an answer to another request."""
         self._core.transport.reset()
 
     @property
-    def in_flight(self) -> int:
-        """Requests that hold a place in the limiter."""
-        return self._core.limiters.main.in_flight
-
-    @property
     def limiter(self) -> Limiter:
         """The limiter that all operations share."""
-        return self._core.limiters.main
+        return self._core.limiter
 
     @property
     def tokens(self) -> Mapping[str, TokenCache]:
-        """The tokens held, by security scheme."""
+        """The caches of the tokens that were needed so far, by security scheme."""
         return self._core.tokens
 
-    async def close(self, *, close_transport: bool = True) -> None:
-        """Take no more calls, wait for those under way, stop logins, close connections."""
-        await self._core.close(close_transport=close_transport)
+    async def close(self) -> None:
+        """Take no more calls, wait for those under way, stop logins, close the connections."""
+        await self._core.close()
+        await self._core.transport.close()
 
 
-class _Limiters:
-    """The client's limiter, those of its families, and its retry budget."""
+class _Call:
+    """What is known of one call from its first attempt to its last."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
-        self.main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
-        self.families = {name: Limiter(limit, clock=clock) for name, limit in limits.families.items()}
-        self.budget = RetryBudget()
+    __slots__ = ("failures", "refused_at", "response", "sending", "sends", "sent_at", "started", "trace_id", "used")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.sent_at = started
+        self.trace_id = f"{random.getrandbits(24):06x}"
+        self.sends = 0
+        self.failures = 0
+        self.sending = False
+        self.refused_at: float | None = None
+        self.response: Response | None = None
+        self.used: list[tuple[TokenCache, IssuedToken]] = []
+
+    def begin_send(self, now: float) -> None:
+        self.sends += 1
+        self.sent_at = now
+        self.sending = True
+        self.response = None
+
+
+@attrs.frozen
+class _Route:
+    """What an operation always takes: its host, its limiter, and the tokens it needs."""
+
+    base_url: str
+    limiter: Limiter | None
+    tokens: tuple[tuple[str, TokenCache], ...]
 
 
 class _Core:
@@ -328,21 +334,29 @@ class _Core:
         hosts: Callable[[Operation[..., Any]], str],
         auth: Auth,
         transport: Transport,
-        limiters: _Limiters,
+        limiter: Limiter,
+        families: Mapping[str, Limiter],
+        budget: RetryBudget,
         clock: Clock,
     ) -> None:
         self.hosts = hosts
         self.auth = auth
         self.transport = transport
-        self.limiters = limiters
+        self.limiter = limiter
+        self.families = families
+        self.budget = budget
         self.clock = clock
+        self.routes: dict[Operation[..., Any], _Route] = {}
         self.tokens: dict[str, TokenCache] = {}
-        self._bases: dict[str, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._active = 0
         self._closed = False
         self._idle: asyncio.Event | None = None
+
+    def with_auth(self, auth: Auth) -> _Core:
+        """Other tokens over the same connections and limits."""
+        return _Core(self.hosts, auth, self.transport, self.limiter, self.families, self.budget, self.clock)
 
     def enter(self) -> None:
         """Begin a call, if this is the loop and the process of the first one."""
@@ -364,44 +378,39 @@ class _Core:
         if self._active == 0 and self._idle is not None:
             self._idle.set()
 
-    def base_url(self, operation: Operation[..., Any]) -> str:
-        base = self._bases.get(operation.id)
-        if base is None:
-            base = self._bases[operation.id] = self.hosts(operation)
-        return base
+    def route(self, operation: Operation[..., Any], session: Session) -> _Route:
+        """Make the route of an operation that is called for the first time."""
+        if operation.api == LOGIN_API:
+            route = _Route(self.hosts(operation), None, ())
+        else:
+            limiter = self.families.get(operation.family or "", self.limiter)
+            tokens = tuple((scheme, self._token_cache(scheme, session)) for scheme in operation.auth)
+            route = _Route(self.hosts(operation), limiter, tokens)
+        self.routes[operation] = route
+        return route
 
-    def token_cache(self, scheme: str, session: Session) -> TokenCache:
-        """The cache of a scheme's token, made when an operation first needs that token."""
-
+    def _token_cache(self, scheme: str, session: Session) -> TokenCache:
         async def login() -> Grant:
             return await self.auth.login(scheme, session)
 
-        cache = self.tokens[scheme] = TokenCache(login, name=scheme, clock=self.clock)
-        return cache
+        if scheme not in self.tokens:
+            self.tokens[scheme] = TokenCache(login, name=scheme, clock=self.clock)
+        return self.tokens[scheme]
 
-    async def close(self, *, close_transport: bool) -> None:
-        if not self._closed:
-            self._closed = True
-            if self._active:
-                self._idle = asyncio.Event()
-                await self._idle.wait()
-            for cache in self.tokens.values():
-                await cache.close()
-        if close_transport:
-            await self.transport.close()
+    async def close(self) -> None:
+        """Refuse further calls, wait for those under way, stop logins."""
+        self._closed = True
+        if self._active:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+        for cache in self.tokens.values():
+            await cache.close()
 
 
 _COMMON_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"aiosymphony/{__version__}"}
 
 
-def _put_on(headers: RequestHeaders, scheme: str, token: IssuedToken) -> None:
-    if scheme == BEARER:
-        headers["Authorization"] = "Bearer " + token.secret.reveal()
-    else:
-        headers[scheme] = token.secret.reveal()
-
-
-def _refused(failure: Unauthorized) -> AuthError:
+def _refused_again(failure: Unauthorized) -> AuthError:
     error = AuthError(
         f"a token that was issued a moment ago was refused as well: {failure.message}", status=failure.status
     )

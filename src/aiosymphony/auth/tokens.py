@@ -37,6 +37,8 @@ STALE_JITTER = 60.0
 QUIET_AFTER_FAILED_REFRESH = 30.0
 REFUSAL_REMEMBERED = 60.0
 
+_NEVER = float("inf")
+
 
 @attrs.frozen
 class Grant:
@@ -93,6 +95,8 @@ class TokenCache:
         token = self._current
         if token is None:
             return None
+        if token.stale_at == _NEVER:
+            return token
         now = self._clock.monotonic()
         if now < token.stale_at and self._clock.time() < token.wall_stale_at:
             return token
@@ -187,8 +191,7 @@ class TokenCache:
         now, wall = self._clock.monotonic(), self._clock.time()
         life = grant.expires_in if grant.expires_in is not None else _hinted_life(grant.token, wall)
         if life is None:
-            forever = float("inf")
-            return IssuedToken(grant.token, now, forever, forever, forever, forever)
+            return IssuedToken(grant.token, now, _NEVER, _NEVER, _NEVER, _NEVER)
         early = min(STALE_SHARE * life, STALE_AT_MOST)
         # Jitter spreads the refreshes of many processes; it must not eat the window of a short-lived token.
         early += self._jitter() * min(STALE_JITTER, early)

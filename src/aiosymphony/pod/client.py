@@ -15,7 +15,23 @@ if TYPE_CHECKING:
     from ..retry import RetryPolicy
     from ..session import Auth, Observer
     from ..transport import Transport
+    from .applications import Applications
+    from .audit_trail import AuditTrail
+    from .certificates import Certificates
+    from .connections import Connections
+    from .disclaimers import Disclaimers
+    from .entitlements import Entitlements
+    from .information_barriers import InformationBarriers
+    from .messages import Messages
+    from .presence import Presence
+    from .rooms import Rooms
+    from .session import CurrentSession
+    from .streams import Streams
+    from .system import System
     from .users import Users
+
+
+# A resource's module, with its operations and models, loads when the resource is first used.
 
 
 class PodClient(Client):
@@ -90,8 +106,99 @@ class PodClient(Client):
         return f"PodClient({self._base_url!r})"
 
     @cached_property
+    def session(self) -> CurrentSession:
+        """The session of the account that is logged in."""
+        from .session import CurrentSession  # noqa: PLC0415
+
+        return CurrentSession(self._session)
+
+    @cached_property
     def users(self) -> Users:
         """Users: the directory's view and the administrator's."""
-        from .users import Users  # noqa: PLC0415 - a resource loads its operations and models when it is first used
+        from .users import Users  # noqa: PLC0415
 
         return Users(self._session)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Chat rooms and their members."""
+        from .rooms import Rooms  # noqa: PLC0415
+
+        return Rooms(self._session)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """Conversations of every kind: IMs, rooms, their members and attachments."""
+        from .streams import Streams  # noqa: PLC0415
+
+        return Streams(self._session)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Connections between users of different companies."""
+        from .connections import Connections  # noqa: PLC0415
+
+        return Connections(self._session)
+
+    @cached_property
+    def presence(self) -> Presence:
+        """Presence: one's own, others', feeds of changes."""
+        from .presence import Presence  # noqa: PLC0415
+
+        return Presence(self._session)
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        """Company certificates."""
+        from .certificates import Certificates  # noqa: PLC0415
+
+        return Certificates(self._session)
+
+    @cached_property
+    def applications(self) -> Applications:
+        """Applications of the pod's app store."""
+        from .applications import Applications  # noqa: PLC0415
+
+        return Applications(self._session)
+
+    @cached_property
+    def entitlements(self) -> Entitlements:
+        """Who may use which application."""
+        from .entitlements import Entitlements  # noqa: PLC0415
+
+        return Entitlements(self._session)
+
+    @cached_property
+    def disclaimers(self) -> Disclaimers:
+        """Disclaimers and the users they are assigned to."""
+        from .disclaimers import Disclaimers  # noqa: PLC0415
+
+        return Disclaimers(self._session)
+
+    @cached_property
+    def information_barriers(self) -> InformationBarriers:
+        """Information barrier groups, their members and policies."""
+        from .information_barriers import InformationBarriers  # noqa: PLC0415
+
+        return InformationBarriers(self._session)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Messages: status, receipts, suppression, metadata."""
+        from .messages import Messages  # noqa: PLC0415
+
+        return Messages(self._session)
+
+    @cached_property
+    def system(self) -> System:
+        """Features, roles, protocols, file types and single sign-on of the pod."""
+        from .system import System  # noqa: PLC0415
+
+        return System(self._session)
+
+    @cached_property
+    def audit_trail(self) -> AuditTrail:
+        """What privileged users did, from the Agent."""
+        from .audit_trail import AuditTrail  # noqa: PLC0415
+
+        return AuditTrail(self._session)

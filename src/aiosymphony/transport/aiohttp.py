@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -33,15 +35,13 @@ _MAX_FIELD: Final = 32 * 1024
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Drops a pooled connection on which the server spoke unasked, instead of reading that as the next answer."""
+    """Drops pooled connections on which the server spoke unasked, instead of reading that as the next answer."""
 
-    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
-        while (connection := await super()._get(key, traces)) is not None:
-            protocol = connection.protocol
-            if protocol is not None and not protocol.should_close:
-                return connection
-            connection.close()
-        return None
+    def _get(self, key: ConnectionKey, traces: list[Trace]) -> Coroutine[Any, Any, Connection | None]:
+        idle = self._conns.get(key)
+        while idle and idle[0][0].should_close:
+            idle.popleft()[0].close()
+        return super()._get(key, traces)
 
 
 class AiohttpTransport:
@@ -105,15 +105,18 @@ class AiohttpTransport:
         try:
             response = await session.request(
                 method,
-                URL(url, encoded=True),
+                _url(url),
                 headers=headers,
                 data=body,
                 allow_redirects=False,
                 timeout=limits,
                 proxy=self._proxy,
-                skip_auto_headers=None if body else ("Content-Type",),
             )
-            content = await _read(response, max_bytes)
+            declared = response.headers.get(hdrs.CONTENT_LENGTH)
+            if declared is None or int(declared) > max_bytes or hdrs.CONTENT_ENCODING in response.headers:
+                content = await _read(response, max_bytes)
+            else:
+                content = await response.read()
         except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
             failure = _transport_error(error)
         except BaseException:
@@ -155,18 +158,24 @@ class AiohttpTransport:
         return made
 
 
+@lru_cache(maxsize=16)
+def _origin(text: str) -> URL:
+    return URL(text)
+
+
+def _url(text: str) -> URL:
+    """The URL as it stands. Its origin is parsed once, which costs a third of parsing each URL whole."""
+    if "?" in text:
+        return URL(text, encoded=True)
+    slash = text.index("/", 8)
+    return _origin(text[:slash]).with_path(text[slash:], encoded=True)
+
+
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """The whole body, unless it is larger than the cap; a compressed body is counted as it unpacks."""
-    headers = response.headers
-    declared = headers.get("Content-Length")
-    if declared is not None and "Content-Encoding" not in headers:
-        if declared.isdecimal() and int(declared) <= max_bytes:
-            return await response.read()
-        raise _TooLarge(max_bytes)
     chunks: list[bytes] = []
     size = 0
-    stream = response.content
-    while chunk := await stream.read(_READ_SIZE):
+    while chunk := await response.content.read(_READ_SIZE):
         size += len(chunk)
         if size > max_bytes:
             raise _TooLarge(max_bytes)
