@@ -22,7 +22,7 @@ TOOLS = {"openapi-python-client": "0.29.1", "openapi-spec-validator": "0.9.0", "
 
 _ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API and version; each has ``OPERATIONS``, ``api``, ``models``."""
 '''
-_FACTS = ("idempotent", "paging")
+_FACTS = ("idempotent", "paging", "family")
 
 
 def check_tools() -> None:

@@ -88,7 +88,7 @@ def normalise(
     Args:
         document: A valid OpenAPI 3.0 or 3.1 document.
         api: Which host serves it; goes into every operation.
-        facts: Reviewed facts by operation id: ``idempotent``, ``paging``.
+        facts: Reviewed facts by operation id: ``idempotent``, ``paging``, ``family``.
     """
     return _Normaliser(document, api, facts or {}).run()
 
@@ -457,6 +457,7 @@ class _Normaliser:
             "auth": auth,
             "idempotent": False,
             "paging": None,
+            "family": None,
             "deprecated": operation.get("deprecated") is True,
             "published_id": operation.get("operationId"),
             "summary": _text(operation.get("summary")),

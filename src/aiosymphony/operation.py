@@ -261,6 +261,10 @@ class _NoExtra(Mapping[str, Any]):
 NO_EXTRA: Mapping[str, Any] = _NoExtra()
 
 
+# Tokens and passwords travel in models of logins and of users: no repr, and so no log and no traceback, shows them.
+_NAMES_A_SECRET = re.compile(r"token\Z|password|salt\Z|secret", re.IGNORECASE).search
+
+
 class Model:
     """Base of generated models.
 
@@ -285,7 +289,11 @@ class Model:
 
     def __repr__(self) -> str:
         shown = ((name, getattr(self, name)) for name in self.__slots__)
-        fields = ", ".join(f"{name}={value!r}" for name, value in shown if value is not None and value is not NO_EXTRA)
+        fields = ", ".join(
+            f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={value!r}"
+            for name, value in shown
+            if value is not None and value is not NO_EXTRA
+        )
         return f"{self.__class__.__name__}({fields})"
 
 
@@ -342,6 +350,7 @@ class TextInt(int):
 # --- wire to models; called by generated code -------------------------------------------------------------------------
 
 _INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
+_NULL = re.compile(b"null").search
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -408,8 +417,8 @@ def read(operation: Operation[..., Any], status: int, content: bytes, decode: Ca
     """
     try:
         value = orjson.loads(content)
-        # The scan costs nothing next to parsing, and answers without a null need no second look.
-        return decode(_keeping_nulls(value) if b"null" in content else value)
+        # A scan costs little next to parsing, and an answer without a null needs no second look.
+        return decode(_keeping_nulls(value) if _NULL(content) else value)
     except _UNREADABLE:
         pass
     raise _decode_error(operation, status, content, decode)

@@ -82,7 +82,7 @@ def decode_admin_stream_attributes(d: dict[str, Any]) -> AdminStreamAttributes:
     self.room_name = pop("roomName", None)
     self.room_description = pop("roomDescription", None)
     v = pop("members", None)
-    self.members = None if v is None else decode_ints(v)
+    self.members = decode_ints(v) if v else v
     v = pop("createdByUserId", None)
     self.created_by_user_id = v if type(v) is int or v is None else decode_int(v)
     v = pop("createdDate", None)

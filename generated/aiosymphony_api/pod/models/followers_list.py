@@ -46,7 +46,7 @@ def decode_followers_list(d: dict[str, Any]) -> FollowersList:
     self: Any = _new(FollowersList)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("followers", None)
-    self.followers = None if v is None else decode_ints(v)
+    self.followers = decode_ints(v) if v else v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: FollowersList = self
     return decoded

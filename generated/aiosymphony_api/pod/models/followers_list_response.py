@@ -58,7 +58,7 @@ def decode_followers_list_response(d: dict[str, Any]) -> FollowersListResponse:
     v = pop("count", None)
     self.count = v if type(v) is int or v is None else decode_int(v)
     v = pop("followers", None)
-    self.followers = None if v is None else decode_ints(v)
+    self.followers = decode_ints(v) if v else v
     v = pop("pagination", None)
     self.pagination = None if v is None else decode_pagination(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

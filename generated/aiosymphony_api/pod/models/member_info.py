@@ -65,7 +65,7 @@ def decode_member_info(d: dict[str, Any]) -> MemberInfo:
     v = pop("joinDate", None)
     self.join_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("addedThroughGroups", None)
-    self.added_through_groups = None if v is None else decode_ints(v)
+    self.added_through_groups = decode_ints(v) if v else v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MemberInfo = self
     return decoded

@@ -46,7 +46,7 @@ def decode_v2_conversation_specific_stream_attributes(d: dict[str, Any]) -> V2Co
     self: Any = _new(V2ConversationSpecificStreamAttributes)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("members", None)
-    self.members = None if v is None else decode_ints(v)
+    self.members = decode_ints(v) if v else v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2ConversationSpecificStreamAttributes = self
     return decoded

@@ -106,6 +106,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="current_page",
+    family=None,
     build=build,
     parse=parse,
 )

@@ -85,6 +85,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=False,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

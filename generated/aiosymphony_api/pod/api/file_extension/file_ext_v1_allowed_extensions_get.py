@@ -104,6 +104,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="cursor",
+    family=None,
     build=build,
     parse=parse,
 )

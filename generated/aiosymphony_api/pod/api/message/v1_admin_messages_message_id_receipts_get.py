@@ -107,6 +107,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="cursor",
+    family=None,
     build=build,
     parse=parse,
 )

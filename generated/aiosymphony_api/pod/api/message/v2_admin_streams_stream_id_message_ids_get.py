@@ -117,6 +117,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="offset_window",
+    family=None,
     build=build,
     parse=parse,
 )

@@ -95,6 +95,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

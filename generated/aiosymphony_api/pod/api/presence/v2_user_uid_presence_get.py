@@ -102,6 +102,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

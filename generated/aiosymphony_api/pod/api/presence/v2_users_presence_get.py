@@ -105,6 +105,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="last_user_id",
+    family=None,
     build=build,
     parse=parse,
 )

@@ -97,6 +97,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

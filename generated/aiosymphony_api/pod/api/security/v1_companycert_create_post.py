@@ -96,6 +96,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=True,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

@@ -71,6 +71,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

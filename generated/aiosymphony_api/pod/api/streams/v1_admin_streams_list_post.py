@@ -112,6 +112,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging="skip_limit",
+    family="conversation",
     build=build,
     parse=parse,
 )

@@ -125,6 +125,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="skip_limit",
+    family="conversation",
     build=build,
     parse=parse,
 )

@@ -93,6 +93,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

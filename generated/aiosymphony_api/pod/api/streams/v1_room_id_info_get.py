@@ -91,6 +91,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

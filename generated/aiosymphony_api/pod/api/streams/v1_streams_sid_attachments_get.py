@@ -125,6 +125,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="time_window",
+    family="conversation",
     build=build,
     parse=parse,
 )

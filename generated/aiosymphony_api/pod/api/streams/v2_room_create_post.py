@@ -96,6 +96,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=True,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

@@ -112,6 +112,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging="skip_limit",
+    family="search",
     build=build,
     parse=parse,
 )

@@ -85,6 +85,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

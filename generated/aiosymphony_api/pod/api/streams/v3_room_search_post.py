@@ -114,6 +114,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="skip_limit",
+    family="search",
     build=build,
     parse=parse,
 )

@@ -97,6 +97,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=True,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )

@@ -117,6 +117,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="skip_limit",
+    family="search",
     build=build,
     parse=parse,
 )

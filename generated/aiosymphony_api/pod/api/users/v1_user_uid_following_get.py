@@ -110,6 +110,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="cursor",
+    family=None,
     build=build,
     parse=parse,
 )

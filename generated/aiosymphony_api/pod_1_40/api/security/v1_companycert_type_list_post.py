@@ -116,6 +116,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="skip_limit",
+    family=None,
     build=build,
     parse=parse,
 )

@@ -102,6 +102,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=True,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

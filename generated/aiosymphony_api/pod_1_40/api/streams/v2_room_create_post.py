@@ -92,6 +92,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=False,
     paging=None,
+    family="conversation",
     build=build,
     parse=parse,
 )

@@ -108,6 +108,7 @@ OPERATION = Operation(
     idempotent=True,
     deprecated=False,
     paging="skip_limit",
+    family="search",
     build=build,
     parse=parse,
 )

@@ -92,6 +92,7 @@ OPERATION = Operation(
     idempotent=False,
     deprecated=False,
     paging=None,
+    family=None,
     build=build,
     parse=parse,
 )
