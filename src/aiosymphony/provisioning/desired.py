@@ -105,9 +105,8 @@ class Desired:
         known = user_class(kind).columns()
         for ours, theirs in renames.items():
             if theirs is not None and theirs not in known:
-                raise _wrong(
-                    f"the column map sends {ours!r} to {theirs!r}, which is no column of {kind} users{_near(theirs, known)}"
-                )
+                near = _near(theirs, known)
+                raise _wrong(f"the column map sends {ours!r} to {theirs!r}, which is no column of {kind} users{near}")
         first = _first_bytes(path)
         if first.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise _wrong(f"{path} is UTF-16: save it as UTF-8")

@@ -14,6 +14,10 @@ import orjson
 __all__ = ["Owner"]
 
 
+_ALIVE: set[str] = set()
+"""The nonces of this process's owners that have not retired."""
+
+
 @attrs.frozen
 class Owner:
     """A process, told apart from any other that ever has its number.
@@ -34,7 +38,9 @@ class Owner:
 
     @classmethod
     def this(cls) -> Owner:
-        return cls(_machine(), platform.node(), os.getpid(), _started(os.getpid()) or "", secrets.token_hex(4))
+        nonce = secrets.token_hex(4)
+        _ALIVE.add(nonce)
+        return cls(_machine(), platform.node(), os.getpid(), _started(os.getpid()) or "", nonce)
 
     @classmethod
     def parse(cls, text: str) -> Owner:
@@ -46,10 +52,16 @@ class Owner:
     def described(self) -> str:
         return f"process {self.pid} on {self.host}"
 
+    def retire(self) -> None:
+        """It writes nothing more, although its process goes on."""
+        _ALIVE.discard(self.nonce)
+
     def is_gone(self) -> bool:
         """Whether it surely runs no more; False when that cannot be told from here."""
         if self.machine != _machine():
             return False
+        if self.pid == os.getpid():
+            return self.nonce not in _ALIVE
         started = _started(self.pid)
         if started is not None:
             return bool(self.started) and started != self.started

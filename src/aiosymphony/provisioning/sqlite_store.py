@@ -94,6 +94,7 @@ class SqliteStore:
         """
         if self._thread is None:
             db = await asyncio.to_thread(self._connect)
+            self._owner = Owner.this()
             self._thread = threading.Thread(target=self._work, args=(db,), name="aiosymphony journal", daemon=True)
             self._thread.start()
 
@@ -102,6 +103,7 @@ class SqliteStore:
         if thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(thread.join)
+        self._owner.retire()
 
     async def header(self) -> JobHeader | None:
         return await self._do(_header)
@@ -199,7 +201,8 @@ class SqliteStore:
         def intend(db: sqlite3.Connection) -> None:
             self._check_fence(db)
             changed = db.executemany(
-                "UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ? WHERE n = ? AND state = 'TODO'",
+                "UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ?, "
+                "code = '', message = '' WHERE n = ? AND state = 'TODO'",
                 [(at, n) for n in rows],
             ).rowcount
             if changed != len(rows):
@@ -457,9 +460,9 @@ def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
 
 
 def _job_row(row: tuple[Any, ...]) -> JobRow:
-    fields: Any = row[:-2]
     steps, wanted = row[-2:]
-    return JobRow(*fields, orjson.loads(_ONE_CREATE if steps is None else steps), orjson.loads(wanted))
+    fields: list[Any] = [*row[:-2], orjson.loads(_ONE_CREATE if steps is None else steps), orjson.loads(wanted)]
+    return JobRow(*fields)
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -188,7 +188,7 @@ class JobStore(Protocol):
     async def fetch(
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
     ) -> list[JobRow]:
-        """Up to ``limit`` rows in these states with a number above ``after``, in order; of all shards if not ``own``."""
+        """Up to ``limit`` rows in these states numbered above ``after``, in order; of all shards if not ``own``."""
         ...
 
     async def intend(self, rows: Sequence[int], at: float) -> None:

@@ -1,0 +1,56 @@
+"""The closing audit: what the job says is done, against what the tenant says is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .actual import Actual
+from .planning import decide
+from .rows import user_class
+from .store import JobRow, JobStore
+
+__all__ = ["audit"]
+
+KEPT = 1000
+"""Findings of each kind that are kept by name; beyond that they are only counted."""
+
+
+async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
+    """Compare every row of a job with what is there.
+
+    Returns:
+        Counts and, of each kind, the first 1000 findings: ``missing`` (line, label), ``doubled`` (line, label, ids)
+        and ``different`` (line, label, column to (there, wanted)); and the rows that were unknown and turn out to be
+        there as wanted, with their ids.
+    """
+    user_type = user_class(actual.kind)
+    findings: dict[str, list[Any]] = {"missing": [], "doubled": [], "different": []}
+    counts = dict.fromkeys(findings, 0)
+    found_after_all: list[tuple[JobRow, str]] = []
+    checked = after = 0
+
+    def find(kind: str, *what: object) -> None:
+        counts[kind] += 1
+        if counts[kind] <= KEPT:
+            findings[kind].append(what)
+
+    while rows := await store.fetch(("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=1000, own=False):
+        after = rows[-1].n
+        for row in rows:
+            if not row.row:
+                continue
+            user = user_type.from_dict(row.row)
+            matches = actual.find(user.keys())
+            if len(matches) > 1:
+                find("doubled", row.line, row.label, sorted(match.id for match in matches))
+                continue
+            action = decide(user, matches, row.line)
+            if row.state == "UNKNOWN" and action.do == "skip":
+                found_after_all.append((row, matches[0].id))
+            elif row.state == "DONE":
+                checked += 1
+                if not matches:
+                    find("missing", row.line, row.label)
+                elif action.do != "skip":
+                    find("different", row.line, row.label, action.changes)
+    return {"checked": checked, "counts": counts, **findings}, found_after_all

@@ -1,0 +1,654 @@
+"""The job: carries a plan out, so that it can be killed at any moment and started again.
+
+The rule: what is about to be sent is durable in the journal before a byte leaves, and its outcome after the answer.
+What was in doubt - a lost reply, a 504, a crash - is never simply sent again: the job waits until a late write must
+have landed (``settle``), looks the row up, and decides anew from what it finds.
+
+The promise that follows from it: each row is carried out exactly once, if the server refuses duplicate keys or if
+``settle`` is longer than a write or a look-up of the server ever lags. Otherwise the audit at the end names each
+duplicate.
+
+A job works in rounds: everything in doubt is settled, then everything that is TODO is sent, until nothing is left.
+Rows that stay in doubt end as UNKNOWN, and the job finishes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import attrs
+
+from ..bulk import BulkRun, Failed, bulk
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import (
+    ApiError,
+    AuthError,
+    ConfigError,
+    Forbidden,
+    JobError,
+    OutcomeUnknown,
+    RateLimited,
+    SymphonyError,
+    TransportError,
+    Unauthorized,
+    clean_text,
+)
+from .actual import Actual, ActualUser
+from .audit import audit
+from .planning import Plan, decide
+from .rows import User, keys_of, user_class
+from .store import Change, Fenced, JobHeader, JobRow, JobStore, State
+from .target import Created, Refused, Target
+
+__all__ = ["Job", "Progress"]
+
+MESSAGE_LIMIT = 500
+_SHRINK = 5
+"""By how much a batch shrinks with each attempt, to part the row that spoils it from its neighbours."""
+_LOOK_UPS = 3
+_FRUITLESS = 2
+"""Rounds broken off without a row done, after which the job stops."""
+IN_DOUBT = "in doubt"
+"""The code of a row whose last outcome was unknown; any other is that of a refusal."""
+_HOLD = 5.0
+"""Seconds without a request after one that could not be sent."""
+
+
+@attrs.define
+class Progress:
+    """Where a running job stands.
+
+    Attributes:
+        phase: What it does at the moment, in a word or two.
+        counts: Rows by state.
+        in_flight: Rows that are being sent.
+        sent: Requests for rows that left since this process began.
+        doubtful: Outcomes that were unknown, since this process began.
+    """
+
+    phase: str = "starting"
+    counts: Counter[State] = attrs.field(factory=Counter)
+    in_flight: int = 0
+    sent: int = 0
+    doubtful: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+    @property
+    def left(self) -> int:
+        return self.counts["TODO"] + self.counts["INTENT"]
+
+
+class Job:
+    """Carries out a plan under a journal.
+
+    Args:
+        target: Where.
+        store: The journal. If it holds a job already, that job goes on.
+        concurrency: Requests at once.
+        settle: Seconds after which a write that was cut off must have landed and be visible to a look-up.
+        attempts: How often a row is tried whose outcome stays unknown.
+        lease: Seconds for which the journal is held without a sign of life.
+        take: How many shards to work on; None for all.
+        audit: Whether to list the tenant at the end and compare.
+        patience: Seconds without any answer of the server after which the job stops, to be resumed.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        store: JobStore,
+        *,
+        concurrency: int = 32,
+        settle: float = 30.0,
+        attempts: int = 4,
+        lease: float = 60.0,
+        take: int | None = None,
+        audit: bool = True,
+        patience: float = 300.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.progress = Progress()
+        self._target = target
+        self._store = store
+        self._concurrency = concurrency
+        self._settle = settle
+        self._attempts = attempts
+        self._lease = _Lease(store, lease)
+        self._take = take
+        self._audit = audit
+        self._patience = patience
+        self._clock = clock
+        self._user = user_class(target.kind)
+        self._stopping = False
+        self._failure: JobError | None = None
+        self._run: BulkRun[list[JobRow], None] | None = None
+        self._writes: set[asyncio.Future[None]] = set()
+        self._in_doubt_since = 0.0
+        self._hold_until = 0.0
+        self._answered_at = 0.0
+        self._streak = 0
+        self._done_in_round = 0
+
+    def drain(self) -> None:
+        """Begin nothing more, finish what is under way, and stop; the job can be resumed."""
+        self._stopping = True
+        if self._run is not None:
+            self._run.stop()
+
+    async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
+        """Carry out the plan, or go on with the job that the journal holds.
+
+        Args:
+            plan: What to do; may be left out if the journal holds it.
+            shards: Into how many parts to divide a new job for several processes.
+
+        Raises:
+            JobError: It cannot begin, or it stopped and can be resumed by the same call.
+        """
+        await self._begin(plan, shards)
+        await self._lease.begin(self._take, self._fail)
+        try:
+            await self._count()
+            self._answered_at = self._clock.monotonic()
+            await self._rounds()
+            await self._written()
+            if self._failure is not None:
+                raise self._failure
+            if self._stopping:
+                raise JobError(f"stopped as asked with {self.progress.left} rows left; run the same command to go on")
+            if self.progress.left:
+                # Other processes work on other shards; the last one to finish audits.
+                return
+            if self._audit:
+                self.progress.phase = "auditing"
+                await self._check()
+            await self._store.note("finished_at", self._clock.time())
+            self.progress.phase = "finished"
+        finally:
+            await self._lease.end()
+            with contextlib.suppress(JobError):
+                await self._store.release()
+
+    async def _begin(self, plan: Plan | None, shards: int) -> None:
+        header = await self._store.header()
+        if plan is not None:
+            await self._store.begin(JobHeader.of(plan, made_at=self._clock.time(), shards=shards), plan.actions())
+        elif header is None:
+            raise JobError(f"{self._store.name} holds no job to go on with", exit_code=64)
+        header = await self._store.header()
+        assert header is not None  # noqa: S101 - begun above
+        if header.target != self._target.name:
+            raise JobError(
+                f"{self._store.name} is the journal of a job for {header.target}, not for {self._target.name}",
+                exit_code=64,
+            )
+
+    async def _rounds(self) -> None:
+        """Settle what is in doubt, send what is to do; again, until nothing is left."""
+        # What an earlier run left in doubt may have left this machine a moment ago.
+        self._in_doubt_since = self._clock.monotonic()
+        await self._settle_doubts(("INTENT", "UNKNOWN"))
+        fruitless = 0
+        while not self._over() and await self._store.fetch(("TODO", "INTENT"), limit=1):
+            self._done_in_round = 0
+            broken_off = await self._send_all()
+            await self._written()
+            if not self._over():
+                await self._settle_doubts(("INTENT",))
+            fruitless = fruitless + 1 if broken_off and not self._done_in_round else 0
+            if fruitless == _FRUITLESS:
+                self._fail(JobError("the server answers nothing but what leaves everything in doubt; run it later"))
+
+    def _over(self) -> bool:
+        return self._stopping or self._failure is not None
+
+    def _fail(self, error: JobError) -> None:
+        """Send nothing more, and end with this error."""
+        if self._failure is None:
+            self._failure = error
+        if isinstance(error, Fenced):
+            self._lease.cut()
+        if self._run is not None:
+            self._run.stop()
+
+    # Sending.
+
+    async def _send_all(self) -> bool:
+        """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
+        self.progress.phase = "sending"
+        self._streak = 0
+        async with bulk(self._units(), self._send, concurrency=self._concurrency) as run:
+            self._run = run
+            try:
+                async for outcome in run:
+                    if isinstance(outcome, Failed):
+                        raise outcome.error
+            finally:
+                self._run = None
+        return self._streak >= self._streak_limit
+
+    @property
+    def _streak_limit(self) -> int:
+        """Doubts in a row after which a round is broken off."""
+        return 2 * self._concurrency + 8
+
+    async def _units(self) -> AsyncIterator[list[JobRow]]:
+        """Rows that make one request: a batch to create, or one row of any other kind."""
+        after = 0
+        batches: dict[int, list[JobRow]] = {}
+        while not self._over() and self._streak < self._streak_limit:
+            rows = await self._store.fetch(["TODO"], after=after)
+            if not rows:
+                break
+            after = rows[-1].n
+            for row in rows:
+                size = self._batch_size(row)
+                batch = batches.setdefault(size, [])
+                batch.append(row)
+                if len(batch) == size:
+                    yield batches.pop(size)
+        for batch in batches.values():
+            yield batch
+
+    def _batch_size(self, row: JobRow) -> int:
+        if row.step > 0 or row.steps[0]["do"] != "create":
+            return 1
+        return max(1, self._target.batch // int(_SHRINK**row.attempts))
+
+    async def _send(self, rows: list[JobRow]) -> None:
+        """Carry out one unit, from the intent to the outcome. Raises nothing: what fails is noted."""
+        await self._wait_out_the_hold()
+        if self._over():
+            return
+        self.progress.in_flight += len(rows)
+        try:
+            await self._store.intend([row.n for row in rows], self._clock.time())
+            self._moved("TODO", "INTENT", len(rows))
+            async with self._lease.guard():
+                self.progress.sent += 1
+                if rows[0].step == 0 and rows[0].steps[0]["do"] == "create":
+                    await self._create(rows)
+                else:
+                    await self._take_steps(rows[0], rows[0].id, rows[0].step)
+        except JobError as error:
+            self._fail(error)
+        except TimeoutError:
+            self._fail(_overslept())
+        finally:
+            self.progress.in_flight -= len(rows)
+
+    async def _create(self, rows: list[JobRow]) -> None:
+        users = [self._user.from_dict(row.row) for row in rows]
+        try:
+            results = await self._target.create(users)
+        except JobError:
+            self._put_back(rows)
+            raise
+        except SymphonyError as error:
+            self._not_created(rows, error)
+            return
+        self._answered()
+        changes: list[Change] = []
+        unfinished: list[tuple[JobRow, str]] = []
+        for row, result in zip(rows, results, strict=True):
+            match result:
+                case Created(user_id) if len(row.steps) > 1:
+                    changes.append(self._change(row, "INTENT", step=1, id=user_id))
+                    unfinished.append((row, user_id))
+                case Created(user_id):
+                    changes.append(self._change(row, "DONE", step=1, id=user_id))
+                case Refused(code, message, exists) if exists or row.attempts:
+                    # What exists may be what an earlier attempt of ours created: look before judging.
+                    self._doubt()
+                    changes.append(self._change(row, "INTENT", code=code, message=message))
+                case Refused(code, message):
+                    changes.append(self._change(row, "FAILED", code=code, message=message))
+                case _:
+                    self._doubt()
+                    changes.append(self._change(row, "INTENT", code=IN_DOUBT, message=result.message))
+        self._record(changes)
+        for row, user_id in unfinished:
+            await self._take_steps(row, user_id, 1)
+
+    def _not_created(self, rows: list[JobRow], error: SymphonyError) -> None:
+        code, message = _code(error), _message(error)
+        match self._verdict(error, creating=True):
+            case "in doubt":
+                self._doubt()
+                self._record([self._change(row, "INTENT", code=IN_DOUBT, message=message) for row in rows])
+            case "refused" if len(rows) > 1:
+                # One row spoiled the batch for all: smaller ones will tell which.
+                self._record([self._change(row, "TODO", code=code, message=message) for row in rows])
+            case "refused" if rows[0].attempts:
+                self._doubt()
+                self._record([self._change(rows[0], "INTENT", code=code, message=message)])
+            case "refused":
+                self._record([self._change(rows[0], "FAILED", code=code, message=message)])
+            case _:
+                self._put_back(rows, code, message)
+
+    async def _take_steps(self, row: JobRow, user_id: str | None, first: int) -> None:
+        """Carry out a row's steps from the given one on; each may be repeated."""
+        assert user_id is not None  # noqa: S101 - only a create has none
+        for number in range(first, len(row.steps)):
+            step = row.steps[number]
+            try:
+                await self._target.take_step(user_id, step)
+            except JobError:
+                raise
+            except SymphonyError as error:
+                code, message = _code(error), f"{step['do']}: {_message(error)}"
+                match self._verdict(error, creating=False):
+                    case "in doubt":
+                        self._doubt()
+                        self._record([self._change(row, "INTENT", step=number, code=IN_DOUBT, message=message)])
+                    case "refused":
+                        self._record([self._change(row, "FAILED", step=number, code=code, message=message)])
+                    case _:
+                        self._put_back([row], code, message, step=number)
+                return
+            self._answered()
+            if number + 1 < len(row.steps):
+                self._record([self._change(row, "INTENT", step=number + 1)])
+        self._record([self._change(row, "DONE", step=len(row.steps))])
+
+    def _verdict(self, error: SymphonyError, *, creating: bool) -> str:
+        """``in doubt``, ``refused`` (surely and for good), or ``not sent`` (surely, and another time it may work)."""
+        if isinstance(error, RateLimited):
+            self._hold(error.retry_after or _HOLD)
+            return "not sent"
+        if isinstance(error, TransportError) and not error.sent and not error.permanent:
+            self._hold(_HOLD)
+            return "not sent"
+        everybody = (AuthError, Unauthorized, ConfigError, *((Forbidden,) if creating else ()))
+        if isinstance(error, everybody) or (isinstance(error, TransportError) and not error.sent):
+            # It is not about this row: all others would fare alike.
+            self._fail(JobError(f"stopped, because every row would fail alike: {error}"))
+            return "not sent"
+        if isinstance(error, ApiError) and not error.may_have_acted:
+            self._answered()
+            return "refused"
+        if isinstance(error, OutcomeUnknown | TransportError | ApiError) or error.may_have_acted or creating:
+            return "in doubt"
+        return "refused"
+
+    def _put_back(self, rows: Sequence[JobRow], code: str = "", message: str = "", step: int | None = None) -> None:
+        """It did not leave: as if it had not been tried."""
+        self._record([self._change(row, "TODO", step=step, code=code, message=message, attempts=-1) for row in rows])
+
+    def _hold(self, seconds: float) -> None:
+        now = self._clock.monotonic()
+        self._hold_until = max(self._hold_until, now + seconds)
+        if now - self._answered_at > self._patience:
+            self._fail(JobError(f"the server took no request for {self._patience:g} s; run the same command later"))
+
+    async def _wait_out_the_hold(self) -> None:
+        while not self._over() and (wait := self._hold_until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(wait, 1.0))
+
+    def _answered(self) -> None:
+        self._answered_at = self._clock.monotonic()
+        self._streak = 0
+
+    def _doubt(self) -> None:
+        self._in_doubt_since = self._clock.monotonic()
+        self.progress.doubtful += 1
+        self._streak += 1
+        if self._streak >= self._streak_limit and self._run is not None:
+            # Nothing but doubt: settle that first, rather than put every row into it.
+            self._run.stop()
+
+    # Settling.
+
+    async def _settle_doubts(self, states: Sequence[State]) -> None:
+        """Look up every row that is in doubt and decide anew."""
+        after, waited = 0, False
+        while not self._over():
+            rows = await self._store.fetch(states, after=after, limit=self._target.look_up_batch)
+            if not rows:
+                return
+            if not waited:
+                self.progress.phase = "waiting for late writes"
+                await self._sleep(self._in_doubt_since + self._settle - self._clock.monotonic())
+                waited = True
+                continue
+            self.progress.phase = "looking up"
+            after = rows[-1].n
+            await self._settle_rows(rows)
+
+    async def _settle_rows(self, rows: list[JobRow]) -> None:
+        users = [self._user.from_dict(row.row) for row in rows]
+        for attempt in range(1, _LOOK_UPS + 1):
+            try:
+                found = await self._target.look_up(users)
+            except JobError as error:
+                self._fail(error)
+                return
+            except SymphonyError as error:
+                if isinstance(error, AuthError | Unauthorized | ConfigError | Forbidden):
+                    self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
+                    return
+                if attempt == _LOOK_UPS:
+                    self._record([self._unknown(row, f"it could not be looked up: {_message(error)}") for row in rows])
+                    return
+                await self._sleep(_HOLD)
+            else:
+                break
+            if self._over():
+                return
+        self._answered()
+        matches: dict[str, list[ActualUser]] = {}
+        for there in found:
+            for key in keys_of(there.values, self._user):
+                matches.setdefault(key, []).append(there)
+        changes = []
+        for row, user in zip(rows, users, strict=True):
+            ids = {there.id: there for key in user.keys() for there in matches.get(key, ())}
+            changes.append(self._settled(row, user, list(ids.values())))
+        self._record(changes)
+        await self._written()
+
+    def _settled(self, row: JobRow, user: User, found: Sequence[ActualUser]) -> Change:
+        """What a look-up says about a row that was in doubt."""
+        action = decide(user, found, row.line)
+        creating = row.action == "create"
+        last_try = row.state != "UNKNOWN" and row.attempts >= self._attempts
+        # A row that ended as UNKNOWN is tried afresh when the job is started again.
+        again = -row.attempts if row.state == "UNKNOWN" else 0
+        match action.do:
+            case "skip":
+                return self._change(row, "DONE", id=action.id, step=len(row.steps))
+            case "conflict" if len(found) == 1 and creating:
+                # There, as this job wanted it; in what the server made of it since, the audit says.
+                return self._change(row, "DONE", id=action.id, step=len(row.steps))
+            case "conflict":
+                return self._change(row, "CONFLICT", code="conflict", message=action.reason)
+            case "create" if not creating:
+                return self._change(row, "FAILED", code="gone", message="the user is not there any more")
+            case "create" if row.code not in ("", IN_DOUBT):
+                return self._change(row, "FAILED", code=row.code, message=row.message)
+            case "create" if last_try:
+                return self._unknown(row, "it was not there after the last attempt", keep=True)
+            case "create":
+                return self._change(row, "TODO", step=0, code=row.code, message=row.message, attempts=again)
+            case _ if last_try:
+                return self._unknown(row, "it was not as wanted after the last attempt", keep=True)
+            case _:
+                # It is there, and not yet as wanted: what is missing are steps that may be repeated.
+                return attrs.evolve(
+                    self._change(row, "TODO", step=0, id=action.id, code=row.code, message=row.message, attempts=again),
+                    steps=action.steps,
+                )
+
+    def _unknown(self, row: JobRow, why: str, *, keep: bool = False) -> Change:
+        message = f"{row.message}; {why}" if keep and row.message else why
+        return self._change(row, "UNKNOWN", code=IN_DOUBT, message=message)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, in pieces, so that a wish to stop is heard."""
+        until = self._clock.monotonic() + seconds
+        while not self._over() and (left := until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, 0.5))
+
+    # The audit.
+
+    async def _check(self) -> None:
+        try:
+            actual = Actual(self._target.kind)
+            if self.progress.total <= self._target.look_up_limit:
+                async for batch in self._batches():
+                    actual.add(await self._target.look_up(batch))
+            else:
+                async for page in self._target.everyone():
+                    actual.add(page)
+        except SymphonyError as error:
+            raise JobError(f"every row is settled, but the audit failed: {error}; run the same command again") from None
+        with actual:
+            findings, found_after_all = await audit(self._store, actual)
+        if found_after_all:
+            self._record([self._change(row, "DONE", id=user_id) for row, user_id in found_after_all])
+            await self._written()
+        await self._store.note("audit", {"at": self._clock.time(), **findings})
+
+    async def _batches(self) -> AsyncIterator[list[User]]:
+        after = 0
+        while rows := await self._store.fetch(
+            ("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=self._target.look_up_batch, own=False
+        ):
+            after = rows[-1].n
+            if users := [self._user.from_dict(row.row) for row in rows if row.row]:
+                yield users
+
+    # The journal.
+
+    def _change(
+        self,
+        row: JobRow,
+        state: State,
+        *,
+        step: int | None = None,
+        id: str | None = None,  # noqa: A002 - the field's name
+        code: str = "",
+        message: str = "",
+        attempts: int = 0,
+    ) -> Change:
+        return Change(row.n, state, self._clock.time(), step, id, None, code, message[:MESSAGE_LIMIT], attempts)
+
+    def _record(self, changes: Sequence[Change]) -> None:
+        """Write outcomes, without waiting: a crash before they are durable leaves INTENT, which is looked up."""
+        write = asyncio.ensure_future(self._store.record(changes))
+        self._writes.add(write)
+        write.add_done_callback(self._noted)
+        for change in changes:
+            self._done_in_round += change.state == "DONE"
+            self._moved("INTENT", change.state, 1)
+
+    def _noted(self, write: asyncio.Future[None]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled() and isinstance(error := write.exception(), JobError):
+            self._fail(error)
+
+    async def _written(self) -> None:
+        while self._writes:
+            await asyncio.wait(list(self._writes))
+        if self._failure is None:
+            await self._count()
+
+    def _moved(self, old: State, new: State, count: int) -> None:
+        self.progress.counts[old] -= count
+        self.progress.counts[new] += count
+
+    async def _count(self) -> None:
+        counts: Counter[State] = Counter()
+        for (_, state), count in (await self._store.counts()).items():
+            counts[state] += count
+        self.progress.counts = counts
+
+
+class _Lease:
+    """Holds the journal: renews in time, and lets nothing be on its way when the time is over.
+
+    A process that was stopped past its lease and woken finds its requests cancelled before it runs on: whoever took
+    the job over meanwhile has waited for longer than they could have been under way.
+    """
+
+    def __init__(self, store: JobStore, seconds: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._until = 0.0
+        self._guards: set[asyncio.Timeout] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, take: int | None, fail: Callable[[JobError], None]) -> None:
+        began = asyncio.get_running_loop().time()
+        await self._store.acquire(self._seconds, take)
+        self._until = began + self._seconds
+        self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def cut(self) -> None:
+        """Cancel what is on its way, and let nothing more go."""
+        self._until = 0.0
+        for guard in self._guards:
+            guard.reschedule(self._until)
+
+    @contextlib.asynccontextmanager
+    async def guard(self) -> AsyncIterator[None]:
+        """Around everything that is sent.
+
+        Raises:
+            TimeoutError: The lease ran out.
+        """
+        if asyncio.get_running_loop().time() >= self._until:
+            raise TimeoutError
+        async with asyncio.timeout_at(self._until) as guard:
+            self._guards.add(guard)
+            try:
+                yield
+            finally:
+                self._guards.discard(guard)
+
+    async def _keep(self, fail: Callable[[JobError], None]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._seconds / 3)
+            asked = loop.time()
+            if asked >= self._until:
+                fail(_overslept())
+                return
+            try:
+                await self._store.renew(self._seconds)
+            except JobError as error:
+                fail(error)
+                return
+            self._until = asked + self._seconds
+            for guard in self._guards:
+                guard.reschedule(self._until)
+
+
+def _overslept() -> Fenced:
+    return Fenced("this process did not answer for longer than its lease, so another may have taken the job over")
+
+
+def _code(error: SymphonyError) -> str:
+    if isinstance(error, ApiError):
+        return str(error.status if error.code is None else error.code)
+    return type(error).__name__
+
+
+def _message(error: SymphonyError) -> str:
+    """What to tell about it in the journal: without request and trace, so that like failures read alike."""
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) else None
+    told = cause if isinstance(cause, SymphonyError) else error
+    return clean_text(told.message or type(told).__name__, MESSAGE_LIMIT)

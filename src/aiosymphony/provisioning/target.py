@@ -1,0 +1,108 @@
+"""Where users are provisioned: what a plan and a job need of it, and nothing of how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol
+
+import attrs
+
+from .actual import Actual, ActualUser
+from .planning import Step
+from .rows import Kind, User
+
+__all__ = ["Created", "Refused", "Result", "Target", "Unclear", "observe"]
+
+
+@attrs.frozen
+class Created:
+    """The user was created and has this id."""
+
+    id: str
+
+
+@attrs.frozen
+class Refused:
+    """The user was surely not created.
+
+    Attributes:
+        code: The server's code, or the status.
+        message: What it said.
+        exists: Whether it says that there is such a user already - which may be one that this job created.
+    """
+
+    code: str
+    message: str
+    exists: bool = False
+
+
+@attrs.frozen
+class Unclear:
+    """The answer does not tell whether the user was created."""
+
+    message: str
+
+
+Result = Created | Refused | Unclear
+
+
+class Target(Protocol):
+    """A tenant. Methods raise the errors of :mod:`aiosymphony.errors`, which say whether the server may have acted.
+
+    Attributes:
+        kind: Which rows it takes.
+        name: Which one it is, such as ``connect:https://…/companies/ID``; a journal is bound to it.
+        batch: How many users one create request carries at most.
+        look_up_batch: How many users are looked up at once.
+        look_up_limit: Up to how many rows are looked up to make a plan; more are compared with a whole listing.
+    """
+
+    kind: Kind
+    name: str
+    batch: int
+    look_up_batch: int
+    look_up_limit: int
+
+    def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
+        """All users, in pages, active or not."""
+        ...
+
+    async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
+        """Those that are there with any key of these users, more than one for a user if there are."""
+        ...
+
+    async def create(self, users: Sequence[User]) -> Sequence[Result]:
+        """Create users in one request; the results in the order of the users.
+
+        Raises:
+            OutcomeUnknown: All, some or none of them may have been created.
+            SymphonyError: None of them was.
+        """
+        ...
+
+    async def take_step(self, user_id: str, step: Step) -> None:
+        """Change a user that is there; repeating it changes nothing more."""
+        ...
+
+
+async def observe(target: Target, users: Iterable[User] | None = None) -> Actual:
+    """See what is there: whole, or as much of it as concerns these users.
+
+    Args:
+        target: The tenant.
+        users: None for everybody.
+    """
+    actual = Actual(target.kind, whole=users is None)
+    if users is None:
+        async for page in target.everyone():
+            actual.add(page)
+        return actual
+    batch: list[User] = []
+    for user in users:
+        batch.append(user)
+        if len(batch) == target.look_up_batch:
+            actual.add(await target.look_up(batch))
+            batch = []
+    if batch:
+        actual.add(await target.look_up(batch))
+    return actual
