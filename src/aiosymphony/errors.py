@@ -107,6 +107,15 @@ class SymphonyError(Exception):
         copy.__dict__.update(self.__dict__)
         return copy
 
+    def redact(self, secret: str) -> None:
+        """Take a secret out of everything the error says, in case the server repeated it."""
+        for name, value in self.__dict__.items():
+            if isinstance(value, str):
+                setattr(self, name, value.replace(secret, "***"))
+            elif isinstance(value, Mapping) and secret in repr(value):
+                setattr(self, name, {})
+        self.args = (self.message, *self.args[1:])
+
     def __str__(self) -> str:
         what = f"{self.method} {self.path_template}: {self.message}" if self.method else self.message
         if self.trace_id:

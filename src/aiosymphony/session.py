@@ -194,11 +194,16 @@ class Session:
                 timeout=self._timeout,
                 max_bytes=self._max_bytes,
             )
+        except SymphonyError as error:
+            raise call.own(error, operation) from error.__cause__
         finally:
             if limiter is not None:
                 limiter.release()
         call.response = response
-        result = operation.parse(response.status, response.headers, response.content)
+        try:
+            result = operation.parse(response.status, response.headers, response.content)
+        except SymphonyError as error:
+            raise call.own(error, operation) from error.__cause__
         core.budget.deposit()
         if limiter is not None:
             limiter.succeeded()
@@ -230,9 +235,8 @@ class Session:
 
     async def _prepare_next(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
         """Do what the next attempt needs (a new token, a wait); raise if there is none."""
-        if not failure.operation:
-            failure.about(operation)
-        failure.trace_id = failure.trace_id or call.trace_id
+        if failure.operation != operation.id:
+            raise failure  # the login failed: it has had its own retries, and nothing of this request was sent
         clock = self._core.clock
         if isinstance(failure, Unauthorized) and call.used:
             # A token that was issued after the first refusal, and refused as well, will not improve by another.
@@ -309,6 +313,20 @@ class _Call:
         self.refused_at: float | None = None
         self.response: Response | None = None
         self.used: list[tuple[TokenCache, IssuedToken]] = []
+
+    def own(self, error: SymphonyError, operation: Operation[..., Any]) -> SymphonyError:
+        """Name the request in an error, and take out what must not be seen.
+
+        That is a token which the server repeated, and the frames below, whose locals hold bodies and answers.
+        """
+        if not error.operation:
+            error.about(operation)
+        error.trace_id = error.trace_id or self.trace_id
+        if operation.api == LOGIN_API:
+            error.may_have_acted = False  # whether a login took effect or not, it may simply be repeated
+        for _, token in self.used:
+            error.redact(token.secret.reveal())
+        return error.with_traceback(None)
 
     def begin_send(self, now: float) -> None:
         self.sends += 1

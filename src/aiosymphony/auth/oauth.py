@@ -76,7 +76,9 @@ class ClientCredentials:
 
     def _parse(self, status: int, headers: Mapping[str, str], content: bytes) -> Grant:
         if status != 200:
-            raise error_from_response(self._operation, status, headers, content)
+            error = error_from_response(self._operation, status, headers, content)
+            error.redact(self._client_secret.reveal())
+            raise error
         answer = _object(content)
         token, expires_in = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not token:

@@ -118,6 +118,4 @@ class RsaAuth:
             raise ConfigError(f"RsaAuth gives no {scheme!r} token: use ClientCredentials for Connect")
         # In a thread: reading a file and signing block. Revealed inline: a local would show in tracebacks with locals.
         proof = await asyncio.to_thread(login_jwt, self._username, self._key)
-        return grant_of(
-            await caller.execute(operations[scheme].build(body=AuthenticateRequest(token=proof.reveal())))
-        )
+        return grant_of(await caller.execute(operations[scheme].build(body=AuthenticateRequest(token=proof.reveal()))))

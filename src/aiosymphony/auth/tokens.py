@@ -163,16 +163,17 @@ class TokenCache:
     async def _run(self) -> IssuedToken:
         try:
             grant = await self._login()
-        except ApiError as error:
-            if not 400 <= error.status < 500 or error.status in (408, 429):
-                raise
-            refusal = AuthError(f"the login for the {self._name} was refused: {error.message}", status=error.status)
-            refusal.about_same_as(error)
-            self._refusal, self._refused_at = refusal, self._clock.monotonic()
+        except SymphonyError as error:
+            failure = error.with_traceback(None)  # the frames below hold the login's answer
         else:
             self._refusal = None
             return self._issue(grant)
-        raise refusal
+        if isinstance(failure, ApiError) and 400 <= failure.status < 500 and failure.status not in (408, 429):
+            refusal = AuthError(f"the login for the {self._name} was refused: {failure.message}", status=failure.status)
+            refusal.about_same_as(failure)
+            self._refusal, self._refused_at = refusal, self._clock.monotonic()
+            failure = refusal
+        raise failure
 
     def _finished(self, task: asyncio.Task[IssuedToken]) -> None:
         if self._task is task:
