@@ -1,0 +1,52 @@
+"""Whether an answer belongs to the request it came for.
+
+A response that nobody asked for, left on a pooled connection, is handed to the next request on it. The status is good
+and the body decodes; only its content tells. So what a create returns is compared with what was asked.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from .errors import OutcomeUnknown, clean_text
+
+if TYPE_CHECKING:
+    from .operation import Operation
+    from .session import Session
+
+
+def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[str, object, object]) -> None:
+    """Compare an answer with its request.
+
+    Args:
+        session: Its connections are dropped if the answer belongs to another request.
+        operation: What was called.
+        *facts: The field's name on the wire, what was asked, what came. What was not asked is not compared; a server
+            may leave out one field, but not all of them.
+
+    Raises:
+        OutcomeUnknown: The answer is about something else, or about nothing.
+    """
+    compared = [(name, asked, came) for name, asked, came in facts if asked is not None]
+    for name, asked, came in compared:
+        if came is not None and not same_text(str(asked), str(came)):
+            told = f"{name} {clean_text(str(came), 80)!r} came where {clean_text(str(asked), 80)!r} was asked for"
+            raise mismatch(session, operation, told)
+    if compared and all(came is None for _, _, came in compared):
+        raise mismatch(session, operation, f"it has no {' and no '.join(name for name, _, _ in compared)}")
+
+
+def mismatch(session: Session, operation: Operation[..., Any], why: str) -> OutcomeUnknown:
+    """The error for an answer that belongs to another request; the open connections are dropped."""
+    session.reset_connections()
+    return OutcomeUnknown(f"the answer is not one to this request: {why}", operation=operation)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether a server may have made one text of the other: it trims, and it ignores case and Unicode's forms."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().casefold()

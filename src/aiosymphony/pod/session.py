@@ -1,0 +1,39 @@
+"""``pod.session``: the account that is logged in."""
+
+from __future__ import annotations
+
+from aiosymphony_api.pod.api.session import v2_sessioninfo_get
+from aiosymphony_api.pod.api.users import v1_user_manifest_own_get, v1_user_manifest_own_post
+from aiosymphony_api.pod.models.service_account_manifest import ServiceAccountManifest
+from aiosymphony_api.pod.models.success_response import SuccessResponse
+from aiosymphony_api.pod.models.user_v2 import UserV2
+
+from ..session import Session
+
+
+class CurrentSession:
+    """The account that is logged in. Every method raises what :meth:`Session.execute` raises."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def info(self) -> UserV2:
+        """The caller's own user (``GET /pod/v2/sessioninfo``).
+
+        Raises:
+            AuthError: The credentials are not good; so this serves to check them.
+        """
+        return await self._session.execute(v2_sessioninfo_get.build())
+
+    async def get_manifest(self) -> ServiceAccountManifest:
+        """What the caller, a service account, says about itself (``GET /pod/v1/user/manifest/own``)."""
+        return await self._session.execute(v1_user_manifest_own_get.build())
+
+    async def set_manifest(self, manifest: str) -> SuccessResponse:
+        """Replace what the caller, a service account, says about itself (``POST /pod/v1/user/manifest/own``).
+
+        Args:
+            manifest: A JSON document, as text.
+        """
+        body = ServiceAccountManifest(manifest=manifest)
+        return await self._session.execute(v1_user_manifest_own_post.build(body=body))
