@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from .actual import ActualUser as ActualUser
     from .desired import Desired as Desired
     from .desired import Problem as Problem
+    from .job import Job as Job
+    from .job import Progress as Progress
     from .planning import Action as Action
     from .planning import Plan as Plan
     from .planning import plan as plan
+    from .report import Report as Report
     from .rows import ConnectUser as ConnectUser
     from .rows import PodUser as PodUser
+    from .sqlite_store import SqliteStore as SqliteStore
+    from .store import JobStore as JobStore
+    from .target import Target as Target
+    from .target import observe as observe
 
 _HOMES = {
     "Action": "planning",
@@ -27,9 +34,16 @@ _HOMES = {
     "ActualUser": "actual",
     "ConnectUser": "rows",
     "Desired": "desired",
+    "Job": "job",
+    "JobStore": "store",
     "Plan": "planning",
     "PodUser": "rows",
     "Problem": "desired",
+    "Progress": "job",
+    "Report": "report",
+    "SqliteStore": "sqlite_store",
+    "Target": "target",
+    "observe": "target",
     "plan": "planning",
 }
 
