@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.connection import (
     v1_connection_accept_post,
@@ -12,13 +13,12 @@ from aiosymphony_api.pod.api.connection import (
     v1_connection_user_uid_remove_post,
     v1_connection_user_user_id_info_get,
 )
-from aiosymphony_api.pod.models.success_response import SuccessResponse
-from aiosymphony_api.pod.models.user_connection import UserConnection
-from aiosymphony_api.pod.models.user_connection_request import UserConnectionRequest
-from aiosymphony_api.pod.models.v1_connection_list_get_status import V1ConnectionListGetStatus
+from aiosymphony_api.pod.models import UserConnection, UserConnectionRequest, V1ConnectionListGetStatus
 
 from ..echo import check_echo
-from ..session import Session
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 
 class Connections:
@@ -66,9 +66,7 @@ class Connections:
         Raises:
             OutcomeUnknown: It may have been accepted; :meth:`get` tells.
         """
-        return await self._session.execute(
-            v1_connection_accept_post.build(body=UserConnectionRequest(user_id=user_id)),
-        )
+        return await self._session.execute(v1_connection_accept_post.build(body=UserConnectionRequest(user_id=user_id)))
 
     async def reject(self, user_id: int) -> UserConnection:
         """Reject a user's request (``POST /pod/v1/connection/reject``).
@@ -76,14 +74,12 @@ class Connections:
         Raises:
             OutcomeUnknown: It may have been rejected; :meth:`get` tells.
         """
-        return await self._session.execute(
-            v1_connection_reject_post.build(body=UserConnectionRequest(user_id=user_id)),
-        )
+        return await self._session.execute(v1_connection_reject_post.build(body=UserConnectionRequest(user_id=user_id)))
 
-    async def remove(self, user_id: int) -> SuccessResponse:
+    async def remove(self, user_id: int) -> None:
         """End the connection with a user (``POST /pod/v1/connection/user/{uid}/remove``).
 
         Raises:
             OutcomeUnknown: It may have ended; :meth:`get` tells.
         """
-        return await self._session.execute(v1_connection_user_uid_remove_post.build(user_id))
+        await self._session.execute(v1_connection_user_uid_remove_post.build(user_id))
