@@ -15,9 +15,13 @@ from ._version import __version__ as __version__
 from .bulk import bulk as bulk
 
 if TYPE_CHECKING:
+    from .auth.certificate import CertificateAuth as CertificateAuth
     from .auth.oauth import ClientCredentials as ClientCredentials
+    from .auth.on_behalf_of import OnBehalfOf as OnBehalfOf
     from .auth.rsa import RsaAuth as RsaAuth
     from .auth.static import StaticToken as StaticToken
+    from .auth.store import FileTokenStore as FileTokenStore
+    from .auth.store import TokenStore as TokenStore
     from .bulk import BulkRun as BulkRun
     from .bulk import Failed as Failed
     from .bulk import Ok as Ok
@@ -53,18 +57,21 @@ _HOMES = {
     "AuthError": "errors",
     "BadRequest": "errors",
     "BulkRun": "bulk",
+    "CertificateAuth": "auth.certificate",
     "ClientCredentials": "auth.oauth",
     "ConfigError": "errors",
     "Conflict": "errors",
     "ConnectClient": "connect.client",
     "DecodeError": "errors",
     "Failed": "bulk",
+    "FileTokenStore": "auth.store",
     "Forbidden": "errors",
     "JobError": "errors",
     "Limit": "limits",
     "Limits": "limits",
     "NotFound": "errors",
     "Ok": "bulk",
+    "OnBehalfOf": "auth.on_behalf_of",
     "Operation": "operation",
     "OutcomeUnknown": "errors",
     "Pager": "paging",
@@ -76,6 +83,7 @@ _HOMES = {
     "ServerError": "errors",
     "StaticToken": "auth.static",
     "SymphonyError": "errors",
+    "TokenStore": "auth.store",
     "TransportError": "errors",
     "Unauthorized": "errors",
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from .auth.store import TokenStore
 from .limits import Limiter, Limits
 from .operation import Operation, Request
 from .retry import RetryPolicy
@@ -33,6 +34,7 @@ class Client:
         max_bytes: int,
         transport: Transport | None,
         observer: Observer | None,
+        store: TokenStore | None,
     ) -> None:
         limits = Limits() if limits is None else limits
         if transport is None:
@@ -49,6 +51,7 @@ class Client:
             timeout=timeout,
             max_bytes=max_bytes,
             observer=observer,
+            store=store,
         )
 
     async def __aenter__(self) -> Self:
@@ -60,7 +63,10 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Take no further calls, wait for those under way, and close the connections."""
+        """Take no further calls, wait for those under way, and close the connections.
+
+        A copy made by :meth:`with_options` closes nothing.
+        """
         await self._session.close()
 
     def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:

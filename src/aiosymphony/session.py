@@ -12,11 +12,13 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 import attrs
 
 from ._version import __version__
-from .auth.tokens import Grant, IssuedToken, TokenCache
+from .auth.store import TokenStore
+from .auth.tokens import Grant, IssuedToken, SharedToken, TokenCache
 from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, AuthError, ConfigError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
@@ -39,7 +41,16 @@ BEARER: Final = "bearer"
 
 
 class Auth(Protocol):
-    """How a client gets its tokens: :class:`RsaAuth`, :class:`ClientCredentials` and the others."""
+    """How a client gets its tokens: :class:`RsaAuth`, :class:`ClientCredentials` and the others.
+
+    One that has an attribute ``login_transport`` carries its logins itself, as certificates need connections of their
+    own; it is closed with the client.
+    """
+
+    @property
+    def identity(self) -> str:
+        """What tells this account from others in a token store."""
+        ...
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
         """Obtain the token of a security scheme (``sessionToken``, ``keyManagerToken`` or ``bearer``).
@@ -93,6 +104,7 @@ class Session:
         timeout: float = 30.0,
         max_bytes: int = MAX_BYTES,
         observer: Observer | None = None,
+        store: TokenStore | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Wire the parts; nothing is sent.
@@ -106,12 +118,14 @@ class Session:
             timeout: Seconds for each send with its whole answer.
             max_bytes: The largest answer that is read.
             observer: Called after each send; it must neither block nor raise.
+            store: Keeps tokens where other processes find them.
             clock: Time, for tests.
         """
         limits = Limits() if limits is None else limits
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
-        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), clock)
+        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), store, clock)
+        self._owner = True
         self._retry = RetryPolicy() if retry is None else retry
         self._timeout = _positive(timeout, "timeout")
         self._max_bytes = max_bytes
@@ -120,8 +134,9 @@ class Session:
     def with_options(
         self, *, timeout: float | None = None, retry: RetryPolicy | None = None, max_bytes: int | None = None
     ) -> Self:
-        """A copy with other options that shares connections, tokens and limits with this one."""
+        """A copy with other options that shares connections, tokens and limits; closing it closes nothing."""
         other = copy.copy(self)
+        other._owner = False
         if timeout is not None:
             other._timeout = _positive(timeout, "timeout")
         if retry is not None:
@@ -131,9 +146,10 @@ class Session:
         return other
 
     def with_auth(self, auth: Auth) -> Self:
-        """A copy with other tokens that shares connections and limits with this one."""
+        """A copy with other tokens that shares connections and limits; closing it leaves this one open."""
         other = copy.copy(self)
         other._core = self._core.with_auth(auth)
+        other._owner = True
         return other
 
     async def execute(self, request: Request[T]) -> T:
@@ -155,7 +171,8 @@ class Session:
                 try:
                     return await attempt(request, call)
                 except SymphonyError as error:
-                    failure = error
+                    # The frames of a login that failed hold its answer, in which there may be a token: leave them.
+                    failure = error.again() if request.operation.api == LOGIN_API else error
                 await self._prepare_next(request.operation, call, failure)
         finally:
             self._core.leave()
@@ -186,7 +203,7 @@ class Session:
                 counter[0] += 1
             call.begin_send(core.clock.monotonic())
             url = route.base_url + request.path
-            response = await core.transport.send(
+            response = await route.transport.send(
                 operation.method,
                 f"{url}?{request.query}" if request.query else url,
                 headers,
@@ -292,10 +309,14 @@ class Session:
         """The caches of the tokens that were needed so far, by security scheme."""
         return self._core.tokens
 
+    def token_cache(self, scheme: str) -> TokenCache:
+        """The cache of a scheme's token; the token is fetched when it is first asked for."""
+        return self._core.token_cache(scheme, self)
+
     async def close(self) -> None:
         """Take no more calls, wait for those under way, stop logins, close the connections."""
-        await self._core.close()
-        await self._core.transport.close()
+        if self._owner:
+            await self._core.close()
 
 
 class _Call:
@@ -340,6 +361,7 @@ class _Route:
     """What an operation always takes: its host, its limiter, and the tokens it needs."""
 
     base_url: str
+    transport: Transport
     limiter: Limiter | None
     tokens: tuple[tuple[str, TokenCache], ...]
 
@@ -355,7 +377,9 @@ class _Core:
         limiter: Limiter,
         families: Mapping[str, Limiter],
         budget: RetryBudget,
+        store: TokenStore | None,
         clock: Clock,
+        parent: _Core | None = None,
     ) -> None:
         self.hosts = hosts
         self.auth = auth
@@ -363,7 +387,11 @@ class _Core:
         self.limiter = limiter
         self.families = families
         self.budget = budget
+        self.store = store
         self.clock = clock
+        self.parent = parent
+        self.children: WeakSet[_Core] = WeakSet()
+        self.login_transport: Transport = getattr(auth, "login_transport", transport)
         self.routes: dict[Operation[..., Any], _Route] = {}
         self.tokens: dict[str, TokenCache] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -374,7 +402,11 @@ class _Core:
 
     def with_auth(self, auth: Auth) -> _Core:
         """Other tokens over the same connections and limits."""
-        return _Core(self.hosts, auth, self.transport, self.limiter, self.families, self.budget, self.clock)
+        child = _Core(
+            self.hosts, auth, self.transport, self.limiter, self.families, self.budget, self.store, self.clock, self
+        )
+        self.children.add(child)
+        return child
 
     def enter(self) -> None:
         """Begin a call, if this is the loop and the process of the first one."""
@@ -399,30 +431,38 @@ class _Core:
     def route(self, operation: Operation[..., Any], session: Session) -> _Route:
         """Make the route of an operation that is called for the first time."""
         if operation.api == LOGIN_API:
-            route = _Route(self.hosts(operation), None, ())
+            route = _Route(self.hosts(operation), self.login_transport, None, ())
         else:
             limiter = self.families.get(operation.family or "", self.limiter)
-            tokens = tuple((scheme, self._token_cache(scheme, session)) for scheme in operation.auth)
-            route = _Route(self.hosts(operation), limiter, tokens)
+            tokens = tuple((scheme, self.token_cache(scheme, session)) for scheme in operation.auth)
+            route = _Route(self.hosts(operation), self.transport, limiter, tokens)
         self.routes[operation] = route
         return route
 
-    def _token_cache(self, scheme: str, session: Session) -> TokenCache:
+    def token_cache(self, scheme: str, session: Session) -> TokenCache:
         async def login() -> Grant:
             return await self.auth.login(scheme, session)
 
-        if scheme not in self.tokens:
-            self.tokens[scheme] = TokenCache(login, name=scheme, clock=self.clock)
-        return self.tokens[scheme]
+        cache = self.tokens.get(scheme)
+        if cache is None:
+            shared = None if self.store is None else SharedToken(self.store, f"{self.auth.identity} {scheme}")
+            cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
+        return cache
 
     async def close(self) -> None:
-        """Refuse further calls, wait for those under way, stop logins."""
+        """Refuse further calls, wait for those under way, stop logins, close the connections if they are ours."""
         self._closed = True
+        for child in list(self.children):
+            await child.close()
         if self._active:
             self._idle = asyncio.Event()
             await self._idle.wait()
         for cache in self.tokens.values():
             await cache.close()
+        if self.parent is None:
+            await self.transport.close()
+        if self.login_transport is not self.transport:
+            await self.login_transport.close()
 
 
 _COMMON_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"aiosymphony/{__version__}"}

@@ -40,6 +40,8 @@ class ClientCredentials:
         self._client_id = client_id
         self._client_secret = Secret(client_secret, name="client_secret")
         self._audience = audience
+        self.identity = f"oauth:{client_id}"
+        """What tells this account from others in a token store."""
         url = URL(check_base_url(token_url, "token_url"))
         self.host = str(url.origin())
         """The server of the token endpoint, without the path."""

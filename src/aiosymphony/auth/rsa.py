@@ -98,6 +98,8 @@ class RsaAuth:
             raise ConfigError("the username of RsaAuth is empty")
         self._username = username
         self._key = PrivateKey(private_key)
+        self.identity = f"rsa:{username}"
+        """What tells this account from others in a token store."""
 
     def __repr__(self) -> str:
         return f"RsaAuth({self._username!r}, {self._key!r})"

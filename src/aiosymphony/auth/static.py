@@ -17,6 +17,7 @@ class StaticToken:
     def __init__(self, token: str) -> None:
         """Take the token. Raises ConfigError if it cannot stand in a header."""
         self._token = HeaderSecret(token)
+        self.identity = "static"
 
     def __repr__(self) -> str:
         return "StaticToken(***)"

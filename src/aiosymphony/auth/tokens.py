@@ -28,6 +28,7 @@ import jwt
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
 from .secrets import HeaderSecret
+from .store import StoredToken, TokenStore
 
 logger = logging.getLogger("aiosymphony.auth")
 
@@ -63,6 +64,14 @@ class IssuedToken:
 Login = Callable[[], Awaitable[Grant]]
 
 
+@attrs.frozen
+class SharedToken:
+    """The place of one token in a store that other processes use too."""
+
+    store: TokenStore
+    key: str
+
+
 class TokenCache:
     """Holds the current token and sees to it that at most one login runs; see the table of this module."""
 
@@ -71,12 +80,23 @@ class TokenCache:
         login: Login,
         *,
         name: str,
+        shared: SharedToken | None = None,
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``login`` asks the server for a token; ``name`` says in logs and errors which token that is."""
+        """Hold no token yet.
+
+        Args:
+            login: Asks the server for a token.
+            name: Says in logs and errors which token this is.
+            shared: Where other processes keep the same token; None if there are none.
+            clock: Time, for tests.
+            jitter: Random numbers from 0 to 1, for tests.
+        """
         self._login = login
         self._name = name
+        self._shared = shared
+        self._last_refused: HeaderSecret | None = None
         self._clock = clock
         self._jitter = jitter
         self._current: IssuedToken | None = None
@@ -122,6 +142,7 @@ class TokenCache:
         """
         if self._current is rejected:
             self._current = None
+            self._last_refused = rejected.secret
         return self.ready() or await self._fetch()
 
     def discard(self) -> HeaderSecret | None:

@@ -13,6 +13,7 @@ from ..urls import check_base_url
 if TYPE_CHECKING:
     from ..auth.oauth import ClientCredentials
     from ..auth.static import StaticToken
+    from ..auth.store import TokenStore
     from ..limits import Limits
     from ..operation import Operation
     from ..retry import RetryPolicy
@@ -42,6 +43,7 @@ class ConnectClient(Client):
         max_bytes: int = DEFAULT_MAX_BYTES,
         transport: Transport | None = None,
         observer: Observer | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -54,6 +56,7 @@ class ConnectClient(Client):
             max_bytes: The largest answer that is read, after decompression.
             transport: Carries the requests, and is closed with the client; aiohttp by default.
             observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+            token_store: Keeps tokens where other processes of the same account find them.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -79,6 +82,7 @@ class ConnectClient(Client):
             max_bytes=max_bytes,
             transport=transport,
             observer=observer,
+            store=token_store,
         )
         self._base_url = base
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
 from ..errors import ConfigError
+from ..transport import RequestHeaders
 from ..urls import check_base_url
 
 if TYPE_CHECKING:
+    from ..auth.store import TokenStore
     from ..limits import Limits
     from ..operation import Operation
     from ..retry import RetryPolicy
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from .system import System
     from .users import Users
 
+
+_USERS_KEPT = 1000
+"""Clients of users that an application acts for, kept with their tokens."""
 
 # A resource's module, with its operations and models, loads when the resource is first used.
 
@@ -55,6 +61,7 @@ class PodClient(Client):
         max_bytes: int = DEFAULT_MAX_BYTES,
         transport: Transport | None = None,
         observer: Observer | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -70,6 +77,7 @@ class PodClient(Client):
             max_bytes: The largest answer that is read, after decompression.
             transport: Carries the requests, and is closed with the client; aiohttp by default.
             observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+            token_store: Keeps tokens where other processes of the same account find them.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -99,11 +107,59 @@ class PodClient(Client):
             max_bytes=max_bytes,
             transport=transport,
             observer=observer,
+            store=token_store,
         )
         self._base_url = pod
+        self._auth = auth
+        self._on_behalf: OrderedDict[int | str, PodClient] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"PodClient({self._base_url!r})"
+
+    def on_behalf_of(self, user_id: int | None = None, *, username: str | None = None) -> PodClient:
+        """The client of a user that this application acts for, over the same connections and limits.
+
+        The last thousand users' clients are kept, so that asking again needs no new login. The client is closed with
+        this one.
+
+        Args:
+            user_id: The user's id; or
+            username: the user's name.
+
+        Raises:
+            ConfigError: This client does not authenticate with ``OnBehalfOf``, or not exactly one user was named.
+        """
+        user = user_id if user_id is not None else username
+        if user is None or (user_id is not None and username is not None):
+            raise ConfigError("name one user, by user_id or by username")
+        from ..auth.on_behalf_of import APP_TOKEN, OnBehalfOf, UserOfApp  # noqa: PLC0415 - jwt loads when it is used
+
+        if not isinstance(self._auth, OnBehalfOf):
+            raise ConfigError("only a client that authenticates with OnBehalfOf can act for users")
+        client = self._on_behalf.pop(user, None)
+        if client is None:
+            app_tokens = self._session.token_cache(APP_TOKEN)
+            client = self._with_session(self._session.with_auth(UserOfApp(self._auth, app_tokens, user)))
+        self._on_behalf[user] = client
+        if len(self._on_behalf) > _USERS_KEPT:
+            self._on_behalf.popitem(last=False)
+        return client
+
+    async def logout(self) -> None:
+        """End the session at the pod and forget its token; the next call logs in again.
+
+        Raises:
+            SymphonyError: The pod did not confirm; the token is forgotten all the same.
+        """
+        from aiosymphony_api.login.api.certificate_authentication import (  # noqa: PLC0415 - loads when it is used
+            sessionauth_v1_logout_post,
+        )
+
+        token = self._session.token_cache("sessionToken").discard()
+        if token is not None:
+            request = sessionauth_v1_logout_post.build()
+            request.headers = RequestHeaders({"sessionToken": token.reveal()})
+            await self._session.execute(request)
 
     @cached_property
     def session(self) -> CurrentSession:

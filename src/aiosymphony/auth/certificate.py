@@ -1,0 +1,69 @@
+"""Login with a client certificate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .grants import grant_of
+from .tokens import Grant
+
+if TYPE_CHECKING:
+    from ..operation import Caller
+    from ..transport import Transport
+
+
+class CertificateAuth:
+    """Logs a bot in with a client certificate: ``CertificateAuth("bot.pem")``.
+
+    The certificate is shown to the login hosts alone, on connections of their own. Login hosts often listen on a port
+    of their own: see ``session_auth_url`` and ``key_manager_url`` of :class:`~aiosymphony.PodClient`.
+    """
+
+    def __init__(
+        self,
+        certificate: str | Path,
+        private_key: str | Path | None = None,
+        *,
+        password: str | None = None,
+        ca_file: str | Path | None = None,
+    ) -> None:
+        """Take the certificate.
+
+        Args:
+            certificate: A PEM file with the certificate, and its key unless ``private_key`` is given.
+            private_key: A PEM file with the key.
+            password: The key's password.
+            ca_file: A PEM file of authorities to trust for the login hosts, in addition to the system's.
+
+        Raises:
+            ConfigError: A file is missing or unusable.
+        """
+        from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+
+        self._certificate = Path(certificate)
+        self.identity = f"certificate:{self._certificate}"
+        """What tells this account from others in a token store."""
+        self.login_transport: Transport = AiohttpTransport(
+            limit=2, client_cert=certificate, client_key=private_key, client_key_password=password, ca_file=ca_file
+        )
+        """Carries the logins; closed with the client."""
+
+    def __repr__(self) -> str:
+        return f"CertificateAuth({str(self._certificate)!r})"
+
+    async def login(self, scheme: str, caller: Caller) -> Grant:
+        """See :class:`~aiosymphony.session.Auth`. The request has neither body nor content type: pods refuse both."""
+        from aiosymphony_api.login.api.certificate_authentication import (  # noqa: PLC0415 - loads when it is used
+            keyauth_v1_authenticate_post,
+            sessionauth_v1_authenticate_post,
+        )
+
+        operations = {
+            "sessionToken": sessionauth_v1_authenticate_post,
+            "keyManagerToken": keyauth_v1_authenticate_post,
+        }
+        if scheme not in operations:
+            raise ConfigError(f"CertificateAuth gives no {scheme!r} token: use ClientCredentials for Connect")
+        return grant_of(await caller.execute(operations[scheme].build()))

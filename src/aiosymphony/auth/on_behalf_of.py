@@ -1,0 +1,96 @@
+"""Acting for users: an application logs in once, and then for each user in turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, Unauthorized
+from .grants import grant_of
+from .rsa import PrivateKey, login_jwt
+from .tokens import Grant, IssuedToken, TokenCache
+
+if TYPE_CHECKING:
+    from ..operation import Caller
+
+APP_TOKEN = "appToken"  # noqa: S105 - the name of a scheme
+"""The application's own token, with which it logs in for users; no operation takes it."""
+
+
+class OnBehalfOf:
+    """Logs an application in with its RSA key, to act for users::
+
+        async with PodClient(url, auth=OnBehalfOf("my-app", "app.pem")) as app:
+            pod = app.on_behalf_of(user_id=7696581411197)
+            me = await pod.session.info()
+
+    The application's token is fetched once for all users.
+    """
+
+    def __init__(self, app_id: str, private_key: str | Path) -> None:
+        """Take the application's id and its key, as a path or as PEM text.
+
+        Raises:
+            ConfigError: The id is empty or the key unusable.
+        """
+        if not app_id:
+            raise ConfigError("the app_id of OnBehalfOf is empty")
+        self._app_id = app_id
+        self._key = PrivateKey(private_key)
+        self.identity = f"app:{app_id}"
+        """What tells this account from others in a token store."""
+
+    def __repr__(self) -> str:
+        return f"OnBehalfOf({self._app_id!r}, {self._key!r})"
+
+    async def login(self, scheme: str, caller: Caller) -> Grant:
+        """See :class:`~aiosymphony.session.Auth`."""
+        from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
+            login_pubkey_app_authenticate_post,
+        )
+        from aiosymphony_api.login.models import AuthenticateRequest  # noqa: PLC0415
+
+        if scheme != APP_TOKEN:
+            raise ConfigError("OnBehalfOf acts for a user: call on_behalf_of(user_id=...) of the client first")
+        body = AuthenticateRequest(token=login_jwt(self._app_id, self._key).reveal())
+        return grant_of(await caller.execute(login_pubkey_app_authenticate_post.build(body=body)))
+
+
+class UserOfApp:
+    """The authentication of one user that an application acts for; made by ``PodClient.on_behalf_of``."""
+
+    def __init__(self, app: OnBehalfOf, app_tokens: TokenCache, user: int | str) -> None:
+        """``user`` is an id, or a username as text."""
+        self._app_tokens = app_tokens
+        self._user = user
+        self.identity = f"{app.identity} user:{user}"
+
+    def __repr__(self) -> str:
+        return f"UserOfApp({self.identity!r})"
+
+    async def login(self, scheme: str, caller: Caller) -> Grant:
+        """See :class:`~aiosymphony.session.Auth`. An app token that has expired is renewed once."""
+        if scheme != "sessionToken":
+            raise ConfigError(f"acting for a user gives no {scheme!r} token")
+        token = await self._app_tokens.get()
+        try:
+            return await self._log_in(token, caller)
+        except Unauthorized:
+            pass
+        return await self._log_in(await self._app_tokens.renew(token), caller)
+
+    async def _log_in(self, app_token: IssuedToken, caller: Caller) -> Grant:
+        from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
+            login_pubkey_app_user_user_id_authenticate_post,
+            login_pubkey_app_username_username_authenticate_post,
+        )
+
+        from ..transport import RequestHeaders  # noqa: PLC0415
+
+        request = (
+            login_pubkey_app_user_user_id_authenticate_post.build(self._user)
+            if isinstance(self._user, int)
+            else login_pubkey_app_username_username_authenticate_post.build(self._user)
+        )
+        request.headers = RequestHeaders({"sessionToken": app_token.secret.reveal()})
+        return grant_of(await caller.execute(request))
