@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Any
 
 import aiohttp
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+
 from aiosymphony.sandbox import Sandbox
+
+
+@cache
+def loaded(pem: str) -> Any:
+    return serialization.load_pem_private_key(pem.encode(), password=None)
 
 
 def login_jwt(subject: str, key: str, *, seconds: float = 200, algorithm: str = "RS512", **claims: Any) -> str:
     """A login JWT that expires in so many seconds."""
-    return jwt.encode({"sub": subject, "exp": time.time() + seconds, **claims}, key, algorithm=algorithm)
+    return jwt.encode({"sub": subject, "exp": time.time() + seconds, **claims}, loaded(key), algorithm=algorithm)
 
 
 class Client:
@@ -35,9 +43,7 @@ class Client:
         params = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
         # aiohttp would state a content type for requests without a body too, which certificate logins refuse.
         skip = ["Content-Type"] if json is None else []
-        request = self.session.request(
-            method, path, json=json, headers=headers, params=params, skip_auto_headers=skip
-        )
+        request = self.session.request(method, path, json=json, headers=headers, params=params, skip_auto_headers=skip)
         async with request as response:
             raw = await response.read()
             if not raw:
@@ -54,7 +60,9 @@ class Client:
     async def log_in(self) -> None:
         """A session token of the bot."""
         bot = self.sandbox.bot
-        status, body = await self.post("/login/pubkey/authenticate", {"token": login_jwt(bot.username, bot.private_key)})
+        status, body = await self.post(
+            "/login/pubkey/authenticate", {"token": login_jwt(bot.username, bot.private_key)}
+        )
         assert status == 200, body
         self.pod = {"sessionToken": body["token"]}
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiosymphony.sandbox import Sandbox
-from aiosymphony.sandbox.documents import load, specs_folder
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from aiosymphony.sandbox import Sandbox
+from aiosymphony.sandbox.documents import load, specs_folder
 
 from .conftest import Client, login_jwt
 
@@ -106,6 +107,7 @@ async def users(run: Runner, sandbox: Sandbox) -> None:
     await run("v1_admin_user_uid_status_update_post", {"status": "ENABLED"}, uid=uid)
     await run("v1_admin_user_user_id_suspension_update_put", {"suspended": True, "suspensionReason": "r"}, userId=uid)
     assert (await run("v1_admin_user_uid_status_get", uid=uid))["suspended"] is True
+    await run("v1_admin_user_user_id_suspension_update_put", {"suspended": False}, userId=uid)
     await run("v1_admin_user_uid_roles_add_post", {"id": "L1_SUPPORT"}, uid=uid)
     await run("v1_admin_user_uid_roles_remove_post", {"id": "L1_SUPPORT"}, uid=uid)
     await run("v1_admin_user_uid_roles_remove_post", {"id": "L1_SUPPORT"}, uid=uid, expect=404)
@@ -156,10 +158,14 @@ async def users(run: Runner, sandbox: Sandbox) -> None:
 
 async def rooms(run: Runner, sandbox: Sandbox) -> None:
     uid = [user.id for user in sandbox.state.users()][1]
-    room = await run("v3_room_create_post", {"name": "Desk", "description": "d", "keywords": [{"key": "k", "value": "v"}]})
+    room = await run(
+        "v3_room_create_post", {"name": "Desk", "description": "d", "keywords": [{"key": "k", "value": "v"}]}
+    )
     rid = room["roomSystemInfo"]["id"]
     await run("v2_room_create_post", {"name": "Desk 2"})
-    await run("v1_room_create_post", {"roomAttributes": {"name": "Desk 1"}, "immutableRoomAttributes": {"public": True}})
+    await run(
+        "v1_room_create_post", {"roomAttributes": {"name": "Desk 1"}, "immutableRoomAttributes": {"public": True}}
+    )
     for version in ("v1", "v2", "v3"):
         answer = await run(f"{version}_room_id_update_post", {"description": version}, id=rid)
         assert answer["roomAttributes"]["description"] == version
@@ -322,7 +328,10 @@ async def administration(run: Runner, sandbox: Sandbox) -> None:
     trail = await run("v1_audittrail_privilegeduser_get", startTimestamp=0, limit=2)
     seen = [item["action"] for item in trail["items"]]
     after = trail["pagination"]["cursors"]["after"]
-    seen += [item["action"] for item in (await run("v1_audittrail_privilegeduser_get", startTimestamp=0, after=after))["items"]]
+    seen += [
+        item["action"]
+        for item in (await run("v1_audittrail_privilegeduser_get", startTimestamp=0, after=after))["items"]
+    ]
     assert len(seen) > 10
     assert "V1_ADMIN_SSO_CONFIGURATION_POST" in seen
 

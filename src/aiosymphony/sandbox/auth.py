@@ -6,7 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import jwt
@@ -65,6 +65,7 @@ def new_key() -> str:
     ).decode()
 
 
+@lru_cache(maxsize=8)  # reading a private key checks it, which takes longer than starting a sandbox
 def public_pem(private_key: str) -> str:
     """The public key of a private one, as PEM."""
     key = serialization.load_pem_private_key(private_key.encode(), password=None)

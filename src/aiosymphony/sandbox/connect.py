@@ -125,11 +125,14 @@ def list_companies(call: Call) -> Any:
 def create_company(call: Call) -> Any:
     """A new company, STARTED."""
     body = call.body
+    domains = _domains(call, body["emailDomains"], own=None)
     if call.options.uniqueness:
-        for index, key, name in (("vanity", body["vanityName"], "vanityName"), ("name", body["name"].casefold(), "name")):
+        for index, key, name in (
+            ("vanity", body["vanityName"], "vanityName"),
+            ("name", body["name"].casefold(), "name"),
+        ):
             if call.db.companies.find(index, key):
                 raise Refused(409, f"{name} is taken by another company")
-    domains = _domains(call, body["emailDomains"], own=None)
     return Answer(202, _company(call, call.state.add_company(body["name"], body["vanityName"], domains)))
 
 
@@ -170,26 +173,28 @@ def create_users(call: Call) -> Any:
     company = _find_company(call)
     if company_state(call, company) != "COMPLETED":
         raise Refused(400, f"company {company.id} is not COMPLETED", COMPANY_MISSING)
-    results = [_create_user(call, company, given) for given in call.body]
+    now = timestamp()
+    results = [_create_user(call, company, given, now) for given in call.body]
     return Answer(201 if all(result["status"] == 201 for result in results) else 207, results)
 
 
 _READ_ONLY = frozenset({"id", "createdAt", "updatedAt", "symphonyUserId", "status", "error"})
 
 
-def _create_user(call: Call, company: Company, given: Json) -> Json:
+def _create_user(call: Call, company: Company, given: Json, now: str) -> Json:
     attributes = {name: value for name, value in given.items() if name not in _READ_ONLY}
     active = attributes.pop("active", True)
     email = given["email"].casefold()
     local, at, domain = email.rpartition("@")
     if not local or not at or domain not in company.domains:
-        return _rejected(given, 400, f"the domain of {given['email']!r} is not one of the company's", DOMAIN_NOT_ALLOWED)
+        return _rejected(
+            given, 400, f"the domain of {given['email']!r} is not one of the company's", DOMAIN_NOT_ALLOWED
+        )
     for name in ("firstName", "lastName"):
         if not given[name].strip():
             return _rejected(given, 400, f"{name} is empty")
     if call.options.uniqueness and call.db.connect_users.find("email", email):
         return _rejected(given, 409, f"a user with the email {given['email']!r} exists", EMAIL_EXISTS)
-    now = timestamp()
     user = ConnectUser(
         id=str(uuid.uuid4()),
         company=company.id,

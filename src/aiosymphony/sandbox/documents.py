@@ -14,6 +14,9 @@ __all__ = ["Document", "Operation", "Parameter", "load", "specs_folder"]
 
 _HOST = re.compile(r"^https?://[^/]*")
 _METHODS = ("get", "post", "put", "patch", "delete")
+_KEPT = ("type", "enum", "required", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
+         "uniqueItems")  # fmt: skip
+"""What means the same in JSON Schema."""
 
 # libyaml's loader reads these documents twenty times faster than the one in Python.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -98,115 +101,98 @@ def _version(stem: str) -> tuple[int, ...]:
 
 def _read(path: Path) -> list[Operation]:
     source = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 - a safe loader, chosen above
-    raw = source.get("components", {}).get("schemas", {})
-    document = Document(path.parent.name, path.stem, {})
-    for name, schema in raw.items():
-        document.schemas[name] = _json_schema(schema, raw, document.uri)
-    base = _HOST.sub("", (source.get("servers") or [{"url": ""}])[0]["url"]).rstrip("/")
-    found: list[Operation] = []
-    for template, item in source["paths"].items():
-        for method in _METHODS:
-            if method in item:
-                found.append(_operation(item[method], item, method, base + template, source, raw, document))
-    return found
+    return _Reader(source, Document(path.parent.name, path.stem, {})).operations()
 
 
-def _operation(
-    node: dict[str, Any],
-    item: dict[str, Any],
-    method: str,
-    path: str,
-    source: dict[str, Any],
-    raw: dict[str, Any],
-    document: Document,
-) -> Operation:
-    parameters = []
-    for entry in [*item.get("parameters", ()), *node.get("parameters", ())]:
-        parameter = _resolve(entry, source)
-        schema = _json_schema(parameter["schema"], raw, document.uri)
-        parameters.append(Parameter(parameter["name"], parameter["in"], parameter.get("required", False), schema))
-    body = _resolve(node.get("requestBody"), source)
-    body_schema = _content(body, raw, document.uri)
-    responses = {
-        str(code): _content(_resolve(answer, source), raw, document.uri) for code, answer in node["responses"].items()
-    }
-    security = node.get("security", source.get("security", ()))
-    return Operation(
-        id=node["operationId"],
-        api=document.api,
-        method=method.upper(),
-        path=path,
-        parameters=tuple(parameters),
-        body=body_schema,
-        body_required=bool(body and body.get("required")),
-        responses=responses,
-        security=tuple(frozenset(alternative) for alternative in security if alternative),
-        document=document,
-    )
+class _Reader:
+    """One document on its way from OpenAPI 3.0 to operations and JSON Schema."""
 
+    def __init__(self, source: dict[str, Any], document: Document) -> None:
+        self._source = source
+        self._schemas: dict[str, Any] = source.get("components", {}).get("schemas", {})
+        self._document = document
+        for name, schema in self._schemas.items():
+            document.schemas[name] = self._json_schema(schema)
 
-def _resolve(node: Any, source: dict[str, Any]) -> Any:
-    while isinstance(node, dict) and "$ref" in node:
-        target: Any = source
-        for key in node["$ref"].removeprefix("#/").split("/"):
-            target = target[key]
-        node = target
-    return node
+    def operations(self) -> list[Operation]:
+        base = _HOST.sub("", (self._source.get("servers") or [{"url": ""}])[0]["url"]).rstrip("/")
+        return [
+            self._operation(item[method], item.get("parameters", []), method, base + template)
+            for template, item in self._source["paths"].items()
+            for method in _METHODS
+            if method in item
+        ]
 
+    def _operation(self, node: dict[str, Any], shared: list[Any], method: str, path: str) -> Operation:
+        body = self._resolve(node.get("requestBody"))
+        security = node.get("security", self._source.get("security", ()))
+        return Operation(
+            id=node["operationId"],
+            api=self._document.api,
+            method=method.upper(),
+            path=path,
+            parameters=tuple(self._parameter(entry) for entry in [*shared, *node.get("parameters", [])]),
+            body=self._content(body),
+            body_required=bool(body and body.get("required")),
+            responses={str(code): self._content(self._resolve(answer)) for code, answer in node["responses"].items()},
+            security=tuple(frozenset(alternative) for alternative in security if alternative),
+            document=self._document,
+        )
 
-def _content(node: dict[str, Any] | None, raw: dict[str, Any], uri: str) -> dict[str, Any] | None:
-    schema = ((node or {}).get("content") or {}).get("application/json", {}).get("schema")
-    return None if schema is None else _json_schema(schema, raw, uri)
+    def _parameter(self, entry: dict[str, Any]) -> Parameter:
+        node = self._resolve(entry)
+        return Parameter(node["name"], node["in"], node.get("required", False), self._json_schema(node["schema"]))
 
+    def _resolve(self, node: Any) -> Any:
+        while isinstance(node, dict) and "$ref" in node:
+            target: Any = self._source
+            for key in node["$ref"].removeprefix("#/").split("/"):
+                target = target[key]
+            node = target
+        return node
 
-def _json_schema(node: Any, raw: dict[str, Any], uri: str) -> Any:
-    """OpenAPI 3.0 schema to JSON Schema 2020-12.
+    def _content(self, node: dict[str, Any] | None) -> dict[str, Any] | None:
+        schema = ((node or {}).get("content") or {}).get("application/json", {}).get("schema")
+        return None if schema is None else self._json_schema(schema)
 
-    `nullable` becomes the type null, `allOf` is merged, and an object that names its properties refuses others,
-    as Symphony does with requests, and as the sandbox must with what it sends.
-    """
-    if "allOf" in node:
-        node = _merged(node, raw)
-    if "$ref" in node:
-        return {"$ref": node["$ref"].replace("#/components/schemas/", f"{uri}#/components/schemas/")}
-    schema: dict[str, Any] = {}
-    for key, value in node.items():
-        if key in ("type", "enum", "required", "pattern", "minimum", "maximum", "minLength", "maxLength",
-                   "minItems", "maxItems", "uniqueItems"):  # fmt: skip
-            schema[key] = value
-        elif key == "items":
-            schema[key] = _json_schema(value, raw, uri)
-        elif key == "properties":
-            schema[key] = {name: _json_schema(child, raw, uri) for name, child in value.items()}
-        elif key == "additionalProperties":
-            schema[key] = value if isinstance(value, bool) else _json_schema(value, raw, uri)
-        elif key in ("oneOf", "anyOf"):
-            schema[key] = [_json_schema(child, raw, uri) for child in value]
-    if schema.get("properties"):
-        schema.setdefault("additionalProperties", False)
-    if node.get("type") == "integer":
-        bits = 31 if node.get("format") == "int32" else 63
-        schema.setdefault("minimum", -(2**bits))
-        schema.setdefault("maximum", 2**bits - 1)
-    if node.get("nullable") and "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    return schema
+    def _json_schema(self, node: Any) -> Any:
+        """Convert a schema to JSON Schema 2020-12.
 
+        `nullable` becomes the type null, `allOf` is merged, and an object that names its properties refuses others,
+        as Symphony does with requests, and as the sandbox must with what it sends.
+        """
+        if "allOf" in node:
+            node = self._merged(node)
+        if "$ref" in node:
+            return {"$ref": node["$ref"].replace("#/", f"{self._document.uri}#/", 1)}
+        schema: dict[str, Any] = {name: node[name] for name in _KEPT if name in node}
+        if "items" in node:
+            schema["items"] = self._json_schema(node["items"])
+        if "properties" in node:
+            schema["properties"] = {name: self._json_schema(child) for name, child in node["properties"].items()}
+            schema["additionalProperties"] = False
+        if "additionalProperties" in node:
+            more = node["additionalProperties"]
+            schema["additionalProperties"] = more if isinstance(more, bool) else self._json_schema(more)
+        if node.get("type") == "integer":
+            bits = 31 if node.get("format") == "int32" else 63
+            schema = {"minimum": -(2**bits), "maximum": 2**bits - 1, **schema}
+        if node.get("nullable") and "type" in schema:
+            schema["type"] = [schema["type"], "null"]
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]
+        return schema
 
-def _merged(node: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
-    parts = [*node["allOf"], {key: value for key, value in node.items() if key != "allOf"}]
-    parts = [part for part in parts if "$ref" in part or "properties" in part or "allOf" in part or "type" in part]
-    if len(parts) == 1 and "$ref" in parts[0]:  # the usual way to give a reference a description
-        return {"$ref": parts[0]["$ref"]}
-    merged: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
-    for entry in parts:
-        part = entry
-        while "$ref" in part:
-            part = raw[part["$ref"].rsplit("/", 1)[1]]
-        if "allOf" in part:
-            part = _merged(part, raw)
-        merged["properties"].update(part.get("properties", {}))
-        merged["required"] = [*merged["required"], *part.get("required", [])]
-    return merged
+    def _merged(self, node: dict[str, Any]) -> dict[str, Any]:
+        parts = [*node["allOf"], {name: value for name, value in node.items() if name in ("properties", "required")}]
+        parts = [part for part in parts if part]
+        if len(parts) == 1 and "$ref" in parts[0]:  # the usual way to give a reference a description
+            return {"$ref": parts[0]["$ref"]}
+        merged: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+        for entry in parts:
+            part = self._resolve(entry)
+            if "allOf" in part:
+                part = self._merged(part)
+            merged["properties"].update(part.get("properties", {}))
+            merged["required"] = [*merged["required"], *part.get("required", [])]
+        return merged

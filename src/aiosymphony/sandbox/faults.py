@@ -13,9 +13,17 @@ from attrs import asdict, field, fields, frozen
 __all__ = ["Fault", "FaultScript", "Faults"]
 
 Fault = str
-"""`429`, `drop_before`, `drop_after`, `delay`, `504_late`, or a status with `_before` or `_after`, as `503_after`."""
+"""One of
 
-_FAULT = re.compile(r"429|delay|504_late|drop_(before|after)|5\d\d_(before|after)|401_before|408_(before|after)")
+* `429`, `503_throttled`, `400_throttled`: nothing is done, and `Retry-After` says when to come back;
+* `503_before`, `503_after` and the like for 408 and any 5xx: answered so before or after the server has acted;
+* `401_before`: as if the token had just expired;
+* `504_late`: a gateway gives up, and the write lands afterwards;
+* `drop_before`, `drop_after`: the connection breaks;
+* `delay`: the answer takes its time.
+"""
+
+_FAULT = re.compile(r"429|(400|503)_throttled|401_before|(408|5\d\d)_(before|after)|504_late|drop_(before|after)|delay")
 
 
 def _rate(_instance: object, attribute: Any, value: float) -> None:
@@ -106,7 +114,7 @@ class FaultScript:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self._random = random.Random(faults.seed)
+        self._random = random.Random(faults.seed)  # noqa: S311 - repeatable, not secret
         self._calls: Counter[str] = Counter()
         self._tokens = faults.rate_limit or 0.0
         self._filled = 0.0

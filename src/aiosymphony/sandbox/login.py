@@ -21,8 +21,8 @@ KEY_GRACE_MS = 72 * 3600 * 1000
 
 
 def _login(call: Call, user: User, kind: Kind) -> dict[str, Any]:
-    if user.status == "DISABLED":
-        raise Refused(401, "the account is disabled")
+    if user.status == "DISABLED" or user.suspended:
+        raise Refused(401, "the account is disabled or suspended")
     call.state.db.users.put(evolve(user, last_login=now_ms()))
     token = call.auth.open(kind, user.id, agent=call.headers.get("User-Agent", ""), peer=call.peer)
     answer = {"name": kind, "token": token}

@@ -177,7 +177,13 @@ def create_app(call: Call) -> Any:
         raise Refused(400, f"application {info['appId']!r} exists")
     row = {**given, "applicationInfo": info}
     call.db.apps.put(row)
-    entitlement = {"appId": info["appId"], "appName": info["name"][:50], "enable": True, "listed": True, "install": False}
+    entitlement = {
+        "appId": info["appId"],
+        "appName": info["name"][:50],
+        "enable": True,
+        "listed": True,
+        "install": False,
+    }
     call.db.app_entitlements.put(entitlement)
     return row
 

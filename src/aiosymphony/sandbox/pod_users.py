@@ -568,8 +568,8 @@ def search(call: Call) -> Any:
 def _matches(user: User, words: list[str], filters: Json) -> bool:
     given = user.attributes
     if words:
-        text = f"{display_name(user)} {given.get('firstName', '')} {given.get('lastName', '')} {user.username} {user.email}"
-        text = text.casefold()
+        names = (display_name(user), given.get("firstName", ""), given.get("lastName", ""), user.username, user.email)
+        text = " ".join(names).casefold()
         if not all(word in text for word in words):
             return False
     if "accountTypes" in filters and given.get("accountType") not in filters["accountTypes"]:

@@ -74,7 +74,8 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
             else:
                 width = max(map(len, facts))
                 text = "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
-            print(text, file=output, flush=True)
+            output.write(text + "\n")
+            output.flush()
             await stop.wait()
     finally:
         key_file.unlink(missing_ok=True)
@@ -144,6 +145,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(sandbox, directory=given.dir, as_json=given.json)
     except OSError as error:
-        print(f"the sandbox cannot start: {error}", file=sys.stderr)
+        sys.stderr.write(f"the sandbox cannot start: {error}\n")
         return 64
     return 0

@@ -93,6 +93,10 @@ class Stats:
     """Injected, by kind."""
     late_writes: int = 0
     """Writes that landed after their 504."""
+    in_flight: int = 0
+    """Requests being served now."""
+    peak_in_flight: int = 0
+    """The most that were ever served at once."""
 
     @property
     def throttled(self) -> int:
@@ -102,6 +106,7 @@ class Stats:
     def reset(self) -> None:
         """Count from zero."""
         self.requests = self.logins = self.late_writes = 0
+        self.peak_in_flight = self.in_flight
         for counter in (self.by_operation, self.by_status, self.faults):
             counter.clear()
 
@@ -112,6 +117,8 @@ class Stats:
             "logins": self.logins,
             "throttled": self.throttled,
             "late_writes": self.late_writes,
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
             "by_operation": dict(self.by_operation),
             "by_status": {str(status): count for status, count in self.by_status.items()},
             "faults": dict(self.faults),
@@ -223,6 +230,11 @@ class Sandbox:
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
+        unknown = {name for name, _ in faults.at} | (faults.operations or set())
+        unknown -= {operation.id for operation in self._operations}
+        if unknown:
+            msg = f"faults for unknown operations: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
         self._script = FaultScript(faults)
         self.state.lag_by(faults.lookup_lag)
 
@@ -275,6 +287,14 @@ class Sandbox:
     # --- a request, from top to bottom -----------------------------------------------------------------------------
 
     async def _serve(self, operation: Operation, request: web.Request) -> web.StreamResponse:
+        self.stats.in_flight += 1
+        self.stats.peak_in_flight = max(self.stats.peak_in_flight, self.stats.in_flight)
+        try:
+            return await self._respond(operation, request)
+        finally:
+            self.stats.in_flight -= 1
+
+    async def _respond(self, operation: Operation, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         is_login = operation.id in LOGINS
         self.stats.requests += 1
@@ -301,7 +321,7 @@ class Sandbox:
             return self._late_answer(operation, request, raw)
         status = int(kind)
         response = self._response(request, status, _error(operation.api, status, _FAULT_TEXTS.get(status, "failed")))
-        if status == 429 and self.faults.retry_after is not None:
+        if (status == 429 or phase == "throttled") and self.faults.retry_after is not None:
             response.headers["Retry-After"] = str(self.faults.retry_after)
         return response
 
@@ -316,8 +336,10 @@ class Sandbox:
             self._act(call)
             self.stats.late_writes += 1
 
-        handle = asyncio.get_running_loop().call_later(self.faults.late_seconds, land)
-        self._late.add(handle)
+        _, reads_only = HANDLERS[operation.id]
+        if not reads_only:
+            handle = asyncio.get_running_loop().call_later(self.faults.late_seconds, land)
+            self._late.add(handle)
         self.stats.by_status[504] += 1
         return web.Response(status=504, text=_GATEWAY_PAGE, content_type="text/html")
 

@@ -15,7 +15,18 @@ from attrs import frozen
 
 from .tables import Replication, Table
 
-__all__ = ["Company", "Connection", "ConnectUser", "Database", "Member", "Message", "Options", "State", "Stream", "User"]
+__all__ = [
+    "Company",
+    "ConnectUser",
+    "Connection",
+    "Database",
+    "Member",
+    "Message",
+    "Options",
+    "State",
+    "Stream",
+    "User",
+]
 
 Json = dict[str, Any]
 FIRST_USER_ID = 7_696_581_394_433

@@ -19,7 +19,7 @@ _BOOLEAN = {"true": True, "false": False}
 _MASK = "the value"
 
 
-class Invalid(ValueError):
+class Invalid(ValueError):  # noqa: N818 - short, and no error of the program
     """A request or an answer is not as documented; the text names the field."""
 
 
@@ -49,14 +49,17 @@ class Validation:
         for name, text in given.items():
             parameter = declared.get(name)
             if parameter is None:
-                raise Invalid(f"unknown {where} parameter {name!r}")
+                wrong = f"unknown {where} parameter {name!r}"
+                raise Invalid(wrong)
             value = _typed(parameter, text)
             if value is None:
-                raise Invalid(f"{where} parameter {name!r} is not of type {parameter.schema.get('type')}")
+                wrong = f"{where} parameter {name!r} is not of type {parameter.schema.get('type')}"
+                raise Invalid(wrong)
             values[name] = value
         for name, parameter in declared.items():
             if parameter.required and name not in values:
-                raise Invalid(f"{where} parameter {name!r} is missing")
+                wrong = f"{where} parameter {name!r} is missing"
+                raise Invalid(wrong)
         if values:
             schema = {"properties": {name: parameter.schema for name, parameter in declared.items()}}
             self._check((operation.id, where), schema, values, f"{where} parameter ")
@@ -70,12 +73,14 @@ class Validation:
     def answer(self, operation: Operation, status: int, value: Any) -> None:
         """Check an answer of the sandbox's own; an undocumented status is an error."""
         if str(status) not in operation.responses:
-            raise Invalid("the status is not documented")
+            wrong = "the status is not documented"
+            raise Invalid(wrong)
         schema = operation.responses[str(status)]
         if schema is not None:
             self._check((operation.id, status), schema, value, "")
         elif value is not None:
-            raise Invalid("the status has no body")
+            wrong = "the status has no body"
+            raise Invalid(wrong)
 
     def _check(self, key: Any, schema: dict[str, Any], value: Any, prefix: str) -> None:
         validator = self._compiled.get(key)
@@ -86,7 +91,8 @@ class Validation:
             return
         error = next(iter(validator.iter_errors(value)))
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
-        raise Invalid(f"{prefix}{place.removeprefix('.') or 'request'}: {error.message}")
+        wrong = f"{prefix}{place.removeprefix('.') or 'request'}: {error.message}"
+        raise Invalid(wrong)
 
 
 def _typed(parameter: Parameter, text: str) -> Any:

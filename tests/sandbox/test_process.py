@@ -1,0 +1,115 @@
+"""The sandbox as a process, and its door for other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aiosymphony.sandbox import Sandbox, handlers
+
+from .conftest import Client, login_jwt
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aiosymphony.sandbox", *arguments, stdout=-1, stderr=-1
+    )
+
+
+@pytest.fixture
+async def process(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+    running = await start("--json", "--users", "3", "--companies", "1", "--dir", str(tmp_path))
+    assert running.stdout is not None
+    async with asyncio.timeout(30):
+        facts = json.loads(await running.stdout.readline())
+    yield running, facts
+    if running.returncode is None:
+        running.kill()
+    await running.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_process_tells_how_to_reach_it_and_stops_by_a_signal(
+    process: tuple[asyncio.subprocess.Process, dict[str, Any]], number: signal.Signals
+) -> None:
+    running, facts = process
+    key_file = Path(facts["private_key_file"])
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    async with aiohttp.ClientSession(facts["url"]) as session:
+        token = login_jwt(facts["username"], key_file.read_text())
+        async with session.post("/login/pubkey/authenticate", json={"token": token}) as response:
+            assert response.status == 200
+        async with session.get("/sandbox/stats") as response:
+            assert (await response.json())["logins"] == 1
+    running.send_signal(number)
+    async with asyncio.timeout(10):
+        _, errors = await running.communicate()
+    assert (running.returncode, errors) == (0, b"")
+    assert not key_file.exists()
+
+
+async def test_what_cannot_be_is_one_sentence(
+    process: tuple[asyncio.subprocess.Process, dict[str, Any]],
+) -> None:
+    port = process[1]["url"].rsplit(":", 1)[1]
+    for arguments, code, text in (
+        (("--port", port), 64, b"address already in use"),
+        (("--faults", '{"rate_418": 1}'), 2, b"rate_418"),
+        (("--faults", "missing.json"), 2, b"missing.json"),
+    ):
+        second = await start(*arguments)
+        async with asyncio.timeout(30):
+            _, errors = await second.communicate()
+        assert second.returncode == code
+        assert text in errors.lower()
+        assert b"Traceback" not in errors
+
+
+@pytest.mark.symphony_sandbox(users=1, companies=1)
+async def test_the_door_shows_and_changes_what_the_sandbox_does(client: Client, symphony_sandbox: Sandbox) -> None:
+    [company] = symphony_sandbox.state.db.companies
+    batch = [{"email": "a@company-1.example", "firstName": "A", "lastName": "B"}]
+    await client.post(f"/api/v2/companies/{company.id}/users", batch)
+    _, state = await client.get("/sandbox/state")
+    assert state["counts"]["connect_users"] == 1
+    assert [user["email"] for user in state["connect_users"]] == ["a@company-1.example"]
+    assert [user["username"] for user in state["pod_users"]] == ["provisioning-bot", "ada.abbott0"]
+    assert [entry["users"] for entry in state["companies"]] == [1]
+
+    status, faults = await client.post("/sandbox/faults", {"rate_503": 1, "at": {"v2_sessioninfo_get": {"1": "429"}}})
+    assert (status, faults["rate_503"]) == (200, 1)
+    assert [(await client.get("/pod/v2/sessioninfo"))[0] for _ in range(2)] == [429, 503]
+    assert (await client.post("/sandbox/faults", {"rate_418": 1}))[0] == 400
+    await client.post("/sandbox/faults", {})
+    assert (await client.get("/pod/v2/sessioninfo"))[0] == 200
+
+    _, stats = await client.get("/sandbox/stats")
+    assert (stats["throttled"], stats["faults"], stats["violations"]) == (1, {"429": 1, "503_before": 1}, [])
+    await client.post("/sandbox/stats/reset")
+    assert (await client.get("/sandbox/stats"))[1]["requests"] == 0
+    assert (await client.post("/sandbox/revoke"))[1]["revoked"] > 1
+    assert (await client.get("/pod/v2/sessioninfo"))[0] == 401
+
+
+def test_a_sandbox_that_does_not_run_has_no_url() -> None:
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = Sandbox().url
+
+
+async def test_an_answer_that_is_not_as_documented_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(handlers.HANDLERS, "v1_sessioninfo_get", (lambda call: {"userId": str(call.caller.id)}, True))
+    async with Sandbox(validate_responses=True) as sandbox, aiohttp.ClientSession(sandbox.url) as session:
+        client = Client(sandbox, session)
+        await client.log_in()
+        assert (await client.get("/pod/v1/sessioninfo"))[0] == 500
+    assert len(sandbox.violations) == 1
+    assert "userId" in sandbox.violations[0]
