@@ -35,6 +35,7 @@ class Client:
         transport: Transport | None,
         observer: Observer | None,
         store: TokenStore | None,
+        site: str,
     ) -> None:
         limits = Limits() if limits is None else limits
         if transport is None:
@@ -52,6 +53,7 @@ class Client:
             max_bytes=max_bytes,
             observer=observer,
             store=store,
+            site=site,
         )
 
     async def __aenter__(self) -> Self:

@@ -105,6 +105,7 @@ class Session:
         max_bytes: int = MAX_BYTES,
         observer: Observer | None = None,
         store: TokenStore | None = None,
+        site: str = "",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Wire the parts; nothing is sent.
@@ -119,12 +120,13 @@ class Session:
             max_bytes: The largest answer that is read.
             observer: Called after each send; it must neither block nor raise.
             store: Keeps tokens where other processes find them.
+            site: What tells tokens of this server from those of others in the store.
             clock: Time, for tests.
         """
         limits = Limits() if limits is None else limits
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
-        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), store, clock)
+        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), store, site, clock)
         self._owner = True
         self._retry = RetryPolicy() if retry is None else retry
         self._timeout = _positive(timeout, "timeout")
@@ -171,8 +173,7 @@ class Session:
                 try:
                     return await attempt(request, call)
                 except SymphonyError as error:
-                    # The frames of a login that failed hold its answer, in which there may be a token: leave them.
-                    failure = error.again() if request.operation.api == LOGIN_API else error
+                    failure = error
                 await self._prepare_next(request.operation, call, failure)
         finally:
             self._core.leave()
@@ -378,6 +379,7 @@ class _Core:
         families: Mapping[str, Limiter],
         budget: RetryBudget,
         store: TokenStore | None,
+        site: str,
         clock: Clock,
         parent: _Core | None = None,
     ) -> None:
@@ -388,6 +390,7 @@ class _Core:
         self.families = families
         self.budget = budget
         self.store = store
+        self.site = site
         self.clock = clock
         self.parent = parent
         self.children: WeakSet[_Core] = WeakSet()
@@ -403,7 +406,16 @@ class _Core:
     def with_auth(self, auth: Auth) -> _Core:
         """Other tokens over the same connections and limits."""
         child = _Core(
-            self.hosts, auth, self.transport, self.limiter, self.families, self.budget, self.store, self.clock, self
+            self.hosts,
+            auth,
+            self.transport,
+            self.limiter,
+            self.families,
+            self.budget,
+            self.store,
+            self.site,
+            self.clock,
+            self,
         )
         self.children.add(child)
         return child
@@ -445,7 +457,9 @@ class _Core:
 
         cache = self.tokens.get(scheme)
         if cache is None:
-            shared = None if self.store is None else SharedToken(self.store, f"{self.auth.identity} {scheme}")
+            shared = (
+                None if self.store is None else SharedToken(self.store, f"{self.site} {self.auth.identity} {scheme}")
+            )
             cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
         return cache
 

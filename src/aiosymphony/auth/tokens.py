@@ -5,7 +5,7 @@ state      when                                                what a caller get
 =========  ==================================================  =========================================================
 fresh      inside its known life, or its life is not known     the token, at once
 stale      the last 20 % of its life, 15 minutes at most,      the token, at once; one refresh runs behind, and if that
-           less up to a minute of jitter                       fails there is quiet for 30 seconds
+           begun up to a minute earlier by chance              fails there is quiet for 30 seconds
 expired    past its life, refused with a 401, or never had     whatever the one login brings that all callers share
 =========  ==================================================  =========================================================
 
@@ -183,12 +183,9 @@ class TokenCache:
 
     async def _run(self) -> IssuedToken:
         try:
-            grant = await self._login()
+            return await (self._log_in() if self._shared is None else self._share(self._shared))
         except SymphonyError as error:
             failure = error.with_traceback(None)  # the frames below hold the login's answer
-        else:
-            self._refusal = None
-            return self._issue(grant)
         if isinstance(failure, ApiError) and 400 <= failure.status < 500 and failure.status not in (408, 429):
             refusal = AuthError(f"the login for the {self._name} was refused: {failure.message}", status=failure.status)
             refusal.about_same_as(failure)

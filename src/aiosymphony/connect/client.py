@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..config import connect_from_env
 from ..errors import ConfigError
 from ..session import LOGIN_API
 from ..urls import check_base_url
@@ -83,8 +84,14 @@ class ConnectClient(Client):
             transport=transport,
             observer=observer,
             store=token_store,
+            site=base,
         )
         self._base_url = base
+
+    @classmethod
+    def from_env(cls) -> ConnectClient:
+        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.connect_from_env`."""
+        return connect_from_env()
 
     def __repr__(self) -> str:
         return f"ConnectClient({self._base_url!r})"

@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..config import from_config, pod_from_env
 from ..errors import ConfigError
 from ..transport import RequestHeaders
 from ..urls import check_base_url
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..auth.store import TokenStore
     from ..limits import Limits
     from ..operation import Operation
@@ -108,10 +111,21 @@ class PodClient(Client):
             transport=transport,
             observer=observer,
             store=token_store,
+            site=pod,
         )
         self._base_url = pod
         self._auth = auth
         self._on_behalf: OrderedDict[int | str, PodClient] = OrderedDict()
+
+    @classmethod
+    def from_env(cls) -> PodClient:
+        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.pod_from_env`."""
+        return pod_from_env()
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> PodClient:
+        """A client from a file like symphony-bdk-python's ``config.yaml``; see :func:`aiosymphony.config.from_config`."""
+        return from_config(path)
 
     def __repr__(self) -> str:
         return f"PodClient({self._base_url!r})"
