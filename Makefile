@@ -1,0 +1,68 @@
+# Every chore of the project. `make demo` and `make test` need Python 3.11 or newer and make, and install the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check quality lint types drift wheel generate bench soak format clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+
+demo: $(VENV)/.runtime ## Provision a thousand users against the sandbox, under faults
+	$(BIN)/aiosymphony demo
+
+test: $(VENV)/.development ## Run all tests
+	$(BIN)/python -m pytest
+
+check: quality test ## Run what continuous integration runs
+
+quality: lint types drift wheel ## Check everything but the tests
+
+lint: $(VENV)/.development ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.development ## Check types, handwritten and generated
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+drift: $(VENV)/.development ## Check that generated/ is what specs/ and codegen/ make
+	./codegen.sh --check
+
+wheel: $(VENV)/.development ## Build the wheel and import it in an environment of its own
+	rm -rf build/wheel
+	$(BIN)/python -m pip --quiet wheel --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip --quiet install "$$(ls build/wheel/*.whl)[cli,sandbox,httpx]"
+	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
+
+generate: $(VENV)/.development ## Regenerate generated/ from specs/
+	./codegen.sh
+
+bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
+	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.development ## Send 200,000 requests under faults and watch memory, descriptors and tasks
+	$(BIN)/python -m tests.faults.soak --requests 200000
+
+format: $(VENV)/.development ## Format the handwritten code
+	$(BIN)/ruff check --fix-only --quiet . || true
+	$(BIN)/ruff format .
+
+clean: ## Remove what can be made again
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "aiosymphony needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 64; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --quiet install --upgrade 'pip>=25.1'
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox]'
+	@touch $@
+
+$(VENV)/.development: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,yaml]' --group dev
+	@touch $@ $(VENV)/.runtime
