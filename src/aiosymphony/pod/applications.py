@@ -1,0 +1,84 @@
+"""``pod.applications``: applications of the pod's app store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiosymphony_api.pod.api.application import (
+    v1_admin_app_create_post,
+    v1_admin_app_id_delete_post,
+    v1_admin_app_id_get_get,
+    v1_admin_app_id_update_post,
+)
+from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
+
+from ..echo import check_echo
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+class Applications:
+    """Applications that a pod's administrators publish to its users.
+
+    Beside what each method names, all raise :class:`Forbidden` if the account may not administer applications, and
+    what :meth:`Session.execute` raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(self, application: ApplicationDetail) -> ApplicationDetail:
+        """Create an application (``POST /pod/v1/admin/app/create``).
+
+        Args:
+            application: What it is; ``application_info`` with a new ``app_id`` and a ``name`` is the least.
+
+        Returns:
+            The application as the pod keeps it.
+
+        Raises:
+            BadRequest: The id is taken, or a part of it is not acceptable.
+            OutcomeUnknown: It may have been created: look for it with :meth:`get`.
+        """
+        request = v1_admin_app_create_post.build(body=application)
+        created = await self._session.execute(request)
+        check_echo(self._session, request.operation, ("appId", _app_id(application), _app_id(created)))
+        return created
+
+    async def get(self, app_id: str) -> ApplicationDetail:
+        """An application (``GET /pod/v1/admin/app/{id}/get``).
+
+        Raises:
+            BadRequest: There is no such application.
+        """
+        return await self._session.execute(v1_admin_app_id_get_get.build(app_id))
+
+    async def update(self, app_id: str, application: ApplicationDetail) -> ApplicationDetail:
+        """Change an application (``POST /pod/v1/admin/app/{id}/update``).
+
+        Args:
+            app_id: The application.
+            application: What it shall be. An authentication key with the action ``SAVE`` rotates the present one out.
+
+        Returns:
+            The application as it is now.
+
+        Raises:
+            BadRequest: There is no such application, or a part of it is not acceptable.
+            OutcomeUnknown: It may have been changed: compare with :meth:`get`.
+        """
+        return await self._session.execute(v1_admin_app_id_update_post.build(app_id, body=application))
+
+    async def delete(self, app_id: str) -> SuccessResponse:
+        """Delete an application (``POST /pod/v1/admin/app/{id}/delete``).
+
+        Raises:
+            BadRequest: There is no such application.
+            OutcomeUnknown: It may be deleted: look for it with :meth:`get`.
+        """
+        return await self._session.execute(v1_admin_app_id_delete_post.build(app_id))
+
+
+def _app_id(application: ApplicationDetail) -> str | None:
+    return None if application.application_info is None else application.application_info.app_id

@@ -1,0 +1,121 @@
+"""``pod.information_barriers``: groups of users that policies keep apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+from aiosymphony_api.pod.api.info_barriers import (
+    v1_admin_group_gid_membership_add_post,
+    v1_admin_group_gid_membership_list_get,
+    v1_admin_group_gid_membership_remove_post,
+    v1_admin_group_list_get,
+    v1_admin_policy_list_get,
+)
+
+from ..errors import DecodeError
+from .ids import url_safe
+from .pagers import array_pager
+
+if TYPE_CHECKING:
+    from aiosymphony_api.pod.models import BulkActionResult, Group, Policy
+
+    from ..operation import Request
+    from ..paging import Pager
+    from ..session import Session
+
+PAGE_SIZE = 10_000
+"""Members a page; the most that a pod gives, and what it gives if not asked."""
+
+
+@attrs.frozen
+class MemberResult:
+    """What became of one user in a change of members.
+
+    Attributes:
+        user_id: The user.
+        error: Why nothing was done for this user, in the pod's words; None if it was done.
+    """
+
+    user_id: int
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.error is None
+
+
+class InformationBarriers:
+    """Groups, their members, and the policies between groups. Group ids may be standard base64 or URL-safe.
+
+    Beside what each method names, all raise :class:`Forbidden` if the account may not administer barriers, and what
+    :meth:`Session.execute` raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def list_groups(self) -> list[Group]:
+        """All groups (``GET /pod/v1/admin/group/list``)."""
+        return await self._session.execute(v1_admin_group_list_get.build())
+
+    async def list_policies(self) -> list[Policy]:
+        """All policies between groups (``GET /pod/v1/admin/policy/list``)."""
+        return await self._session.execute(v1_admin_policy_list_get.build())
+
+    def list_members(self, group_id: str, *, page_size: int = PAGE_SIZE) -> Pager[int]:
+        """Ids of the users in a group (``GET /pod/v1/admin/group/{gid}/membership/list``).
+
+        Reading raises NotFound if there is no such group.
+
+        Args:
+            group_id: The group.
+            page_size: Ids asked for at once, 10,000 at most.
+        """
+        build = partial(v1_admin_group_gid_membership_list_get.build, url_safe(group_id))
+        return array_pager(self._session, build, page_size, key=int)
+
+    async def add_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
+        """Put users into a group (``POST /pod/v1/admin/group/{gid}/membership/add``).
+
+        It may succeed for some alone.
+
+        Returns:
+            One result per user, in the order of ``user_ids``.
+
+        Raises:
+            BadRequest: There is no such group; nothing was changed.
+        """
+        body = list(user_ids)
+        return await self._change(v1_admin_group_gid_membership_add_post.build(url_safe(group_id), body=body), body)
+
+    async def remove_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
+        """Take users out of a group (``POST /pod/v1/admin/group/{gid}/membership/remove``).
+
+        It may succeed for some alone.
+
+        Returns:
+            One result per user, in the order of ``user_ids``.
+
+        Raises:
+            BadRequest: There is no such group; nothing was changed.
+        """
+        body = list(user_ids)
+        return await self._change(
+            v1_admin_group_gid_membership_remove_post.build(url_safe(group_id), body=body), body
+        )
+
+    async def _change(self, request: Request[BulkActionResult], user_ids: list[int]) -> list[MemberResult]:
+        answer = await self._session.execute(request)
+        results = answer.results or []
+        # Results have no name on them, only their place: with one missing, no other can be trusted either.
+        if len(results) != len(user_ids):
+            raise DecodeError(
+                f"the answer has {len(results)} results for {len(user_ids)} users",
+                path="$.results",
+                operation=request.operation,
+            )
+        return [MemberResult(user_id, error or None) for user_id, error in zip(user_ids, results, strict=True)]

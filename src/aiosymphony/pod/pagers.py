@@ -1,0 +1,48 @@
+"""Pagers over operations whose pages look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, TypeVar
+
+from ..paging import Page, Pager, Query, SkipLimit
+
+if TYPE_CHECKING:
+    from aiosymphony_api.agent.models import Pagination as AgentPagination
+    from aiosymphony_api.pod.models import Pagination
+
+    from ..operation import Request
+    from ..session import Session
+
+T = TypeVar("T")
+
+
+def array_pager(
+    session: Session,
+    build: Callable[..., Request[list[T]]],
+    page_size: int,
+    *,
+    key: Callable[[T], Hashable],
+) -> Pager[T]:
+    """A listing by ``skip`` and ``limit`` whose answers are bare arrays.
+
+    Args:
+        session: Sends the requests.
+        build: The operation's builder, with all arguments but these two.
+        page_size: Items asked for at once.
+        key: What makes an item the same as another.
+    """
+
+    async def fetch(query: Query) -> Page[T]:
+        items = await session.execute(build(**query))
+        return Page(items)
+
+    return Pager(fetch, lambda: SkipLimit(page_size), key=key)
+
+
+def next_cursor(pagination: Pagination | AgentPagination | None) -> str | None:
+    """The cursor of the next page; None on the last one. No part of ``pagination`` need be there."""
+    # The documents require cursors, and answers have been known to lack what documents require.
+    if pagination is None or pagination.cursors is None:
+        return None
+    return pagination.cursors.after
