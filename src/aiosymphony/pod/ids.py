@@ -5,6 +5,6 @@ from __future__ import annotations
 _TO_URL_SAFE = str.maketrans("+/", "-_", "=")
 
 
-def url_safe(shown: str) -> str:
+def url_safe_id(shown: str) -> str:
     """The id as the API takes it, URL-safe without padding, from either spelling: clients show ``+``, ``/`` and ``=``."""
     return shown.strip().translate(_TO_URL_SAFE)

@@ -1,0 +1,132 @@
+"""``pod.presence``: who can be reached."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aiosymphony_api.pod.api.presence import (
+    v1_presence_feed_create_post,
+    v1_presence_feed_feed_id_delete_post,
+    v1_presence_feed_feed_id_read_get,
+    v1_user_presence_register_post,
+    v2_user_presence_get,
+    v2_user_presence_post,
+    v2_users_presence_get,
+    v3_user_presence_post,
+    v3_user_uid_presence_get,
+)
+from aiosymphony_api.pod.models import V2Presence, V2PresenceStatus, V2UserPresence
+
+from ..echo import mismatch
+from ..paging import LastId, Page, Pager, Query
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+class Presence:
+    """Presence. Its category is text, such as ``AVAILABLE``, ``BUSY``, ``DO_NOT_DISTURB``, ``AWAY`` or ``OFFLINE``.
+
+    Beside what each method names, all raise what :meth:`Session.execute` raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get_own(self) -> V2Presence:
+        """The caller's presence (``GET /pod/v2/user/presence``)."""
+        return await self._session.execute(v2_user_presence_get.build())
+
+    async def set_own(self, category: str, *, soft: bool | None = None) -> V2Presence:
+        """Set the caller's presence (``POST /pod/v2/user/presence``).
+
+        Args:
+            category: What it is to be.
+            soft: True to leave a presence that the user has set by hand as it is.
+
+        Returns:
+            The presence as it is now.
+        """
+        request = v2_user_presence_post.build(body=V2PresenceStatus(category=category), soft=soft)
+        return await self._session.execute(request)
+
+    async def get(self, uid: int, *, local: bool | None = None) -> V2Presence:
+        """A user's presence (``GET /pod/v3/user/{uid}/presence``). For a user of another pod, register interest first.
+
+        Args:
+            uid: The user.
+            local: True to ask this pod alone, False to ask the user's own pod too; False if None.
+        """
+        return await self._session.execute(v3_user_uid_presence_get.build(uid, local=local))
+
+    async def set(self, uid: int, category: str, *, soft: bool | None = None) -> V2Presence:
+        """Set the presence of any user of this pod, as an administrator (``POST /pod/v3/user/presence``).
+
+        Args:
+            uid: The user.
+            category: What it is to be.
+            soft: True to leave a presence that the user has set by hand as it is.
+
+        Returns:
+            The presence as it is now.
+        """
+        request = v3_user_presence_post.build(body=V2UserPresence(category=category, user_id=uid), soft=soft)
+        return await self._session.execute(request)
+
+    def list(self, *, page_size: int = 5000) -> Pager[V2Presence]:
+        """The presence of all users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
+
+        Args:
+            page_size: Presences asked for at once, 2 to 5,000.
+        """
+
+        async def fetch(query: Query) -> Page[V2Presence]:
+            found = await self._session.execute(v2_users_presence_get.build(**query))
+            return Page(found)
+
+        # The answer may begin with the last user of the page before.
+        return Pager(
+            fetch,
+            lambda: LastId(page_size, last_id=lambda presence: presence.user_id or 0),
+            key=lambda presence: presence.user_id,
+            overlapping=True,
+        )
+
+    async def register_interest(self, uids: Iterable[int]) -> None:
+        """Say whose presence the caller wants to know (``POST /pod/v1/user/presence/register``).
+
+        Without it, the presence of users of other pods cannot be asked for.
+        """
+        await self._session.execute(v1_user_presence_register_post.build(body=[*uids]))
+
+    async def create_feed(self) -> str:
+        """Create a feed of changes in presence (``POST /pod/v1/presence/feed/create``).
+
+        Returns:
+            The feed's id, for :meth:`read_feed` and :meth:`delete_feed`.
+
+        Raises:
+            OutcomeUnknown: A feed may have been created, whose id is lost; a feed that nobody reads does no harm.
+        """
+        request = v1_presence_feed_create_post.build()
+        feed = await self._session.execute(request)
+        if not feed.id:
+            raise mismatch(self._session, request.operation, "it has no id")
+        return feed.id
+
+    async def read_feed(self, feed_id: str) -> builtins.list[V2Presence]:
+        """What has changed since the feed was last read (``GET /pod/v1/presence/feed/{feedId}/read``).
+
+        Reading takes the changes out. If the answer is lost, they are too, and this raises instead of reading on.
+        """
+        return await self._session.execute(v1_presence_feed_feed_id_read_get.build(feed_id))
+
+    async def delete_feed(self, feed_id: str) -> None:
+        """Delete a feed (``POST /pod/v1/presence/feed/{feedId}/delete``).
+
+        Raises:
+            OutcomeUnknown: It may have been deleted.
+        """
+        await self._session.execute(v1_presence_feed_feed_id_delete_post.build(feed_id))

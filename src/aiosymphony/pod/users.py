@@ -1,0 +1,680 @@
+"""``pod.users``: users as the directory shows them, and as administrators manage them."""
+
+from __future__ import annotations
+
+import base64
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from urllib.parse import quote
+
+import attrs
+from aiosymphony_api.pod.api.user_administration import (
+    v1_admin_user_find_post,
+    v1_admin_user_uid_avatar_get,
+    v1_admin_user_uid_avatar_update_post,
+    v1_admin_user_uid_delegates_get,
+    v1_admin_user_uid_delegates_update_post,
+    v1_admin_user_uid_features_get,
+    v1_admin_user_uid_features_update_post,
+    v1_admin_user_uid_roles_add_post,
+    v1_admin_user_uid_roles_remove_post,
+    v1_admin_user_uid_status_get,
+    v1_admin_user_uid_status_update_post,
+    v1_admin_user_user_id_suspension_update_put,
+    v2_admin_user_create_post,
+    v2_admin_user_list_get,
+    v2_admin_user_uid_get,
+    v2_admin_user_uid_update_post,
+    v3_admin_user_list_get,
+)
+from aiosymphony_api.pod.api.users import (
+    v1_user_search_post,
+    v1_user_uid_follow_post,
+    v1_user_uid_followers_get,
+    v1_user_uid_following_get,
+    v1_user_uid_unfollow_post,
+    v1_users_uid_sessions_get,
+    v1_users_uid_sessions_logout_post,
+    v1_users_uid_sessions_sid_logout_post,
+    v2_user_get,
+    v3_users_get,
+)
+from aiosymphony_api.pod.models import (
+    Avatar,
+    AvatarUpdate,
+    DelegateAction,
+    DelegateActionAction,
+    Feature,
+    FollowersList,
+    StringId,
+    UserDetail,
+    UserFilter,
+    UserFilterStatus,
+    UserSearchFilter,
+    UserSearchQuery,
+    UserStatus,
+    UserStatusStatus,
+    UserSuspension,
+    UserV2,
+    V1Session,
+    V2UserAttributes,
+    V2UserAttributesAccountType,
+    V2UserCreate,
+    V2UserDetail,
+    V3UserDetail,
+)
+
+from ..arguments import texts
+from ..bulk import Failed, bulk
+from ..echo import check_echo
+from ..errors import ConfigError
+from ..paging import Cursor, Page, Pager, Query, SkipLimit
+from .pagers import array_pager, next_cursor
+
+if TYPE_CHECKING:
+    from aiosymphony_api.pod.models import UserSystemInfo
+
+    from ..session import Session
+
+K = TypeVar("K", int, str)
+
+MAX_IDS = 100
+"""Users that one look-up may name."""
+
+MAX_KEYS_LENGTH = 6000
+"""Characters that the keys of one look-up may take in its URL, as servers bound the length of that."""
+
+MAX_AVATAR = 2_000_000
+"""Bytes of a picture; it must be smaller."""
+
+
+@attrs.frozen
+class FoundUsers(Generic[K]):
+    """What a look-up of many users brought.
+
+    Attributes:
+        found: The users, each once, in no particular order.
+        missing: The ids, addresses or names asked for that no user was found for, in the order asked.
+    """
+
+    found: list[UserV2]
+    missing: list[K]
+
+
+class Users:
+    """Users of this pod and, where the directory is asked, of pods that the caller can see.
+
+    What is called detail, list, find, create, update, and everything about status, roles, features, delegates, avatars
+    and sessions, is for administrators: :class:`Forbidden` without the entitlement. Users cannot be deleted, only
+    disabled. Beside what each method names, all raise what :meth:`Session.execute` raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # --- look up ------------------------------------------------------------------------------------------------------
+
+    async def get(
+        self,
+        *,
+        uid: int | None = None,
+        email: str | None = None,
+        username: str | None = None,
+        local: bool | None = None,
+    ) -> UserV2 | None:
+        """The directory's view of one user (``GET /pod/v2/user``).
+
+        Args:
+            uid: The user's id; this, ``email`` or ``username``, one of them.
+            email: The user's email address.
+            username: The user's login name; searched in this pod alone.
+            local: True to search this pod alone, False to search others too; False if None, but for ``username``.
+
+        Returns:
+            The user; None if there is none, or the caller may not see it.
+
+        Raises:
+            ConfigError: Not exactly one of the three was given, or ``local=False`` with ``username``.
+        """
+        if (uid is None) + (email is None) + (username is None) != 2:
+            raise ConfigError("users.get takes exactly one of uid, email and username. Nothing was sent.")
+        if username is not None:
+            local = _local_for_usernames(local)
+        return await self._session.execute(v2_user_get.build(uid=uid, email=email, username=username, local=local))
+
+    @overload
+    async def get_many(
+        self, *, uids: Iterable[int], local: bool | None = None, active: bool | None = None, concurrency: int = 8
+    ) -> FoundUsers[int]: ...
+
+    @overload
+    async def get_many(
+        self, *, emails: Iterable[str], local: bool | None = None, active: bool | None = None, concurrency: int = 8
+    ) -> FoundUsers[str]: ...
+
+    @overload
+    async def get_many(
+        self, *, usernames: Iterable[str], local: bool | None = None, active: bool | None = None, concurrency: int = 8
+    ) -> FoundUsers[str]: ...
+
+    async def get_many(
+        self,
+        *,
+        uids: Iterable[int] | None = None,
+        emails: Iterable[str] | None = None,
+        usernames: Iterable[str] | None = None,
+        local: bool | None = None,
+        active: bool | None = None,
+        concurrency: int = 8,
+    ) -> FoundUsers[int] | FoundUsers[str]:
+        """The directory's view of any number of users, asked for by the hundred (``GET /pod/v3/users``).
+
+        Args:
+            uids: Ids; these, ``emails`` or ``usernames``, one of them. What comes twice is asked for once.
+            emails: Email addresses; case does not matter.
+            usernames: Login names; searched in this pod alone.
+            local: As for :meth:`get`.
+            active: True for enabled users only, False for disabled ones only; both if None.
+            concurrency: Requests under way at once.
+
+        Returns:
+            The users found, and what was asked for in vain.
+
+        Raises:
+            ConfigError: Not exactly one kind of key was given, or a key is empty or has a comma in it.
+            SymphonyError: A request failed; what the others brought is dropped, and all can be asked again.
+        """
+        if (uids is None) + (emails is None) + (usernames is None) != 2:
+            raise ConfigError("users.get_many takes exactly one of uids, emails and usernames. Nothing was sent.")
+        if uids is not None:
+            return await self._get_many("uid", uids, lambda user: user.id, local, active, concurrency)
+        if emails is not None:
+            emails = texts("emails", emails)
+            return await self._get_many("email", emails, lambda user: user.email_address, local, active, concurrency)
+        local, usernames = _local_for_usernames(local), texts("usernames", usernames or ())
+        return await self._get_many("username", usernames, lambda user: user.username, local, active, concurrency)
+
+    async def _get_many(
+        self,
+        parameter: str,
+        keys: Iterable[K],
+        key_of: Callable[[UserV2], object],
+        local: bool | None,
+        active: bool | None,
+        concurrency: int,
+    ) -> FoundUsers[K]:
+        asked = list(dict.fromkeys(keys))
+        found: dict[object, UserV2] = {}
+        refused: set[str] = set()
+
+        async def look_up(chunk: str) -> None:
+            answer = await self._session.execute(v3_users_get.build(**{parameter: chunk}, local=local, active=active))
+            if answer is None:
+                return
+            for user in answer.users or ():
+                found[id(user) if user.id is None else user.id] = user
+            for error in answer.errors or ():
+                refused.add(_folded(error.email if error.email is not None else error.id))
+
+        async with bulk(_chunks(parameter, asked), look_up, concurrency=concurrency) as run:
+            async for outcome in run:
+                if isinstance(outcome, Failed):
+                    raise outcome.error
+        present = {_folded(key_of(user)) for user in found.values()} - refused
+        return FoundUsers(list(found.values()), [key for key in asked if _folded(key) not in present])
+
+    async def detail(self, uid: int) -> V2UserDetail:
+        """The administrator's view of one user of this pod (``GET /pod/v2/admin/user/{uid}``).
+
+        Raises:
+            BadRequest: There is no such user.
+        """
+        return await self._session.execute(v2_admin_user_uid_get.build(uid))
+
+    def list(self, *, include_features: bool = False, page_size: int = 1000) -> Pager[V3UserDetail]:
+        """All users of this pod, disabled ones too (``GET /pod/v3/admin/user/list``).
+
+        Args:
+            include_features: Whether each user's features come along.
+            page_size: Users asked for at once, 1,000 at most.
+        """
+        build = partial(v3_admin_user_list_get.build, include_features=include_features or None)
+        return array_pager(self._session, build, page_size, key=_id_of_detail)
+
+    def list_details(self, *, page_size: int = 1000) -> Pager[V2UserDetail]:
+        """All users of this pod with the ids of their apps, groups and disclaimers (``GET /pod/v2/admin/user/list``).
+
+        Args:
+            page_size: Users asked for at once, 1,000 at most.
+        """
+        return array_pager(self._session, v2_admin_user_list_get.build, page_size, key=_id_of_detail)
+
+    def find(
+        self, *, role: str | None = None, feature: str | None = None, status: str | None = None, page_size: int = 1000
+    ) -> Pager[UserDetail]:
+        """Users of this pod by role, feature and status (``POST /pod/v1/admin/user/find``).
+
+        Args:
+            role: Id of a role that they have, such as ``INDIVIDUAL``.
+            feature: A feature that they are entitled to.
+            status: ``ENABLED`` or ``DISABLED``.
+            page_size: Users asked for at once, 1,000 at most.
+        """
+        body = UserFilter(role=role, feature=feature, status=None if status is None else UserFilterStatus(status))
+        build = partial(v1_admin_user_find_post.build, body=body)
+        return array_pager(self._session, build, page_size, key=_id_of_detail)
+
+    def search(
+        self,
+        query: str,
+        *,
+        local: bool | None = None,
+        title: str | None = None,
+        company: str | None = None,
+        location: str | None = None,
+        market_coverage: str | None = None,
+        responsibility: str | None = None,
+        function: str | None = None,
+        instrument: str | None = None,
+        account_types: Iterable[str] | None = None,
+        page_size: int = 50,
+    ) -> Pager[UserV2]:
+        """Search the directory by words of names and addresses, and by attributes (``POST /pod/v1/user/search``).
+
+        Args:
+            query: What to search for.
+            local: True to search this pod alone, False to search others too; False if None.
+            title: Only users of this job title, and so with the others.
+            company: Company.
+            location: Place of work.
+            market_coverage: Market coverage.
+            responsibility: Responsibility.
+            function: Function.
+            instrument: Instrument.
+            account_types: Kinds of account, such as ``NORMAL`` and ``SYSTEM``.
+            page_size: Users asked for at once; 50 is what a pod gives if not asked, and its maximum is not documented.
+        """
+        filters = UserSearchFilter(
+            account_types=None if account_types is None else texts("account_types", account_types),
+            title=title,
+            company=company,
+            location=location,
+            market_coverage=market_coverage,
+            responsibility=responsibility,
+            function=function,
+            instrument=instrument,
+        )
+        body = UserSearchQuery(query=query, filters=filters if filters.to_dict() else None)
+
+        async def fetch(asked: Query) -> Page[UserV2]:
+            answer = await self._session.execute(v1_user_search_post.build(body=body, local=local, **asked))
+            return Page(()) if answer is None else Page(answer.users or (), total=answer.count)
+
+        return Pager(fetch, lambda: SkipLimit(page_size), key=lambda user: user.id)
+
+    # --- create and change --------------------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        user: V2UserCreate | None = None,
+        *,
+        user_name: str | None = None,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        display_name: str | None = None,
+        roles: Iterable[str] | None = None,
+        account_type: str | None = None,
+        department: str | None = None,
+        division: str | None = None,
+        title: str | None = None,
+        location: str | None = None,
+        company_name: str | None = None,
+        job_function: str | None = None,
+        work_phone_number: str | None = None,
+        mobile_phone_number: str | None = None,
+    ) -> V2UserDetail:
+        """Create a user (``POST /pod/v2/admin/user/create``).
+
+        A person without a password logs in by single sign-on. Passwords, and the public key of a service account, are
+        given in a ``V2UserCreate``.
+
+        Args:
+            user: The user whole, instead of all that follows.
+            user_name: Login name, unique in the pod.
+            email: Email address, unique in the pod.
+            first_name: First name, up to 64 characters.
+            last_name: Last name, up to 64 characters.
+            display_name: The name that others see.
+            roles: Ids of roles, such as ``INDIVIDUAL``; :meth:`System.list_roles` lists them.
+            account_type: ``NORMAL`` for a person, ``SYSTEM`` for a service account.
+            department: Up to 256 characters, as all that follow.
+            division: Division.
+            title: Job title.
+            location: Place of work.
+            company_name: Company.
+            job_function: What the user does.
+            work_phone_number: Phone number at work.
+            mobile_phone_number: Mobile phone number.
+
+        Returns:
+            The user as administrators see it, with its id in ``user_system_info``.
+
+        Raises:
+            ConfigError: Neither a user nor ``user_name`` and ``email`` were given, or a user and more.
+            OutcomeUnknown: The user may have been created: look for it with :meth:`get` before trying again.
+        """
+        attributes = V2UserAttributes(
+            user_name=user_name,
+            email_address=email,
+            first_name=first_name,
+            last_name=last_name,
+            display_name=display_name,
+            account_type=None if account_type is None else V2UserAttributesAccountType(account_type),
+            department=department,
+            division=division,
+            title=title,
+            location=location,
+            company_name=company_name,
+            job_function=job_function,
+            work_phone_number=work_phone_number,
+            mobile_phone_number=mobile_phone_number,
+        )
+        if user is None:
+            if user_name is None or email is None:
+                raise ConfigError("users.create needs user_name and email, or a V2UserCreate. Nothing was sent.")
+            user = V2UserCreate(user_attributes=attributes, roles=None if roles is None else texts("roles", roles))
+        elif roles is not None or attributes.to_dict():
+            raise ConfigError("users.create takes a V2UserCreate or keyword arguments, not both. Nothing was sent.")
+        request = v2_admin_user_create_post.build(body=user)
+        created = await self._session.execute(request)
+        asked, came = user.user_attributes or V2UserAttributes(), created.user_attributes or V2UserAttributes()
+        check_echo(
+            self._session,
+            request.operation,
+            ("userName", asked.user_name, came.user_name),
+            ("emailAddress", asked.email_address, came.email_address),
+        )
+        return created
+
+    async def update(
+        self,
+        uid: int,
+        attributes: V2UserAttributes | None = None,
+        *,
+        user_name: str | None = None,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        display_name: str | None = None,
+        department: str | None = None,
+        division: str | None = None,
+        title: str | None = None,
+        location: str | None = None,
+        company_name: str | None = None,
+        job_function: str | None = None,
+        work_phone_number: str | None = None,
+        mobile_phone_number: str | None = None,
+    ) -> V2UserDetail:
+        """Change attributes of a user (``POST /pod/v2/admin/user/{uid}/update``).
+
+        Args:
+            uid: The user.
+            attributes: What to change, instead of all that follows. With a ``current_key``, it saves, rotates or
+                revokes the public key of a service account, and is never sent twice.
+            user_name: New login name; as it is if None, and so with the others.
+            email: Email address.
+            first_name: First name.
+            last_name: Last name.
+            display_name: The name that others see.
+            department: Department.
+            division: Division.
+            title: Job title.
+            location: Place of work.
+            company_name: Company.
+            job_function: What the user does.
+            work_phone_number: Phone number at work.
+            mobile_phone_number: Mobile phone number.
+
+        Returns:
+            The user as it is now.
+
+        Raises:
+            ConfigError: Nothing to change was given, or attributes and more.
+            BadRequest: There is no such user, or the new login name or address is taken.
+            OutcomeUnknown: A key may have been changed: see :meth:`detail` before trying again.
+        """
+        given = V2UserAttributes(
+            user_name=user_name,
+            email_address=email,
+            first_name=first_name,
+            last_name=last_name,
+            display_name=display_name,
+            department=department,
+            division=division,
+            title=title,
+            location=location,
+            company_name=company_name,
+            job_function=job_function,
+            work_phone_number=work_phone_number,
+            mobile_phone_number=mobile_phone_number,
+        )
+        if (attributes is None) == (not given.to_dict()):
+            raise ConfigError(
+                "users.update takes V2UserAttributes or keyword arguments, one of them. Nothing was sent."
+            )
+        request = v2_admin_user_uid_update_post.build(uid, body=given if attributes is None else attributes)
+        if attributes is not None and attributes.current_key is not None:
+            request.operation = _UPDATE_WITH_KEY
+        return await self._session.execute(request)
+
+    async def get_status(self, uid: int) -> UserStatus:
+        """Whether a user is enabled and whether suspended (``GET /pod/v1/admin/user/{uid}/status``)."""
+        return await self._session.execute(v1_admin_user_uid_status_get.build(uid))
+
+    async def set_status(self, uid: int, status: UserStatus) -> None:
+        """Set status and suspension of a user at once (``POST /pod/v1/admin/user/{uid}/status/update``).
+
+        Args:
+            uid: The user.
+            status: What is to hold; what is absent stays.
+        """
+        await self._session.execute(v1_admin_user_uid_status_update_post.build(uid, body=status))
+
+    async def enable(self, uid: int) -> None:
+        """Let a user log in again (``POST /pod/v1/admin/user/{uid}/status/update``)."""
+        await self.set_status(uid, UserStatus(status=UserStatusStatus.ENABLED))
+
+    async def disable(self, uid: int) -> None:
+        """Let a user log in no more (``POST /pod/v1/admin/user/{uid}/status/update``)."""
+        await self.set_status(uid, UserStatus(status=UserStatusStatus.DISABLED))
+
+    async def suspend(self, uid: int, *, until: int | None = None, reason: str | None = None) -> None:
+        """Suspend a user (``PUT /pod/v1/admin/user/{userId}/suspension/update``).
+
+        Args:
+            uid: The user.
+            until: When the suspension ends, since the epoch; passed on as it is. Documents differ on the unit, seconds
+                or milliseconds: read it back with :meth:`get_status`. Open-ended if None.
+            reason: Why.
+        """
+        body = UserSuspension(suspended=True, suspended_until=until, suspension_reason=reason)
+        await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
+
+    async def unsuspend(self, uid: int) -> None:
+        """End the suspension of a user (``PUT /pod/v1/admin/user/{userId}/suspension/update``)."""
+        body = UserSuspension(suspended=False)
+        await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
+
+    # --- what a user may do, and who may act for it -------------------------------------------------------------------
+
+    async def add_role(self, uid: int, role: str) -> None:
+        """Give a user a role (``POST /pod/v1/admin/user/{uid}/roles/add``).
+
+        Args:
+            uid: The user.
+            role: Id of the role, such as ``USER_PROVISIONING``; :meth:`System.list_roles` lists them.
+        """
+        await self._session.execute(v1_admin_user_uid_roles_add_post.build(uid, body=StringId(id=role)))
+
+    async def remove_role(self, uid: int, role: str) -> None:
+        """Take a role from a user (``POST /pod/v1/admin/user/{uid}/roles/remove``).
+
+        Raises:
+            OutcomeUnknown: It may have been taken; :meth:`detail` tells.
+        """
+        await self._session.execute(v1_admin_user_uid_roles_remove_post.build(uid, body=StringId(id=role)))
+
+    async def list_features(self, uid: int) -> builtins.list[Feature]:
+        """What a user is entitled to (``GET /pod/v1/admin/user/{uid}/features``)."""
+        return await self._session.execute(v1_admin_user_uid_features_get.build(uid))
+
+    async def update_features(self, uid: int, features: Mapping[str, bool]) -> None:
+        """Switch features of a user on and off (``POST /pod/v1/admin/user/{uid}/features/update``).
+
+        Args:
+            uid: The user.
+            features: Whether each is on, by name, such as ``{"canCreatePublicRoom": True}``; all others stay.
+        """
+        body = [Feature(entitlment=name, enabled=enabled) for name, enabled in features.items()]
+        await self._session.execute(v1_admin_user_uid_features_update_post.build(uid, body=body))
+
+    async def list_delegates(self, uid: int) -> builtins.list[int]:
+        """Ids of the users that may act for one (``GET /pod/v1/admin/user/{uid}/delegates``)."""
+        return await self._session.execute(v1_admin_user_uid_delegates_get.build(uid))
+
+    async def add_delegate(self, uid: int, delegate: int) -> None:
+        """Let the user ``delegate`` act for the user ``uid`` (``POST /pod/v1/admin/user/{uid}/delegates/update``)."""
+        await self._update_delegate(uid, delegate, DelegateActionAction.ADD)
+
+    async def remove_delegate(self, uid: int, delegate: int) -> None:
+        """No longer let ``delegate`` act for ``uid`` (``POST /pod/v1/admin/user/{uid}/delegates/update``)."""
+        await self._update_delegate(uid, delegate, DelegateActionAction.REMOVE)
+
+    async def _update_delegate(self, uid: int, delegate: int, action: DelegateActionAction) -> None:
+        body = DelegateAction(user_id=delegate, action=action)
+        await self._session.execute(v1_admin_user_uid_delegates_update_post.build(uid, body=body))
+
+    async def get_avatar(self, uid: int) -> builtins.list[Avatar]:
+        """A user's picture, once per size (``GET /pod/v1/admin/user/{uid}/avatar``)."""
+        return await self._session.execute(v1_admin_user_uid_avatar_get.build(uid))
+
+    async def set_avatar(self, uid: int, image: bytes) -> None:
+        """Replace a user's picture (``POST /pod/v1/admin/user/{uid}/avatar/update``).
+
+        Args:
+            uid: The user.
+            image: The bytes of a picture file, less than 2 MB.
+
+        Raises:
+            ConfigError: The picture is empty or too large.
+        """
+        if not 0 < len(image) < MAX_AVATAR:
+            raise ConfigError(f"image: {len(image)} bytes; it must have some, and less than 2 MB. Nothing was sent.")
+        body = AvatarUpdate(image=base64.b64encode(image).decode("ascii"))
+        await self._session.execute(v1_admin_user_uid_avatar_update_post.build(uid, body=body))
+
+    # --- sessions and followers ---------------------------------------------------------------------------------------
+
+    async def list_sessions(self, uid: int) -> builtins.list[V1Session]:
+        """Where a user is logged in (``GET /pod/v1/users/{uid}/sessions``); empty if nowhere."""
+        answer = await self._session.execute(v1_users_uid_sessions_get.build(str(uid)))
+        return [] if answer is None else answer.sessions or []
+
+    async def end_session(self, uid: int, session_id: str) -> None:
+        """Log a user out of one session (``POST /pod/v1/users/{uid}/sessions/{sid}/logout``)."""
+        await self._session.execute(v1_users_uid_sessions_sid_logout_post.build(str(uid), session_id))
+
+    async def end_all_sessions(self, uid: int) -> None:
+        """Log a user out everywhere (``POST /pod/v1/users/{uid}/sessions/logout``)."""
+        await self._session.execute(v1_users_uid_sessions_logout_post.build(str(uid)))
+
+    async def follow(self, uid: int, followers: Iterable[int]) -> None:
+        """Make users follow the user ``uid`` (``POST /pod/v1/user/{uid}/follow``).
+
+        Args:
+            uid: Who is to be followed.
+            followers: Ids of the users who are to follow.
+        """
+        body = FollowersList(followers=[*followers])
+        await self._session.execute(v1_user_uid_follow_post.build(uid, body=body))
+
+    async def unfollow(self, uid: int, followers: Iterable[int]) -> None:
+        """Make users no longer follow the user ``uid`` (``POST /pod/v1/user/{uid}/unfollow``).
+
+        Args:
+            uid: Who was followed.
+            followers: Ids of the users who are to stop.
+        """
+        body = FollowersList(followers=[*followers])
+        await self._session.execute(v1_user_uid_unfollow_post.build(uid, body=body))
+
+    def list_followers(self, uid: int, *, page_size: int = 100) -> Pager[int]:
+        """Ids of the users who follow a user (``GET /pod/v1/user/{uid}/followers``).
+
+        Args:
+            uid: Who is followed.
+            page_size: Ids asked for at once.
+        """
+
+        async def fetch(query: Query) -> Page[int]:
+            answer = await self._session.execute(v1_user_uid_followers_get.build(uid, **query))
+            return Page(answer.followers or (), answer.count, next=next_cursor(answer.pagination))
+
+        return Pager(fetch, lambda: Cursor(page_size), key=int)
+
+    def list_following(self, uid: int, *, page_size: int = 100) -> Pager[int]:
+        """Ids of the users whom a user follows (``GET /pod/v1/user/{uid}/following``).
+
+        Args:
+            uid: Who follows.
+            page_size: Ids asked for at once.
+        """
+
+        async def fetch(query: Query) -> Page[int]:
+            answer = await self._session.execute(v1_user_uid_following_get.build(uid, **query))
+            return Page(answer.following or (), answer.count, next=next_cursor(answer.pagination))
+
+        return Pager(fetch, lambda: Cursor(page_size), key=int)
+
+
+# A key that was rotated must not be rotated once more, which would revoke the one before too early.
+_UPDATE_WITH_KEY = attrs.evolve(v2_admin_user_uid_update_post.OPERATION, idempotent=False)
+
+
+def _local_for_usernames(local: bool | None) -> bool:
+    if local is False:
+        raise ConfigError("login names are searched in this pod alone: local=False cannot be. Nothing was sent.")
+    return True
+
+
+def _chunks(parameter: str, keys: Sequence[int | str]) -> Iterator[str]:
+    """Keys joined by commas, up to a hundred, and no more than fit a URL.
+
+    Raises:
+        ConfigError: A key cannot be one of several; before the first chunk is given out.
+    """
+    chunks: list[list[str]] = [[]]
+    length = 0
+    for key in keys:
+        text = str(key)
+        if not text or "," in text:
+            raise ConfigError(f"{parameter}: {text!r} is empty or has a comma in it. Nothing was sent.")
+        size = len(quote(text, safe="")) + len("%2C")
+        if len(chunks[-1]) == MAX_IDS or (chunks[-1] and length + size > MAX_KEYS_LENGTH):
+            chunks.append([])
+            length = 0
+        chunks[-1].append(text)
+        length += size
+    return iter([",".join(chunk) for chunk in chunks if chunk])
+
+
+def _folded(key: object) -> str:
+    return "" if key is None else str(key).strip().casefold()
+
+
+def _id_of_detail(user: UserDetail | V2UserDetail | V3UserDetail) -> int | None:
+    info: UserSystemInfo | None = user.user_system_info
+    return None if info is None else info.id
