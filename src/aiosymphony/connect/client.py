@@ -96,6 +96,11 @@ class ConnectClient(Client):
     def __repr__(self) -> str:
         return f"ConnectClient({self._base_url!r})"
 
+    @property
+    def base_url(self) -> str:
+        """The service's URL, as it was given."""
+        return self._base_url
+
     @cached_property
     def companies(self) -> Companies:
         """Companies that the partner sponsors."""

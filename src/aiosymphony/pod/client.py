@@ -124,11 +124,16 @@ class PodClient(Client):
 
     @classmethod
     def from_config(cls, path: str | Path) -> PodClient:
-        """A client from a file like symphony-bdk-python's ``config.yaml``; see :func:`aiosymphony.config.from_config`."""
+        """A client from a file like the BDK's ``config.yaml``; see :func:`aiosymphony.config.from_config`."""
         return from_config(path)
 
     def __repr__(self) -> str:
         return f"PodClient({self._base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """The pod's URL, as it was given."""
+        return self._base_url
 
     def on_behalf_of(self, user_id: int | None = None, *, username: str | None = None) -> PodClient:
         """The client of a user that this application acts for, over the same connections and limits.
