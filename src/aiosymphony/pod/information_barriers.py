@@ -16,7 +16,7 @@ from aiosymphony_api.pod.api.info_barriers import (
 )
 
 from ..errors import DecodeError
-from .ids import url_safe
+from .ids import url_safe_id
 from .pagers import array_pager
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class InformationBarriers:
             group_id: The group.
             page_size: Ids asked for at once, 10,000 at most.
         """
-        build = partial(v1_admin_group_gid_membership_list_get.build, url_safe(group_id))
+        build = partial(v1_admin_group_gid_membership_list_get.build, url_safe_id(group_id))
         return array_pager(self._session, build, page_size, key=int)
 
     async def add_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
@@ -90,7 +90,7 @@ class InformationBarriers:
             BadRequest: There is no such group; nothing was changed.
         """
         body = list(user_ids)
-        return await self._change(v1_admin_group_gid_membership_add_post.build(url_safe(group_id), body=body), body)
+        return await self._change(v1_admin_group_gid_membership_add_post.build(url_safe_id(group_id), body=body), body)
 
     async def remove_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
         """Take users out of a group (``POST /pod/v1/admin/group/{gid}/membership/remove``).
@@ -105,7 +105,7 @@ class InformationBarriers:
         """
         body = list(user_ids)
         return await self._change(
-            v1_admin_group_gid_membership_remove_post.build(url_safe(group_id), body=body), body
+            v1_admin_group_gid_membership_remove_post.build(url_safe_id(group_id), body=body), body
         )
 
     async def _change(self, request: Request[BulkActionResult], user_ids: list[int]) -> list[MemberResult]:

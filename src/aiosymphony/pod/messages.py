@@ -18,7 +18,7 @@ from aiosymphony_api.pod.api.message_suppression import v1_admin_messagesuppress
 from aiosymphony_api.pod.models import MessageIds
 
 from ..paging import Cursor, Offset, Page, Pager, Query
-from .ids import url_safe
+from .ids import url_safe_id
 from .pagers import next_cursor
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Messages:
         Raises:
             BadRequest: There is no such message, or it is not the account's own.
         """
-        return await self._session.execute(v1_message_mid_status_get.build(url_safe(message_id)))
+        return await self._session.execute(v1_message_mid_status_get.build(url_safe_id(message_id)))
 
     async def get_details(self, message_ids: Iterable[str]) -> list[MessageDetail]:
         """Author, stream and number of receipts of messages (``POST /pod/v1/admin/messages``).
@@ -66,7 +66,7 @@ class Messages:
         Raises:
             NotFound: There is no such message.
         """
-        body = MessageIds(message_ids=[url_safe(message_id) for message_id in message_ids])
+        body = MessageIds(message_ids=[url_safe_id(message_id) for message_id in message_ids])
         return await self._session.execute(v1_admin_messages_post.build(body=body))
 
     async def get_relationships(self, message_id: str) -> MessageMetadataResponse:
@@ -77,7 +77,7 @@ class Messages:
         Raises:
             NotFound: There is no such message.
         """
-        request = v1_admin_messages_message_id_metadata_relationships_get.build(url_safe(message_id))
+        request = v1_admin_messages_message_id_metadata_relationships_get.build(url_safe_id(message_id))
         return await self._session.execute(request)
 
     def list_receipts(self, message_id: str) -> Pager[MessageReceiptDetail]:
@@ -85,7 +85,7 @@ class Messages:
 
         The page size is the pod's. Reading raises NotFound if there is no such message.
         """
-        build = partial(v1_admin_messages_message_id_receipts_get.build, url_safe(message_id))
+        build = partial(v1_admin_messages_message_id_receipts_get.build, url_safe_id(message_id))
 
         async def fetch(query: Query) -> Page[MessageReceiptDetail]:
             answer = await self._session.execute(build(**query))
@@ -99,7 +99,7 @@ class Messages:
         Raises:
             BadRequest: There is no such message.
         """
-        return await self._session.execute(v1_admin_messagesuppression_id_suppress_post.build(url_safe(message_id)))
+        return await self._session.execute(v1_admin_messagesuppression_id_suppress_post.build(url_safe_id(message_id)))
 
     def list_ids(
         self, stream_id: str, *, since: int | None = None, to: int | None = None, page_size: int = PAGE_SIZE
@@ -115,7 +115,7 @@ class Messages:
             to: The latest, epoch milliseconds; now if None.
             page_size: Ids asked for at once.
         """
-        build = partial(v2_admin_streams_stream_id_message_ids_get.build, url_safe(stream_id))
+        build = partial(v2_admin_streams_stream_id_message_ids_get.build, url_safe_id(stream_id))
 
         async def fetch(query: Query) -> Page[str]:
             answer = await self._session.execute(build(**query))
