@@ -35,6 +35,7 @@ async def states(client: Client, company: str) -> list[str]:
     return seen
 
 
+@pytest.mark.symphony_sandbox(company_seconds=1)
 async def test_a_company_takes_a_moment_to_complete(client: Client) -> None:
     status, company = await client.post(COMPANIES, ACME)
     assert (status, company["state"]) == (202, "STARTED")

@@ -57,7 +57,7 @@ async def test_the_nth_call_fails_as_scripted(
 
 
 async def test_a_late_write_lands_after_its_504(client: Client, symphony_sandbox: Sandbox) -> None:
-    symphony_sandbox.faults = Faults(at={(CREATED, 1): "504_late"}, late_seconds=0.2)
+    symphony_sandbox.faults = Faults(at={(CREATED, 1): "504_late"}, late_seconds=0.5)
     status, body = await client.post(CREATE, person("late"))
     assert status == 504
     assert "<html>" in body
@@ -140,7 +140,7 @@ async def test_connect_fails_with_problem_details(client: Client, symphony_sandb
 
 
 async def test_look_ups_lag_behind_writes(client: Client, symphony_sandbox: Sandbox) -> None:
-    symphony_sandbox.faults = Faults(lookup_lag=0.3)
+    symphony_sandbox.faults = Faults(lookup_lag=1)
     _, made = await client.post(CREATE, person("new"))
     uid = made["userSystemInfo"]["id"]
     assert (await client.get("/pod/v2/user", email="new@x.example"))[0] == 204
@@ -159,9 +159,9 @@ async def test_look_ups_lag_behind_writes(client: Client, symphony_sandbox: Sand
 
 
 async def test_the_rate_limit_lets_through_what_it_says(client: Client, symphony_sandbox: Sandbox) -> None:
-    symphony_sandbox.faults = Faults(rate_limit=5)
+    symphony_sandbox.faults = Faults(rate_limit=1)
     statuses = [(await client.get("/pod/v2/sessioninfo"))[0] for _ in range(20)]
-    assert statuses[:5] == [200] * 5
+    assert statuses[0] == 200
     assert statuses.count(429) >= 10
 
 

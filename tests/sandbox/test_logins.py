@@ -91,7 +91,7 @@ async def test_a_replaced_key_stays_good_and_a_revoked_one_does_not(
     assert [(await client.post(LOGIN, {"token": token}))[0] for token in (old, new)] == [401, 401]
 
 
-@pytest.mark.symphony_sandbox(token_ttl=0.15)
+@pytest.mark.symphony_sandbox(token_ttl=0.7)
 async def test_tokens_expire(client: Client) -> None:
     await client.log_in()
     assert (await client.get("/pod/v2/sessioninfo"))[0] == 200

@@ -79,7 +79,12 @@ async def test_the_door_shows_and_changes_what_the_sandbox_does(client: Client, 
     [company] = symphony_sandbox.state.db.companies
     batch = [{"email": "a@company-1.example", "firstName": "A", "lastName": "B"}]
     await client.post(f"/api/v2/companies/{company.id}/users", batch)
+    await client.post("/pod/v3/room/create", {"name": "Desk"})
+    await client.post("/pod/v2/user/presence", {"category": "BUSY"})
+    bot = next(symphony_sandbox.state.users()).id
     _, state = await client.get("/sandbox/state")
+    assert [(room["name"], room["members"]) for room in state["rooms"]] == [("Desk", [bot])]
+    assert state["presences"] == {str(bot): "BUSY"}
     assert state["counts"]["connect_users"] == 1
     assert [user["email"] for user in state["connect_users"]] == ["a@company-1.example"]
     assert [user["username"] for user in state["pod_users"]] == ["provisioning-bot", "ada.abbott0"]

@@ -49,7 +49,7 @@ async def test_an_error_does_not_repeat_values(client: Client) -> None:
 
 
 async def test_names_and_emails_are_unique_whatever_their_case(client: Client, symphony_sandbox: Sandbox) -> None:
-    assert (await client.post(CREATE, person("ada")))[0] == 200
+    assert (await client.post(CREATE, person("Ada")))[0] == 200
     for taken, named in (
         (person("ADA", emailAddress="other@x.example"), "userName"),
         (person("other", emailAddress="ADA@X.example"), "emailAddress"),

@@ -498,9 +498,27 @@ class Sandbox:
             {
                 "counts": state.counts(),
                 "pod_users": [
-                    {"id": user.id, "email": user.email, "username": user.username, "status": user.status}
+                    {
+                        "id": user.id,
+                        "email": user.email,
+                        "username": user.username,
+                        "status": user.status,
+                        "roles": user.roles,
+                        "features": user.features,
+                        "attributes": user.attributes,
+                    }
                     for user in state.users()
                 ],
+                "rooms": [
+                    {
+                        "id": room.id,
+                        "name": room.attributes["name"],
+                        "active": room.active,
+                        "members": [member.user for member in state.members(room.id)],
+                    }
+                    for room in state.rooms()
+                ],
+                "presences": {str(value["userId"]): value["category"] for value in state.db.presences},
                 "connect_users": [
                     {
                         "id": user.id,
