@@ -454,6 +454,7 @@ class _Normaliser:
             "method": method.upper(),
             "path": full,
             "tag": tags[0],
+            "tag_module": module_name(tags[0], "tag_"),
             "auth": auth,
             "idempotent": False,
             "paging": None,
@@ -466,7 +467,7 @@ class _Normaliser:
             "path_parts": _path_parts(full, {p["wire"]: p["python"] for p in by_place["path"]}, place),
         }
         facts.update(self.facts.get(name, {}))
-        plain: dict[str, Any] = {"operationId": name, "tags": [module_name(tags[0], "tag_")]}
+        plain: dict[str, Any] = {"operationId": name, "tags": [facts["tag_module"]]}
         if parameters:
             plain["parameters"] = [
                 {"name": p["key"], "in": p["in"], "required": p["required"], "schema": p.pop("schema")}

@@ -25,8 +25,8 @@ OPERATIONS = Operations(
         "relay_pubkey_authenticate_post": ".api.authentication.relay_pubkey_authenticate_post",
         "sessionauth_v1_authenticate_post": ".api.certificate_authentication.sessionauth_v1_authenticate_post",
         "sessionauth_v1_logout_post": ".api.certificate_authentication.sessionauth_v1_logout_post",
-        "keyauth_v1_authenticate_post": ".api.certificate_authentication.keyauth_v1_authenticate_post",
         "sessionauth_v1_app_pod_certificate_get": ".api.certificate_pod.sessionauth_v1_app_pod_certificate_get",
+        "keyauth_v1_authenticate_post": ".api.certificate_authentication.keyauth_v1_authenticate_post",
     },
 )
 
