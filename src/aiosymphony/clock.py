@@ -32,6 +32,7 @@ class SystemClock:
     time = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
         await asyncio.sleep(seconds)
 
 

@@ -257,7 +257,7 @@ class Pager(Generic[T]):
         return self._with(prefetch=pages)
 
     def starting_at(self, resume: Query) -> Self:
-        """The same listing from the page of a :class:`PaginationError`'s ``resume``. Do not store cursors: they expire."""
+        """The same listing from the page of a ``PaginationError``: its ``resume``. Do not store it, cursors expire."""
         return self._with(start=dict(resume))
 
     def __aiter__(self) -> AsyncIterator[T]:

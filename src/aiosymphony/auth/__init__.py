@@ -1,0 +1,1 @@
+"""Logging in: how tokens are obtained, held, renewed and kept from sight."""

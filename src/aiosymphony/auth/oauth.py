@@ -10,9 +10,9 @@ from yarl import URL
 
 from ..errors import ConfigError, DecodeError, error_from_response
 from ..operation import Operation, Request
+from ..urls import check_base_url
 from .secrets import HeaderSecret, Secret
 from .tokens import Grant
-from ..urls import check_base_url
 
 if TYPE_CHECKING:
     from ..operation import Caller

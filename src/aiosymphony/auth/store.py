@@ -90,7 +90,7 @@ class FileTokenStore:
         descriptor = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             # Polled instead of waited for in a thread: a thread that waits for a lock cannot be cancelled.
-            while not _try_lock(descriptor):
+            while not _try_lock(descriptor):  # noqa: ASYNC110 - another process holds it: no event will tell
                 await asyncio.sleep(0.05)
             yield
         finally:

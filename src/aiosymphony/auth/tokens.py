@@ -193,6 +193,27 @@ class TokenCache:
             failure = refusal
         raise failure
 
+    async def _log_in(self) -> IssuedToken:
+        token = self._issue(await self._login())
+        self._refusal = None
+        return token
+
+    async def _share(self, shared: SharedToken) -> IssuedToken:
+        """Take the token that another process has kept, or log in and keep the token for the others."""
+        async with shared.store.exclusive(shared.key):
+            kept = await shared.store.load(shared.key)
+            current = self._current.secret if self._current is not None else self._last_refused
+            # What this process already has, or was refused, is what it wants to replace.
+            if kept is not None and kept.token != current:
+                left = None if kept.expires_at is None else kept.expires_at - self._clock.time()
+                if left is None or left > 0:
+                    return self._issue(Grant(kept.token, left))
+            token = await self._log_in()
+            wall = self._clock.time()
+            expires_at = None if token.wall_expires_at == _NEVER else token.wall_expires_at
+            await shared.store.save(shared.key, StoredToken(token.secret, wall, expires_at))
+            return token
+
     def _finished(self, task: asyncio.Task[IssuedToken]) -> None:
         if self._task is task:
             self._task = None

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Coroutine, Mapping
 from functools import lru_cache
@@ -22,6 +23,7 @@ from yarl import URL
 
 from ..errors import ConfigError, TransportError
 from .base import MAX_BYTES, Response
+from .deadlines import Deadlines
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -81,9 +83,9 @@ class AiohttpTransport:
         self._connect_timeout = connect_timeout
         self._proxy = proxy
         self._ssl = _ssl_context(ca_file, client_cert, client_key, client_key_password)
-        self._session: aiohttp.ClientSession | None = None
+        self._connecting = _connecting(connect_timeout)
+        self._pool: tuple[aiohttp.ClientSession, Deadlines] | None = None
         self._retired: list[aiohttp.ClientSession] = []
-        self._timeouts: dict[float, ClientTimeout] = {}
 
     def __repr__(self) -> str:
         return f"AiohttpTransport(limit={self._limit})"
@@ -99,9 +101,9 @@ class AiohttpTransport:
         max_bytes: int = MAX_BYTES,
     ) -> Response:
         """See :meth:`Transport.send`."""
-        session = self._session or self._open()
-        limits = self._timeouts.get(timeout) or self._timeout(timeout)
+        session, deadlines = self._pool or self._open()
         response: aiohttp.ClientResponse | None = None
+        deadline = deadlines.enter(timeout)
         try:
             response = await session.request(
                 method,
@@ -109,7 +111,7 @@ class AiohttpTransport:
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                timeout=limits,
+                timeout=self._connecting if timeout >= self._connect_timeout else _connecting(timeout),
                 proxy=self._proxy,
             )
             declared = response.headers.get(hdrs.CONTENT_LENGTH)
@@ -119,12 +121,20 @@ class AiohttpTransport:
                 content = await response.read()
         except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
             failure = _transport_error(error)
+        except asyncio.CancelledError:
+            if response is not None:
+                response.close()
+            if not deadline.caused():
+                raise
+            failure = TransportError("no whole answer came in time", kind="timeout")
         except BaseException:
             if response is not None:
                 response.close()
             raise
         else:
             return Response(response.status, response.headers, content)
+        finally:
+            deadline.leave()
         if response is not None:
             response.close()
         # Raised here, not in the handler: as its __context__, aiohttp's exception would keep the tokens in reach.
@@ -132,9 +142,9 @@ class AiohttpTransport:
 
     def reset(self) -> None:
         """See :meth:`Transport.reset`. The retired pool lets its idle connections go after their keep-alive time."""
-        if self._session is not None:
-            self._retired.append(self._session)
-            self._session = None
+        if self._pool is not None:
+            self._retired.append(self._pool[0])
+            self._pool = None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -142,20 +152,24 @@ class AiohttpTransport:
         while self._retired:
             await self._retired.pop().close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
+    def _open(self) -> tuple[aiohttp.ClientSession, Deadlines]:
+        session = aiohttp.ClientSession(
             connector=_Connector(limit=self._limit, ssl=self._ssl),
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=_MAX_FIELD,
         )
         # No public switch exists; a test counts the hits at a server that hangs up.
-        self._session._retry_connection = False  # noqa: SLF001
-        return self._session
+        session._retry_connection = False
+        self._pool = session, Deadlines()
+        return self._pool
 
-    def _timeout(self, total: float) -> ClientTimeout:
-        made = aiohttp.ClientTimeout(total=total, connect=min(total, self._connect_timeout))
-        self._timeouts[total] = made
-        return made
+
+def _connecting(seconds: float) -> ClientTimeout:
+    """The bound on getting a connection; the bound on the whole is kept by the deadline.
+
+    aiohttp rounds timeouts beyond ``ceil_threshold`` up to whole seconds, which would let the deadline win.
+    """
+    return aiohttp.ClientTimeout(total=None, connect=seconds, ceil_threshold=float("inf"))
 
 
 @lru_cache(maxsize=16)
@@ -187,7 +201,7 @@ class _TooLarge(ValueError):
     """The body passes the cap."""
 
 
-def _transport_error(error: Exception) -> TransportError:  # noqa: PLR0911 - one line a kind of failure
+def _transport_error(error: Exception) -> TransportError:
     """Say what a failure of aiohttp means; its own words are dropped, since they can hold headers and URLs."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
