@@ -37,4 +37,5 @@ async def symphony_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sand
     options: dict[str, Any] = {"validate_responses": True, **(marker.kwargs if marker else {})}
     async with Sandbox(**options) as sandbox:
         yield sandbox
-    assert not sandbox.violations, "\n".join(sandbox.violations)
+    if sandbox.violations:
+        pytest.fail("\n".join(sandbox.violations))

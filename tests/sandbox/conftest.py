@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,15 @@ def loaded(pem: str) -> Any:
 def login_jwt(subject: str, key: str, *, seconds: float = 200, algorithm: str = "RS512", **claims: Any) -> str:
     """A login JWT that expires in so many seconds."""
     return jwt.encode({"sub": subject, "exp": time.time() + seconds, **claims}, loaded(key), algorithm=algorithm)
+
+
+async def until(check: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a check holds; fails if it never does."""
+    for _ in range(500):
+        if await check():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("what was waited for did not happen")
 
 
 class Client:
@@ -50,6 +60,10 @@ class Client:
                 return response.status, None
             is_json = response.content_type == "application/json"
             return response.status, await response.json() if is_json else raw.decode()
+
+    async def status(self, path: str, **query: Any) -> int:
+        """Status of a GET."""
+        return (await self.send("GET", path, **query))[0]
 
     async def get(self, path: str, **options: Any) -> tuple[int, Any]:
         return await self.send("GET", path, **options)

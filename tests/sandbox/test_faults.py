@@ -10,7 +10,7 @@ import pytest
 
 from aiosymphony.sandbox import Faults, Sandbox
 
-from .conftest import Client
+from .conftest import Client, until
 
 CREATE = "/pod/v2/admin/user/create"
 CREATED = "v2_admin_user_create_post"
@@ -62,9 +62,11 @@ async def test_a_late_write_lands_after_its_504(client: Client, symphony_sandbox
     assert status == 504
     assert "<html>" in body
     assert (await client.get("/pod/v2/user", email="late@x.example"))[0] == 204
-    async with asyncio.timeout(5):
-        while (await client.get("/pod/v2/user", email="late@x.example"))[0] == 204:
-            await asyncio.sleep(0.02)
+
+    async def landed() -> bool:
+        return await client.status("/pod/v2/user", email="late@x.example") == 200
+
+    await until(landed)
     assert symphony_sandbox.stats.late_writes == 1
 
 
@@ -148,9 +150,11 @@ async def test_look_ups_lag_behind_writes(client: Client, symphony_sandbox: Sand
     assert len((await client.get("/pod/v2/admin/user/list"))[1]) == 1
     # What writes go by is the truth, not what look-ups show.
     assert await outcome(client, "new") == 400
-    async with asyncio.timeout(5):
-        while (await client.get("/pod/v2/user", email="new@x.example"))[0] == 204:
-            await asyncio.sleep(0.02)
+
+    async def shown() -> bool:
+        return await client.status("/pod/v2/user", email="new@x.example") == 200
+
+    await until(shown)
     assert len((await client.get("/pod/v2/admin/user/list"))[1]) == 2
     await client.post(f"/pod/v1/admin/user/{uid}/status/update", {"status": "DISABLED"})
     assert (await client.get(f"/pod/v1/admin/user/{uid}/status"))[1]["status"] == "ENABLED"

@@ -25,6 +25,11 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
+def read_private(path: Path) -> tuple[str, int]:
+    """Text and mode of a file."""
+    return path.read_text(), stat.S_IMODE(path.stat().st_mode)
+
+
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     running = await start("--json", "--users", "3", "--companies", "1", "--dir", str(tmp_path))
@@ -43,9 +48,10 @@ async def test_a_process_tells_how_to_reach_it_and_stops_by_a_signal(
 ) -> None:
     running, facts = process
     key_file = Path(facts["private_key_file"])
-    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    key, mode = read_private(key_file)
+    assert mode == 0o600
     async with aiohttp.ClientSession(facts["url"]) as session:
-        token = login_jwt(facts["username"], key_file.read_text())
+        token = login_jwt(facts["username"], key)
         async with session.post("/login/pubkey/authenticate", json={"token": token}) as response:
             assert response.status == 200
         async with session.get("/sandbox/stats") as response:
@@ -54,7 +60,8 @@ async def test_a_process_tells_how_to_reach_it_and_stops_by_a_signal(
     async with asyncio.timeout(10):
         _, errors = await running.communicate()
     assert (running.returncode, errors) == (0, b"")
-    assert not key_file.exists()
+    with pytest.raises(FileNotFoundError):
+        read_private(key_file)
 
 
 async def test_what_cannot_be_is_one_sentence(

@@ -114,7 +114,7 @@ class FaultScript:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self._random = random.Random(faults.seed)  # noqa: S311 - repeatable, not secret
+        self._random = random.Random(faults.seed)
         self._calls: Counter[str] = Counter()
         self._tokens = faults.rate_limit or 0.0
         self._filled = 0.0

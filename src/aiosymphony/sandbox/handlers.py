@@ -17,7 +17,7 @@ __all__ = ["HANDLERS", "NO_CONTENT", "Answer", "Call", "Handler", "Refused", "re
 R = TypeVar("R")
 
 
-class Refused(Exception):  # noqa: N818 - not an error of the program, but an answer
+class Refused(Exception):
     """The request is answered with an error, and nothing has changed."""
 
     def __init__(self, status: int, message: str, code: int | None = None) -> None:

@@ -19,7 +19,7 @@ _BOOLEAN = {"true": True, "false": False}
 _MASK = "the value"
 
 
-class Invalid(ValueError):  # noqa: N818 - short, and no error of the program
+class Invalid(ValueError):
     """A request or an answer is not as documented; the text names the field."""
 
 
