@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .planning import Action as Action
     from .planning import Plan as Plan
     from .planning import plan as plan
+    from .pod_target import PodTarget as PodTarget
+    from .prepare import make_plan as make_plan
+    from .prepare import renew_plan as renew_plan
     from .report import Report as Report
     from .rows import ConnectUser as ConnectUser
     from .rows import PodUser as PodUser
@@ -37,14 +40,17 @@ _HOMES = {
     "Job": "job",
     "JobStore": "store",
     "Plan": "planning",
+    "PodTarget": "pod_target",
     "PodUser": "rows",
     "Problem": "desired",
     "Progress": "job",
     "Report": "report",
     "SqliteStore": "sqlite_store",
     "Target": "target",
+    "make_plan": "prepare",
     "observe": "target",
     "plan": "planning",
+    "renew_plan": "prepare",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0604 - the keys are names

@@ -225,6 +225,14 @@ def read_map(path: str | PathLike[str]) -> dict[str, str | None]:
     return {name: value or None for name, value in table.items()}
 
 
+def file_digest(path: str | PathLike[str]) -> str:
+    """SHA-256 of a file, as a plan and a journal remember it."""
+    digest = hashlib.sha256()
+    for _ in _lines(Path(path), digest):
+        pass
+    return digest.hexdigest()
+
+
 def _lines(path: Path, digest: Any) -> Iterator[tuple[bytes, bool]]:
     """The file's lines as bytes, and whether one is too long (then empty); feeds the digest."""
     try:

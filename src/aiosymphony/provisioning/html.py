@@ -171,7 +171,8 @@ def _audit(report: Report) -> str:
         )
         parts.append(
             f"<details><summary><b>{report.found(kind):,}</b> {kind}</summary><table><thead><tr>"
-            f'<th class="number">Line</th><th>User</th><th>{what}</th></tr></thead><tbody>{rows}</tbody></table></details>'
+            f'<th class="number">Line</th><th>User</th><th>{what}</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table></details>"
         )
     return "".join(parts)
 

@@ -48,7 +48,6 @@ __all__ = ["Job", "Progress"]
 MESSAGE_LIMIT = 500
 _SHRINK = 5
 """By how much a batch shrinks with each attempt, to part the row that spoils it from its neighbours."""
-_LOOK_UPS = 3
 _FRUITLESS = 2
 """Rounds broken off without a row done, after which the job stops."""
 IN_DOUBT = "in doubt"
@@ -425,24 +424,17 @@ class Job:
 
     async def _settle_rows(self, rows: list[JobRow]) -> None:
         users = [self._user.from_dict(row.row) for row in rows]
-        for attempt in range(1, _LOOK_UPS + 1):
-            try:
-                found = await self._target.look_up(users)
-            except JobError as error:
-                self._fail(error)
-                return
-            except SymphonyError as error:
-                if isinstance(error, AuthError | Unauthorized | ConfigError | Forbidden):
-                    self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
-                    return
-                if attempt == _LOOK_UPS:
-                    self._record([self._unknown(row, f"it could not be looked up: {_message(error)}") for row in rows])
-                    return
-                await self._sleep(_HOLD)
+        try:
+            found = await self._target.look_up(users)
+        except JobError as error:
+            self._fail(error)
+            return
+        except SymphonyError as error:
+            if isinstance(error, AuthError | Unauthorized | ConfigError | Forbidden):
+                self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
             else:
-                break
-            if self._over():
-                return
+                self._record([self._unknown(row, f"it could not be looked up: {_message(error)}") for row in rows])
+            return
         self._answered()
         matches: dict[str, list[ActualUser]] = {}
         for there in found:

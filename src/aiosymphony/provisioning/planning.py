@@ -160,9 +160,11 @@ class Wanted(Protocol):
     """What ``plan`` reads: a ``Desired``, or a ``Plan`` that was made before."""
 
     kind: Kind
-    name: str
-    digest: str
 
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
     def both(self) -> Iterator[WantedRow | list[Problem]]: ...
 
 

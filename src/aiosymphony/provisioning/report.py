@@ -65,7 +65,7 @@ _ADVICE = {
     "gone": "The user was there when the plan was made. Plan anew.",
 }
 _ADVICE_BY_STATE: dict[str, str] = {
-    "CONFLICT": "Left alone, because nobody but you can say which is meant. Resolve it there or in the file, then plan anew.",
+    "CONFLICT": "Left alone, because only you can say what is meant. Resolve it there or in the file, then plan anew.",
     "FAILED": "Correct the rows, and run the CSV of what is not done as a new job.",
 }
 
@@ -201,13 +201,13 @@ class Report:
             steps.append(f"{self.untouched} rows are still to be done: run the same command again.")
         if self.found("doubled"):
             steps.append(
-                f"{self.found('doubled')} users are there more than once: disable the ones that are too many. The server "
-                "took a write later than --settle; choose a longer one next time."
+                f"{self.found('doubled')} users are there more than once: disable those that are too many. If this "
+                "job made them, a write landed later than --settle: choose a longer one next time."
             )
         if self.unknown:
             steps.append(
-                f"Of {self.unknown} rows nobody can say whether they were carried out: run the same command again, which "
-                "looks them up before anything else."
+                f"Of {self.unknown} rows nobody can say whether they were carried out: run the same command again, "
+                "which looks them up before anything else."
             )
         if self.found("missing"):
             steps.append(f"{self.found('missing')} users that were created are not there now: plan anew.")

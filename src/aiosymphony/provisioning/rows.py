@@ -90,6 +90,14 @@ def _email(value: object) -> str:
     return text
 
 
+def _user_name(value: object) -> str:
+    text = _text(value)
+    if "," in text:
+        msg = f"{_shown(text)} has a comma in it, which no look-up by name allows"
+        raise ValueError(msg)
+    return text
+
+
 def _phone(value: object) -> str:
     # The one place where a leading plus is no formula.
     text = value.strip() if isinstance(value, str) else ""
@@ -271,7 +279,7 @@ class PodUser(_Row):
     kind: ClassVar[Kind] = "pod"
     fixed: ClassVar[frozenset[str]] = frozenset({"accountType"})
 
-    user_name: str = column("userName", required=True, key=True)
+    user_name: str = column("userName", _user_name, required=True, key=True)
     email_address: str = column("emailAddress", _email, required=True, key=True)
     first_name: str | None = column("firstName", _name)
     last_name: str | None = column("lastName", _name)

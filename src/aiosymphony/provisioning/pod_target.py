@@ -1,0 +1,130 @@
+"""A pod as a target of provisioning, through the facade."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
+
+from ..bulk import Failed, bulk
+from ..errors import BadRequest, NotFound
+from .actual import ActualUser
+from .patience import pages_patiently, patiently
+from .planning import Step
+from .rows import Kind, PodUser, User
+from .target import Created, Result, Unclear
+
+if TYPE_CHECKING:
+    from aiosymphony_api.pod.models import Feature, UserSystemInfo
+
+    from ..pod.client import PodClient
+
+__all__ = ["PodTarget"]
+
+_DETAILS_AT_ONCE = 8
+_NO_ATTRIBUTES = frozenset({"roles", "features", "status"})
+
+
+class PodTarget:
+    """The users of a pod; the client's account needs the entitlement to provision users.
+
+    Args:
+        pod: An open client.
+    """
+
+    kind: ClassVar[Kind] = "pod"
+    batch = 1
+    look_up_batch = 100
+    # Each user that is found costs a request more for its details; a thousand of a listing cost one.
+    look_up_limit = 500
+
+    def __init__(self, pod: PodClient) -> None:
+        self._pod = pod
+        self.name = pod.base_url
+
+    async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
+        """All users of the pod, with their features, a thousand at a time."""
+        async for page in pages_patiently(self._pod.users.list(include_features=True)):
+            yield [
+                _actual(user.user_attributes, user.user_system_info, user.roles, user.features)
+                for user in page
+                if user.user_system_info is not None and user.user_system_info.id is not None
+            ]
+
+    async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
+        """Users found by login name or by address, in the administrator's view."""
+        wanted = [user for user in users if isinstance(user, PodUser)]
+        names = [user.user_name for user in wanted if user.user_name]
+        emails = [user.email_address for user in wanted if user.email_address]
+        by_name = await patiently(lambda: self._pod.users.get_many(usernames=names))
+        by_email = await patiently(lambda: self._pod.users.get_many(emails=emails, local=True))
+        found = [*by_name.found, *by_email.found]
+        ids = {user.id for user in found if user.id is not None}
+        with_features = any(user.features for user in wanted)
+
+        async def detail(uid: int) -> ActualUser | None:
+            try:
+                user = await patiently(lambda: self._pod.users.detail(uid))
+                features = await patiently(lambda: self._pod.users.list_features(uid)) if with_features else None
+            except (BadRequest, NotFound):
+                return None  # The directory shows it, the administrator cannot see it: it is not this pod's.
+            return _actual(user.user_attributes, user.user_system_info, user.roles, features)
+
+        actual: list[ActualUser] = []
+        async with bulk(sorted(ids), detail, concurrency=_DETAILS_AT_ONCE) as run:
+            async for outcome in run:
+                if isinstance(outcome, Failed):
+                    raise outcome.error
+                if outcome.value is not None:
+                    actual.append(outcome.value)
+        return actual
+
+    async def create(self, users: Sequence[User]) -> Sequence[Result]:
+        """Create one user, with its roles."""
+        (user,) = users
+        row = user.to_dict()
+        made = await self._pod.users.create(
+            V2UserCreate(user_attributes=_attributes(row), roles=list(row["roles"]) if "roles" in row else None)
+        )
+        if made.user_system_info is None or made.user_system_info.id is None:
+            return [Unclear("the answer has no id")]
+        return [Created(str(made.user_system_info.id))]
+
+    async def take_step(self, user_id: str, step: Step) -> None:
+        """Change attributes, give a role, switch features, enable or disable."""
+        users, uid = self._pod.users, int(user_id)
+        match step:
+            case {"do": "update", "set": changes}:
+                await users.update(uid, _attributes(changes))
+            case {"do": "role", "role": role}:
+                await users.add_role(uid, role)
+            case {"do": "features", "set": changes}:
+                await users.update_features(uid, changes)
+            case {"do": "active", "active": True}:
+                await users.enable(uid)
+            case {"do": "active", "active": False}:
+                await users.disable(uid)
+            case _:
+                msg = f"no step of a pod: {step}"
+                raise ValueError(msg)
+
+
+def _attributes(row: Mapping[str, Any]) -> V2UserAttributes:
+    return V2UserAttributes.from_dict({name: value for name, value in row.items() if name not in _NO_ATTRIBUTES})
+
+
+def _actual(
+    attributes: V2UserAttributes | None,
+    info: UserSystemInfo | None,
+    roles: Iterable[str] | None,
+    features: Iterable[Feature] | None,
+) -> ActualUser:
+    columns = PodUser.columns()
+    # Only what a row can ask for: public keys and whatever else a pod tells stay where they are.
+    values = {} if attributes is None else {k: v for k, v in attributes.to_dict().items() if k in columns}
+    values["roles"] = [*(roles or ())]
+    if features is not None:
+        values["features"] = {each.entitlment: bool(each.enabled) for each in features if each.entitlment}
+    active = info is None or info.status is None or info.status != UserSystemInfoStatus.DISABLED
+    return ActualUser(str(info.id) if info is not None else "", values, active)

@@ -1,0 +1,79 @@
+"""From a file to a plan: see what is there, decide, and make sure later that a saved plan still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+from ..errors import JobError
+from .actual import Actual
+from .desired import WantedRow, file_digest
+from .planning import ACTIONS, Plan, Wanted, plan
+from .rows import User
+from .target import Target, observe
+
+__all__ = ["check_input", "make_plan", "renew_plan"]
+
+
+async def make_plan(target: Target, desired: Wanted, *, disable_missing: bool = False) -> Plan:
+    """See what is there and decide what makes it look like the file. Nothing is written.
+
+    A small file is looked up row by row, if the target can; otherwise the whole tenant is listed.
+
+    Raises:
+        SymphonyError: The target could not be read.
+        JobError: As :func:`~aiosymphony.provisioning.plan`.
+    """
+    with await _seen(target, desired, whole=disable_missing) as actual:
+        return plan(desired, actual, target=target.name, disable_missing=disable_missing)
+
+
+async def renew_plan(target: Target, saved: Plan) -> Plan:
+    """Make a saved plan anew from its own rows and what is there now.
+
+    Raises:
+        JobError: It is for another target, or what is there is not what it was made from.
+        SymphonyError: The target could not be read.
+    """
+    if saved.target != target.name:
+        raise JobError(f"the plan is for {saved.target}, not for {target.name}", exit_code=64)
+    with await _seen(target, saved, whole=saved.whole) as actual:
+        made = plan(saved, actual, target=target.name, disable_missing=saved.disable_missing)
+    if made.state != saved.state:
+        changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
+        told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
+        raise JobError(
+            "users of this plan were changed in the tenant since it was made"
+            + (f" (made anew: {told})" if told else "")
+            + ": make the plan anew, and look at it again",
+            exit_code=64,
+        )
+    return made
+
+
+def check_input(saved: Plan, path: str | PathLike[str]) -> None:
+    """Refuse a saved plan if the file it was made from lies beside it and has another content by now.
+
+    Raises:
+        JobError: It has.
+    """
+    source = Path(path).parent / saved.input_name
+    if source.is_file() and file_digest(source) != saved.input_digest:
+        raise JobError(f"{source} was changed since {path} was made from it: make the plan anew", exit_code=64)
+
+
+async def _seen(target: Target, wanted: Wanted, *, whole: bool) -> Actual:
+    if not whole:
+        users: list[User] = []
+        for user in _users(wanted):
+            users.append(user)
+            if len(users) > target.look_up_limit:
+                break
+        else:
+            return await observe(target, users)
+    return await observe(target)
+
+
+def _users(wanted: Wanted) -> Iterator[User]:
+    return (item.user for item in wanted.both() if isinstance(item, WantedRow))
