@@ -1,0 +1,89 @@
+"""The public surface: pinned, so that a change of it is seen in review."""
+
+import ast
+import inspect
+import pickle
+from pathlib import Path
+
+import aiosymphony
+from aiosymphony import SymphonyError
+
+ROOT = Path(__file__).parents[2]
+
+SURFACE = """
+    ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials ConfigError Conflict ConnectClient
+    DecodeError Failed FileTokenStore Forbidden JobError Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown
+    Pager PaginationError PodClient RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore
+    TransportError Unauthorized __version__ bulk
+""".split()
+
+
+def test_the_names_are_these() -> None:
+    assert sorted(aiosymphony.__all__) == sorted(SURFACE)
+    for name in aiosymphony.__all__:
+        assert getattr(aiosymphony, name) is not None
+        assert name in dir(aiosymphony)
+
+
+def test_what_type_checkers_see_is_what_there_is() -> None:
+    tree = ast.parse(Path(inspect.getfile(aiosymphony)).read_text())
+    seen = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname is not None
+    }
+    assert seen == set(aiosymphony.__all__)
+
+
+def test_bulk_stays_the_function_when_its_module_is_imported() -> None:
+    import aiosymphony.bulk
+
+    assert callable(aiosymphony.bulk)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(aiosymphony, "nothing_of_the_kind")
+
+
+def test_every_error_is_a_symphony_error_and_pickles() -> None:
+    from aiosymphony import errors
+
+    classes = [getattr(errors, name) for name in errors.__all__]
+    for cls in classes:
+        assert issubclass(cls, SymphonyError)
+        error = cls("what happened")
+        error.trace_id = "abc123"
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is cls
+        assert (str(copy), copy.__dict__) == (str(error), error.__dict__)
+
+
+def test_everything_public_says_what_it_is() -> None:
+    undocumented = []
+    for name in aiosymphony.__all__:
+        value = getattr(aiosymphony, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            undocumented += [name] if not inspect.getdoc(value) else []
+        if inspect.isclass(value):
+            undocumented += [
+                f"{name}.{member}"
+                for member, found in inspect.getmembers(value)
+                if not member.startswith("_") and inspect.isroutine(found) and not inspect.getdoc(found)
+            ]
+    assert undocumented == []
+
+
+def test_no_file_speaks_of_where_it_was_made() -> None:
+    suspects = ("/" + "work/", "/" + "root/", "/" + "tmp/team", "py" + "pi.org/simple")
+    found = []
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if not path.is_file() or parts[0] in {".git", ".venv", "build", "dist"} or path.suffix == ".pyc":
+            continue
+        if any(part.startswith(".") and part.endswith("_cache") for part in parts) or parts[0] == ".hypothesis":
+            continue
+        text = path.read_text(errors="ignore")
+        found += [f"{path.relative_to(ROOT)}: {suspect}" for suspect in suspects if suspect in text]
+    assert found == []
