@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .errors import ApiError as ApiError
     from .errors import AuthError as AuthError
     from .errors import BadRequest as BadRequest
+    from .errors import CompanyFailed as CompanyFailed
+    from .errors import CompanyTimeout as CompanyTimeout
     from .errors import ConfigError as ConfigError
     from .errors import Conflict as Conflict
     from .errors import DecodeError as DecodeError
@@ -59,6 +61,8 @@ _HOMES = {
     "BulkRun": "bulk",
     "CertificateAuth": "auth.certificate",
     "ClientCredentials": "auth.oauth",
+    "CompanyFailed": "errors",
+    "CompanyTimeout": "errors",
     "ConfigError": "errors",
     "Conflict": "errors",
     "ConnectClient": "connect.client",

@@ -15,6 +15,8 @@
     │   └── ServerError        500 to 599
     ├── DecodeError            the answer could not be read; .path says where
     ├── PaginationError        a listing stopped early; .resume says where
+    ├── CompanyFailed          Connect could not create a company; .state and .error_message say why
+    ├── CompanyTimeout         a company took longer to create than one wanted to wait
     └── JobError               a provisioning job cannot go on
 
 Every error can be pickled, and none of them holds a token, a key or a request body. What a server said is kept to
@@ -40,6 +42,8 @@ __all__ = [
     "ApiError",
     "AuthError",
     "BadRequest",
+    "CompanyFailed",
+    "CompanyTimeout",
     "ConfigError",
     "Conflict",
     "DecodeError",
@@ -337,6 +341,43 @@ class PaginationError(SymphonyError):
 
     def hint(self) -> str:
         return f"{self.items} items were handed out before; the page that failed is {dict(self.resume)}."
+
+
+class CompanyFailed(SymphonyError):
+    """Connect could not create a company: it stays in an error state.
+
+    Attributes:
+        company_id: The company.
+        state: Its state, such as ``TENANT_CREATION_ERROR``.
+        error_message: What Connect says about it; empty if nothing.
+    """
+
+    company_id: str
+    state: str
+    error_message: str
+
+    def __init__(self, message: str = "", *, company_id: str = "", state: str = "", error_message: str = "") -> None:
+        super().__init__(message)
+        self.company_id = company_id
+        self.state = state
+        self.error_message = error_message
+
+
+class CompanyTimeout(SymphonyError, TimeoutError):
+    """A company was not COMPLETED in the time one wanted to wait. Connect goes on creating it.
+
+    Attributes:
+        company_id: The company.
+        state: Its state when it was last looked at.
+    """
+
+    company_id: str
+    state: str
+
+    def __init__(self, message: str = "", *, company_id: str = "", state: str = "") -> None:
+        super().__init__(message)
+        self.company_id = company_id
+        self.state = state
 
 
 class JobError(SymphonyError):

@@ -306,6 +306,11 @@ class Session:
         return self._core.limiter
 
     @property
+    def clock(self) -> Clock:
+        """Time as this session knows it, for whoever waits between calls."""
+        return self._core.clock
+
+    @property
     def tokens(self) -> Mapping[str, TokenCache]:
         """The caches of the tokens that were needed so far, by security scheme."""
         return self._core.tokens

@@ -1,0 +1,145 @@
+"""``connect.companies``: the companies that a partner sponsors."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aiosymphony_api.connect.api.companies import (
+    api_v2_companies_company_id_get,
+    api_v2_companies_company_id_patch,
+    api_v2_companies_get,
+    api_v2_companies_post,
+)
+from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
+
+from ..arguments import texts
+from ..echo import check_echo
+from ..errors import CompanyFailed, CompanyTimeout, ConfigError, clean_text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+class Companies:
+    """Companies that the partner sponsors. Beside what each method names, all raise what :meth:`Session.execute` raises.
+
+    A company is created in the background, in about 20 minutes, and must be ``COMPLETED`` before it can have users.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(self, *, name: str, vanity_name: str, email_domains: Iterable[str]) -> Company:
+        """Begin to create a company (``POST /api/v2/companies``); :meth:`wait_until_completed` waits for the end.
+
+        Args:
+            name: The company's name, 2 to 100 characters.
+            vanity_name: Its part of host names: 2 to 63 lower case letters, digits and inner hyphens.
+            email_domains: The domains of its users' addresses, 1 to 10, none of which another company has.
+
+        Returns:
+            The company in its first state, with its id.
+
+        Raises:
+            BadRequest: A name or a domain is not as described.
+            Conflict: Name, vanity name or a domain is taken (code 40103 for domains).
+            OutcomeUnknown: It may have been begun: look for it with ``list(vanity_name=…)`` before trying again.
+        """
+        body = Company(name=name, vanity_name=vanity_name, email_domains=texts("email_domains", email_domains))
+        request = api_v2_companies_post.build(body=body)
+        company = await self._session.execute(request)
+        check_echo(
+            self._session,
+            request.operation,
+            ("vanityName", vanity_name, company.vanity_name),
+            ("name", name, company.name),
+        )
+        return company
+
+    async def list(self, *, vanity_name: str | None = None) -> builtins.list[Company]:
+        """All sponsored companies, in one answer (``GET /api/v2/companies``).
+
+        Args:
+            vanity_name: Only the company of this vanity name.
+        """
+        return await self._session.execute(api_v2_companies_get.build(vanity_name=vanity_name))
+
+    async def get(self, company_id: str) -> Company:
+        """A company with its present state (``GET /api/v2/companies/{companyId}``).
+
+        Raises:
+            NotFound: The partner sponsors no such company (code 40102).
+        """
+        return await self._session.execute(api_v2_companies_company_id_get.build(company_id))
+
+    async def update(self, company_id: str, *, email_domains: Iterable[str]) -> None:
+        """Set the email domains of a company (``PATCH /api/v2/companies/{companyId}``).
+
+        Args:
+            company_id: The company.
+            email_domains: All domains that it is to have, those it has among them: right whether Connect adds to the
+                list or replaces it. It is no error if it has just these.
+
+        Raises:
+            Conflict: Another company has one of the domains (code 40103).
+        """
+        body = CompanyUpdate(email_domains=texts("email_domains", email_domains))
+        await self._session.execute(api_v2_companies_company_id_patch.build(company_id, body=body))
+
+    async def wait_until_completed(
+        self,
+        company_id: str,
+        *,
+        timeout: float | None = 3600.0,  # noqa: ASYNC109 - as its caller thinks of it, and measured by the session's clock
+        interval: float = 15.0,
+    ) -> Company:
+        """Ask for a company (``GET /api/v2/companies/{companyId}``) again and again until it can have users.
+
+        It can be called again after any error, and by any program that knows the id.
+
+        Args:
+            company_id: The company.
+            timeout: Seconds to wait at most; None for no bound. Connect takes about 20 minutes.
+            interval: Seconds from one look to the next.
+
+        Returns:
+            The company, ``COMPLETED``.
+
+        Raises:
+            CompanyFailed: It is in an error state, which it does not leave.
+            CompanyTimeout: It is not completed yet.
+            ConfigError: ``interval`` or ``timeout`` is not positive.
+        """
+        if not interval > 0 or (timeout is not None and not timeout > 0):
+            raise ConfigError(f"timeout and interval must be greater than 0, not {timeout!r} and {interval!r}")
+        clock = self._session.clock
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        while True:
+            company = await self.get(company_id)
+            if company.state is CompanyState.COMPLETED:
+                return company
+            state = clean_text(company.state or "unknown", 64)
+            # New states may come; as of today, those that nothing follows end like this.
+            if state.endswith("_ERROR"):
+                raise _failed(company_id, state, company.error_message)
+            left = interval if deadline is None else deadline - clock.monotonic()
+            if left <= 0:
+                raise CompanyTimeout(
+                    f"company {company_id} is {state} after {timeout:g} s; Connect goes on, and waiting again is safe",
+                    company_id=company_id,
+                    state=state,
+                )
+            await clock.sleep(min(interval, left))
+
+
+def _failed(company_id: str, state: str, said: str | None) -> CompanyFailed:
+    said = clean_text(said or "")
+    why = f": {said}" if said else ""
+    return CompanyFailed(
+        f"company {company_id} could not be created, its state is {state}{why}",
+        company_id=company_id,
+        state=state,
+        error_message=said,
+    )

@@ -1,0 +1,242 @@
+"""``connect.users``: the users of sponsored companies."""
+
+from __future__ import annotations
+
+import builtins
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+from aiosymphony_api.connect.api.users import (
+    api_v2_companies_company_id_users_get,
+    api_v2_companies_company_id_users_post,
+    api_v2_companies_company_id_users_user_id_get,
+    api_v2_companies_company_id_users_user_id_patch,
+)
+from aiosymphony_api.connect.models import User, UserUpdate
+
+from ..bulk import Ok, bulk
+from ..echo import mismatch, same_text
+from ..errors import ApiError, ConfigError, SymphonyError, clean_text
+from ..paging import CurrentPage, Page, Pager, Query
+
+if TYPE_CHECKING:
+    from ..operation import Request
+    from ..session import Session
+
+T = TypeVar("T")
+
+MAX_BATCH = 20
+"""Users that one request may create."""
+
+
+@attrs.frozen
+class NotCreated:
+    """Why a user was not created, or is not known to be.
+
+    Attributes:
+        code: Connect's code, such as 40001 (email domain not allowed) or 40002 (email exists); None if it gave none.
+        message: What happened, in Connect's words where it has any.
+        may_have_acted: True if the user may have been created all the same: look for it before trying again.
+        cause: The error of the request as a whole; None if the request went through and this user alone did not.
+    """
+
+    code: int | str | None
+    message: str
+    may_have_acted: bool = False
+    cause: SymphonyError | None = None
+
+
+@attrs.frozen
+class UserResult:
+    """What became of one user in a create.
+
+    Attributes:
+        asked: The user as it was asked for.
+        user: The user as it came back, with its id if it was created; None if nothing came back for it.
+        status: The status for this user, such as 201 or 409; None if none came.
+        error: Why it was not created; None if it was.
+    """
+
+    asked: User
+    user: User | None
+    status: int | None
+    error: NotCreated | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the user was created."""
+        return self.error is None
+
+
+class Users:
+    """Users of sponsored companies. Ids are those of Connect, not Symphony's numeric ones.
+
+    Beside what each method names, all raise what :meth:`Session.execute` raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create(
+        self, company_id: str, users: Iterable[User], *, batch_size: int = MAX_BATCH, concurrency: int = 4
+    ) -> list[UserResult]:
+        """Create any number of users (``POST /api/v2/companies/{companyId}/users``, as often as it takes).
+
+        Once begun it raises nothing: what a request was refused for, and what is unknown of it, stands with each of its
+        users.
+
+        Args:
+            company_id: The company, which must be ``COMPLETED``.
+            users: The users, with email, first and last name, and whatever else is known.
+            batch_size: Users per request, 1 to 20.
+            concurrency: Requests under way at once.
+
+        Returns:
+            One result per user, in the order of ``users``.
+
+        Raises:
+            ConfigError: ``batch_size`` or ``concurrency`` is out of range.
+        """
+        if not 1 <= batch_size <= MAX_BATCH:
+            raise ConfigError(f"batch_size must be 1 to {MAX_BATCH}, not {batch_size!r}. Nothing was sent.")
+
+        async def create_one(batch: Sequence[User]) -> list[UserResult]:
+            try:
+                return await self.create_batch(company_id, batch)
+            except SymphonyError as error:
+                return _all_failed(batch, error)
+
+        results: list[UserResult] = []
+        async with bulk(_batches(users, batch_size), create_one, concurrency=concurrency, ordered=True) as run:
+            async for outcome in run:
+                if not isinstance(outcome, Ok):
+                    raise outcome.error
+                results.extend(outcome.value)
+        return results
+
+    async def create_batch(self, company_id: str, users: Sequence[User]) -> list[UserResult]:
+        """Create 1 to 20 users in one request (``POST /api/v2/companies/{companyId}/users``).
+
+        Args:
+            company_id: The company, which must be ``COMPLETED``.
+            users: The users.
+
+        Returns:
+            One result per user, in the order of ``users``: one refused user does not keep the others from being created.
+
+        Raises:
+            ConfigError: No users, or more than 20.
+            BadRequest: The request as a whole is not acceptable; the company is not ``COMPLETED`` (code 40102).
+            OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
+        """
+        if not 1 <= len(users) <= MAX_BATCH:
+            raise ConfigError(f"one request creates 1 to {MAX_BATCH} users, not {len(users)}. Nothing was sent.")
+        request = api_v2_companies_company_id_users_post.build(company_id, body=list(users))
+        rows = await self._session.execute(request)
+        return [_result(asked, row) for asked, row in zip(users, self._matched(request, users, rows), strict=True)]
+
+    def list(self, company_id: str, *, page_size: int = 100) -> Pager[User]:
+        """All users of a company, disabled ones too (``GET /api/v2/companies/{companyId}/users``).
+
+        Args:
+            company_id: The company.
+            page_size: Users asked for at once, 100 at most.
+        """
+
+        async def fetch(query: Query) -> Page[User]:
+            answer = await self._session.execute(api_v2_companies_company_id_users_get.build(company_id, **query))
+            return Page(answer.users or (), total=answer.total, number=answer.current_page)
+
+        return Pager(fetch, lambda: CurrentPage(page_size), key=lambda user: user.id)
+
+    async def get(self, company_id: str, user_id: str) -> User:
+        """A user of a company (``GET /api/v2/companies/{companyId}/users/{userId}``).
+
+        Raises:
+            NotFound: There is no such user in this company (code 40106).
+        """
+        return await self._session.execute(api_v2_companies_company_id_users_user_id_get.build(company_id, user_id))
+
+    async def set_active(self, company_id: str, user_id: str, active: bool) -> None:
+        """Enable or disable a user (``PATCH /api/v2/companies/{companyId}/users/{userId}``).
+
+        Raises:
+            NotFound: There is no such user in this company (code 40106).
+        """
+        body = UserUpdate(active=active)
+        await self._session.execute(
+            api_v2_companies_company_id_users_user_id_patch.build(company_id, user_id, body=body)
+        )
+
+    async def enable(self, company_id: str, user_id: str) -> None:
+        """Let a user log in again (``PATCH /api/v2/companies/{companyId}/users/{userId}``)."""
+        await self.set_active(company_id, user_id, active=True)
+
+    async def disable(self, company_id: str, user_id: str) -> None:
+        """Let a user log in no more and end its tie to the partner; its conversations are kept
+        (``PATCH /api/v2/companies/{companyId}/users/{userId}``).
+        """
+        await self.set_active(company_id, user_id, active=False)
+
+    def _matched(
+        self, request: Request[builtins.list[User]], users: Sequence[User], rows: Sequence[User | None]
+    ) -> Sequence[User | None]:
+        """The row of the answer for each user: by place if the addresses agree, else by address.
+
+        Raises:
+            OutcomeUnknown: The answer is empty, or about somebody who was not asked for.
+        """
+        if not rows:
+            raise mismatch(self._session, request.operation, "it mentions no user")
+        if len(rows) == len(users) and all(
+            row is None or row.email is None or same_text(row.email, user.email)
+            for row, user in zip(rows, users, strict=True)
+        ):
+            return rows
+        by_email: defaultdict[str, deque[User]] = defaultdict(deque)
+        for row in rows:
+            if row is not None and row.email is not None:
+                by_email[_folded(row.email)].append(row)
+        matched = [mine.popleft() if (mine := by_email[_folded(user.email)]) else None for user in users]
+        for left in by_email.values():
+            if left:
+                why = f"it is about {clean_text(left[0].email, 80)!r}, who was not asked for"
+                raise mismatch(self._session, request.operation, why)
+        return matched
+
+
+def _result(asked: User, row: User | None) -> UserResult:
+    if row is None:
+        return UserResult(asked, None, None, NotCreated(None, "the answer does not mention this user", True))
+    failed = row.status is not None and not 200 <= row.status < 300
+    if row.error is None and not failed:
+        return UserResult(asked, row, row.status, None)
+    problem = row.error
+    code = None if problem is None else problem.detail_error_code
+    said = None if problem is None else problem.detail or problem.title
+    # What holds for a request holds for a row: a server error leaves open whether the user was created.
+    unknown = row.status is not None and row.status >= 500
+    return UserResult(asked, row, row.status, NotCreated(code, clean_text(said or f"status {row.status}"), unknown))
+
+
+def _all_failed(users: Sequence[User], error: SymphonyError) -> list[UserResult]:
+    status, code = (error.status, error.code) if isinstance(error, ApiError) else (None, None)
+    why = NotCreated(code, str(error), error.may_have_acted, error)
+    return [UserResult(user, None, status, why) for user in users]
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _folded(email: str) -> str:
+    return email.strip().casefold()
