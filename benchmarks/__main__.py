@@ -1,0 +1,26 @@
+"""`make bench`: every comparison, or those named: `python -m benchmarks calls bulk provision`.
+
+Absolute numbers of a shared machine mean little, so each comparison runs its two sides in turns, batch by batch, and
+the median of the batches' ratios is what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+COMPARISONS = ("calls", "bulk", "decode", "provision")
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(COMPARISONS)
+    if unknown := [name for name in names if name not in COMPARISONS]:
+        print(f"no such comparison: {', '.join(unknown)}; there are {', '.join(COMPARISONS)}", file=sys.stderr)
+        return 64
+    for name in names:
+        asyncio.run(importlib.import_module(f"benchmarks.{name}").run())
+    return 0
+
+
+sys.exit(main())
