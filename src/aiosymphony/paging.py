@@ -8,10 +8,11 @@ SkipLimit           ``skip`` advances by what arrived. Ends at an empty page, a 
 CurrentPage         The first page is asked for without a number, and counting goes on from the number that the answer
                     carries: right for servers that count from 0 and for those that count from 1.
 Cursor              Goes on while the answer names a next cursor, also after an empty page. A cursor that comes back
-                    is an error.
+                    is an error; with an empty page it is the end.
 LastId              Asks for what follows the last id. Whether the server includes that id is not known: a repeated
                     boundary item is dropped.
 TimeWindow          Asks again from the time of the last item, which the answer repeats; what was seen is dropped.
+                    Where nothing but that time comes back, from the moment after it.
 Offset              The answer says where the next page starts.
 ==================  ==============================================================================================
 
@@ -71,11 +72,17 @@ class Strategy(Protocol):
         ...
 
 
+def _checked(page_size: int, least: int = 1) -> int:
+    if page_size < least:
+        raise ConfigError(f"page_size must be {least} or more, not {page_size!r}. Nothing was sent.")
+    return page_size
+
+
 class SkipLimit:
     """``skip`` and ``limit``; see the table of this module."""
 
     def __init__(self, page_size: int) -> None:
-        self._limit = page_size
+        self._limit = _checked(page_size)
         self._previous: Sequence[Any] = ()
 
     def first(self) -> Query:
@@ -99,7 +106,7 @@ class CurrentPage:
     """``currentPage`` and ``pageSize``; see the table of this module."""
 
     def __init__(self, page_size: int) -> None:
-        self._size = page_size
+        self._size = _checked(page_size)
         self._seen = 0
 
     def first(self) -> Query:
@@ -121,7 +128,7 @@ class Cursor:
 
     def __init__(self, page_size: int | None = None, *, argument: str = "after") -> None:
         """``page_size`` None leaves the size to the server; ``argument`` is the builder's name for the cursor."""
-        self._size = page_size
+        self._size = None if page_size is None else _checked(page_size)
         self._argument = argument
         self._seen: set[str | int] = set()
 
@@ -132,6 +139,8 @@ class Cursor:
         if page.next is None or page.next == "":
             return None
         if page.next in self._seen:
+            if not page.items:  # the end of the last page is a place too, and some servers name it
+                return None
             raise PaginationError("the server repeats a cursor: the listing would never end")
         self._seen.add(page.next)
         return {**query, self._argument: page.next}
@@ -141,7 +150,8 @@ class LastId:
     """``lastUserId`` and ``limit`` over ascending ids; see the table of this module."""
 
     def __init__(self, page_size: int, *, last_id: Callable[[Any], int], argument: str = "last_user_id") -> None:
-        self._limit = page_size
+        # Pages of one, from a server that includes the boundary, would hold nothing but that.
+        self._limit = _checked(page_size, 2)
         self._last_id = last_id
         self._argument = argument
 
@@ -161,32 +171,41 @@ class LastId:
 class TimeWindow:
     """``since`` and ``limit`` over ascending times; see the table of this module."""
 
-    def __init__(self, page_size: int, *, time_of: Callable[[Any], int], since: int | None = None) -> None:
-        self._limit = page_size
+    def __init__(self, page_size: int, *, time_of: Callable[[Any], int | None], since: int | None = None) -> None:
+        self._limit = _checked(page_size, 2)
         self._time_of = time_of
         self._since = since
-        self._previous: Sequence[Any] = ()
+        self._previous = 0
+        self._full = page_size
 
     def first(self) -> Query:
         return {"limit": self._limit} if self._since is None else {"limit": self._limit, "since": self._since}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        if not page.items or _same(page.items, self._previous):
+        if not page.items:
             return None
-        last = max(self._time_of(item) for item in page.items)
-        if last == query.get("since"):
-            if len(page.items) > 1:
-                raise PaginationError(f"more than {len(page.items)} items share the time {last}: ask for larger pages")
-            return None
-        self._previous = page.items
-        return {**query, "since": last}
+        times = [time for item in page.items if (time := self._time_of(item)) is not None]
+        if not times:
+            raise PaginationError("no item of a page has a time to go on from")
+        since, last = query.get("since"), max(times)
+        if since is not None and min(times) < since:
+            raise PaginationError(f"the server ignores since: {min(times)} came, {since} and later was asked for")
+        if last != since:
+            # More came after the page before: that one was as full as the server makes them.
+            self._full = min(self._full, self._previous) if self._previous > 1 else self._full
+            self._previous = len(page.items)
+            return {**query, "since": last}
+        if len(page.items) >= self._full:
+            raise PaginationError(f"{len(page.items)} items or more share the time {last}: ask for larger pages")
+        self._previous = 0
+        return {**query, "since": last + 1}
 
 
 class Offset:
     """``offset`` and ``limit``, the answer saying where the next page starts; see the table of this module."""
 
     def __init__(self, page_size: int) -> None:
-        self._limit = page_size
+        self._limit = _checked(page_size)
 
     def first(self) -> Query:
         return {"offset": 0, "limit": self._limit}

@@ -154,7 +154,7 @@ class Rooms:
             multi_lateral_room: Whether users of more than two companies may meet in it.
             scheduled_meeting: Whether it belongs to a scheduled meeting.
             group_chat: Whether it is a group chat.
-            pinned_message_id: The message to pin, in either spelling; ``""`` unpins.
+            pinned_message_id: The message to pin, in either spelling.
 
         Returns:
             The room as it is now.
