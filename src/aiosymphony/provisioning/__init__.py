@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .actual import Actual as Actual
     from .actual import ActualUser as ActualUser
+    from .connect_target import ConnectTarget as ConnectTarget
     from .desired import Desired as Desired
     from .desired import Problem as Problem
     from .job import Job as Job
@@ -35,6 +36,7 @@ _HOMES = {
     "Action": "planning",
     "Actual": "actual",
     "ActualUser": "actual",
+    "ConnectTarget": "connect_target",
     "ConnectUser": "rows",
     "Desired": "desired",
     "Job": "job",

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import attrs
 
@@ -492,22 +493,31 @@ class Job:
     # The audit.
 
     async def _check(self) -> None:
-        try:
-            actual = Actual(self._target.kind)
-            if self.progress.total <= self._target.look_up_limit:
-                async for batch in self._batches():
-                    actual.add(await self._target.look_up(batch))
-            else:
-                async for page in self._target.everyone():
-                    actual.add(page)
-        except SymphonyError as error:
-            raise JobError(f"every row is settled, but the audit failed: {error}; run the same command again") from None
-        with actual:
-            findings, found_after_all = await audit(self._store, actual)
+        """Audit; and if that finds anything, once more when every look-up must have caught up."""
+        wrote_at = self._answered_at
+        findings, found_after_all = await self._compare()
+        if any(findings["counts"].values()):
+            await self._sleep(wrote_at + self._settle - self._clock.monotonic())
+            findings, found_after_all = await self._compare()
         if found_after_all:
             self._record([self._change(row, "DONE", id=user_id) for row, user_id in found_after_all])
             await self._written()
         await self._store.note("audit", {"at": self._clock.time(), **findings})
+
+    async def _compare(self) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
+        try:
+            with Actual(self._target.kind) as actual:
+                if self.progress.total <= self._target.look_up_limit:
+                    async for batch in self._batches():
+                        actual.add(await self._target.look_up(batch))
+                else:
+                    async for page in self._target.everyone():
+                        actual.add(page)
+                return await audit(self._store, actual)
+        except JobError:
+            raise
+        except SymphonyError as error:
+            raise JobError(f"every row is settled, but the audit failed: {error}; run the same command again") from None
 
     async def _batches(self) -> AsyncIterator[list[User]]:
         after = 0
