@@ -13,18 +13,21 @@ from .errors import ConfigError
 
 if TYPE_CHECKING:
     from .connect.client import ConnectClient
+    from .limits import Limits
     from .pod.client import PodClient
-    from .session import Auth
+    from .session import Auth, Observer
 
 _DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
-def pod_from_env(environment: Mapping[str, str] = os.environ) -> PodClient:
+def pod_from_env(
+    environment: Mapping[str, str] = os.environ, *, limits: Limits | None = None, observer: Observer | None = None
+) -> PodClient:
     """A PodClient from environment variables.
 
     ``SYMPHONY_POD_URL`` and one way to log in: ``SYMPHONY_BOT_USERNAME`` with ``SYMPHONY_PRIVATE_KEY`` (a path or PEM
     text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Optional: ``SYMPHONY_SESSION_AUTH_URL``,
-    ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``.
+    ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``. ``limits`` and ``observer`` go to the client.
 
     Raises:
         ConfigError: A variable is missing or unusable; the message names it.
@@ -37,14 +40,18 @@ def pod_from_env(environment: Mapping[str, str] = os.environ) -> PodClient:
         session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
         key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
         agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
+        limits=limits,
+        observer=observer,
     )
 
 
-def connect_from_env(environment: Mapping[str, str] = os.environ) -> ConnectClient:
+def connect_from_env(
+    environment: Mapping[str, str] = os.environ, *, limits: Limits | None = None, observer: Observer | None = None
+) -> ConnectClient:
     """A ConnectClient from environment variables.
 
     ``SYMPHONY_CLIENT_ID`` and ``SYMPHONY_CLIENT_SECRET``. Optional: ``SYMPHONY_CONNECT_URL``, ``SYMPHONY_TOKEN_URL``,
-    ``SYMPHONY_AUDIENCE``; production by default.
+    ``SYMPHONY_AUDIENCE``; production by default. ``limits`` and ``observer`` go to the client.
 
     Raises:
         ConfigError: A variable is missing or unusable; the message names it.
@@ -58,16 +65,18 @@ def connect_from_env(environment: Mapping[str, str] = os.environ) -> ConnectClie
         token_url=environment.get("SYMPHONY_TOKEN_URL") or TOKEN_URL,
         audience=environment.get("SYMPHONY_AUDIENCE") or AUDIENCE,
     )
-    return ConnectClient(auth, base_url=environment.get("SYMPHONY_CONNECT_URL") or BASE_URL)
+    base_url = environment.get("SYMPHONY_CONNECT_URL") or BASE_URL
+    return ConnectClient(auth, base_url=base_url, limits=limits, observer=observer)
 
 
-def from_config(path: str | Path) -> PodClient:
+def from_config(path: str | Path, *, limits: Limits | None = None, observer: Observer | None = None) -> PodClient:
     """A PodClient from a file in the layout of symphony-bdk-python's ``config.yaml``.
 
     YAML (needs the extra ``aiosymphony[yaml]``) or JSON. Understood are ``scheme``, ``host``, ``port``, ``context`` at
     the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with ``username`` and ``privateKey``
     or ``certificate``; ``app`` with ``appId`` and ``privateKey``, where there is no ``bot``; ``ssl.trustStore``; and
-    ``proxy``. Relative paths are relative to the file. Other keys are ignored.
+    ``proxy``. Relative paths are relative to the file. Other keys are ignored. ``limits`` and ``observer`` go to the
+    client.
 
     Raises:
         ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
@@ -87,7 +96,9 @@ def from_config(path: str | Path) -> PodClient:
         session_auth_url=_url(config, config.section("sessionAuth")),
         key_manager_url=_url(config, config.section("keyManager")),
         agent_url=_url(config, config.section("agent")),
+        limits=limits,
         transport=transport,
+        observer=observer,
     )
 
 
