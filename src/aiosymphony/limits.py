@@ -100,6 +100,7 @@ class Limiter:
         "_roof",
         "_tokens",
         "_waiting",
+        "reduced",
     )
 
     def __init__(self, limit: Limit, *, parent: Limiter | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -117,6 +118,8 @@ class Limiter:
         self._paused_until = now
         self._decreased_at = self._grown_at = now - WINDOW
         self._waiting = 0
+        self.reduced = False
+        """Whether throttling has lowered the concurrency, so that there is a point in :meth:`succeeded`."""
         self._queue = asyncio.Lock()
         self._freed: asyncio.Future[None] | None = None
 
@@ -187,6 +190,7 @@ class Limiter:
                 self._peak = self._in_flight
         if self._parent is not None:
             self._parent.succeeded()
+        self.reduced = self._limit < self._roof or (self._parent is not None and self._parent.reduced)
 
     def throttled(self, pause: float) -> None:
         """The server said "too fast": lower the limit, once per window, and let nothing through for ``pause`` s."""
@@ -196,17 +200,29 @@ class Limiter:
             self._decreased_at = now
             self._limit = max(1.0, self._limit * DECREASE)
             self._peak = 0
+        self.reduced = True
         if self._parent is not None:
             self._parent.throttled(pause)
 
     def _take(self) -> bool:
         """Take a place of this limiter, if there is one now."""
-        if self._in_flight + 1 > self._limit or self._wait_time():
+        in_flight = self._in_flight + 1
+        if in_flight > self._limit:
             return False
-        self._in_flight += 1
-        if self._in_flight > self._peak:
-            self._peak = self._in_flight
-        self._tokens -= 1.0
+        now = self._clock.monotonic()
+        if now < self._paused_until:
+            return False
+        if self._rate is not None:
+            tokens = self._tokens + (now - self._refilled_at) * self._rate
+            self._refilled_at = now
+            # The tolerance absorbs rounding: a sleep of exactly the missing time may leave 0.9999999 of a token.
+            if tokens < 1.0 - 1e-9:
+                self._tokens = tokens
+                return False
+            self._tokens = (tokens if tokens < self._burst else self._burst) - 1.0
+        self._in_flight = in_flight
+        if in_flight > self._peak:
+            self._peak = in_flight
         return True
 
     def _give_back(self) -> None:
@@ -217,14 +233,11 @@ class Limiter:
             self._freed.set_result(None)
 
     def _wait_time(self) -> float:
-        """Seconds until the pause is over and the rate allows one more; 0 if that is now."""
+        """Seconds until the pause is over and the rate allows one more; 0 if only a place is missing."""
         now = self._clock.monotonic()
         if now < self._paused_until:
             return self._paused_until - now
         if self._rate is None:
             return 0.0
         tokens = self._tokens + (now - self._refilled_at) * self._rate
-        self._tokens = tokens if tokens < self._burst else self._burst
-        self._refilled_at = now
-        # The tolerance absorbs rounding: a sleep of exactly the missing time may leave 0.9999999 of a token.
-        return 0.0 if self._tokens >= 1.0 - 1e-9 else (1.0 - self._tokens) / self._rate
+        return 0.0 if tokens >= 1.0 - 1e-9 else (1.0 - tokens) / self._rate

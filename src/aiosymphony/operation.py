@@ -176,7 +176,8 @@ def query_string(*pairs: tuple[str, Any]) -> str:
             continue
         for item in value if isinstance(value, list | tuple) else (value,):
             text = _text(name, item)
-            parts.append(f"{_quote(name, name)}={text if _UNRESERVED(text) else _quote(name, text)}")
+            wire_name = name if _UNRESERVED(name) else _quote(name, name)
+            parts.append(f"{wire_name}={text if _UNRESERVED(text) else _quote(name, text)}")
     return "&".join(parts)
 
 

@@ -126,7 +126,7 @@ class RetryBudget:
     so that the failing server sees about the load of its normal traffic and not four times that.
     """
 
-    __slots__ = ("_capacity", "_tokens")
+    __slots__ = ("_capacity", "_tokens", "spent")
 
     CAPACITY = 500.0
     RETRY_COST = 14.0
@@ -135,6 +135,8 @@ class RetryBudget:
 
     def __init__(self, capacity: float = CAPACITY) -> None:
         self._capacity = self._tokens = capacity
+        self.spent = False
+        """Whether anything is missing, so that there is a point in a deposit."""
 
     @property
     def tokens(self) -> float:
@@ -147,9 +149,10 @@ class RetryBudget:
         if self._tokens < cost:
             return False
         self._tokens -= cost
+        self.spent = True
         return True
 
     def deposit(self) -> None:
         """A request succeeded."""
-        if self._tokens < self._capacity:
-            self._tokens += self.SUCCESS_GAIN
+        self._tokens = min(self._capacity, self._tokens + self.SUCCESS_GAIN)
+        self.spent = self._tokens < self._capacity

@@ -165,9 +165,13 @@ class Session:
             DecodeError: The answer could not be read.
             ConfigError: The session is closed, or belongs to another event loop or process.
         """
-        self._core.enter()
+        core = self._core
+        # Written out here, as every call passes: a method of its own would cost as much as what it does.
+        if core.closed or core.loop is not asyncio.get_running_loop() or core.pid != os.getpid():
+            core.check_usable()
+        core.active += 1
         try:
-            call = _Call(self._core.clock.monotonic())
+            call = _Call(core.clock.monotonic())
             attempt = self._attempt if self._observer is None else self._observed_attempt
             while True:
                 try:
@@ -176,7 +180,9 @@ class Session:
                     failure = error
                 await self._prepare_next(request.operation, call, failure)
         finally:
-            self._core.leave()
+            core.active -= 1
+            if core.idle is not None and core.active == 0:
+                core.idle.set()
 
     async def _attempt(self, request: Request[T], call: _Call) -> T:
         """Limit, token, send, parse: once."""
@@ -222,8 +228,9 @@ class Session:
             result = operation.parse(response.status, response.headers, response.content)
         except SymphonyError as error:
             raise call.own(error, operation) from error.__cause__
-        core.budget.deposit()
-        if limiter is not None:
+        if core.budget.spent:
+            core.budget.deposit()
+        if limiter is not None and limiter.reduced:
             limiter.succeeded()
         return result
 
@@ -402,11 +409,11 @@ class _Core:
         self.login_transport: Transport = getattr(auth, "login_transport", transport)
         self.routes: dict[Operation[..., Any], _Route] = {}
         self.tokens: dict[str, TokenCache] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
-        self._active = 0
-        self._closed = False
-        self._idle: asyncio.Event | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.pid = 0
+        self.active = 0
+        self.closed = False
+        self.idle: asyncio.Event | None = None
 
     def with_auth(self, auth: Auth) -> _Core:
         """Other tokens over the same connections and limits."""
@@ -425,25 +432,17 @@ class _Core:
         self.children.add(child)
         return child
 
-    def enter(self) -> None:
-        """Begin a call, if this is the loop and the process of the first one."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop or os.getpid() != self._pid:
-            if self._loop is None:
-                self._loop, self._pid = loop, os.getpid()
-            elif os.getpid() != self._pid:
-                raise ConfigError("this client was opened before the process forked: open a new one in the child")
-            else:
-                raise ConfigError("this client belongs to another event loop: open one client per event loop")
-        if self._closed:
+    def check_usable(self) -> None:
+        """Raise unless a call may begin: in the loop and the process of the first one, before the client is closed."""
+        loop, pid = asyncio.get_running_loop(), os.getpid()
+        if self.loop is None:
+            self.loop, self.pid = loop, pid
+        if self.pid != pid:
+            raise ConfigError("this client was opened before the process forked: open a new one in the child")
+        if self.loop is not loop:
+            raise ConfigError("this client belongs to another event loop: open one client per event loop")
+        if self.closed:
             raise ConfigError("this client is closed")
-        self._active += 1
-
-    def leave(self) -> None:
-        """End a call."""
-        self._active -= 1
-        if self._active == 0 and self._idle is not None:
-            self._idle.set()
 
     def route(self, operation: Operation[..., Any], session: Session) -> _Route:
         """Make the route of an operation that is called for the first time."""
@@ -470,12 +469,12 @@ class _Core:
 
     async def close(self) -> None:
         """Refuse further calls, wait for those under way, stop logins, close the connections if they are ours."""
-        self._closed = True
+        self.closed = True
         for child in list(self.children):
             await child.close()
-        if self._active:
-            self._idle = asyncio.Event()
-            await self._idle.wait()
+        if self.active:
+            self.idle = asyncio.Event()
+            await self.idle.wait()
         for cache in self.tokens.values():
             await cache.close()
         if self.parent is None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
+_NO_CONTENT_TYPE: Final = (hdrs.CONTENT_TYPE,)
 _READ_SIZE: Final = 64 * 1024
 # A pod behind several gateways adds long policy headers; aiohttp's 8 kB for one is too tight, 32 kB is no bomb.
 _MAX_FIELD: Final = 32 * 1024
@@ -113,6 +114,8 @@ class AiohttpTransport:
                 allow_redirects=False,
                 timeout=self._connecting if timeout >= self._connect_timeout else _connecting(timeout),
                 proxy=self._proxy,
+                # aiohttp would make up a content type for a POST without a body, which some pods' logins refuse.
+                skip_auto_headers=_NO_CONTENT_TYPE if body is None and method != "GET" else None,
             )
             declared = response.headers.get(hdrs.CONTENT_LENGTH)
             if declared is None or int(declared) > max_bytes or hdrs.CONTENT_ENCODING in response.headers:
@@ -173,16 +176,17 @@ def _connecting(seconds: float) -> ClientTimeout:
 
 
 @lru_cache(maxsize=16)
-def _origin(text: str) -> URL:
-    return URL(text)
+def _origin(text: str) -> tuple[str, str]:
+    url = URL(text)
+    return url.scheme, url.authority
 
 
 def _url(text: str) -> URL:
     """The URL as it stands. Its origin is parsed once, which costs a third of parsing each URL whole."""
-    if "?" in text:
-        return URL(text, encoded=True)
     slash = text.index("/", 8)
-    return _origin(text[:slash]).with_path(text[slash:], encoded=True)
+    scheme, authority = _origin(text[:slash])
+    path, _, query = text[slash:].partition("?")
+    return URL.build(scheme=scheme, authority=authority, path=path, query_string=query, encoded=True)
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

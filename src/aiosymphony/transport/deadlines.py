@@ -1,0 +1,90 @@
+"""Deadlines for many requests with one timer.
+
+A timer of its own for each request costs about a tenth of the request. Here a request's task is entered with its
+deadline, and one timer wakes for the earliest; while all requests have the same timeout, it wakes once per timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+_SLACK: Final = 0.01
+"""Seconds between two wake-ups at least; a deadline is kept to within this."""
+
+
+class Deadlines:
+    """Cancels tasks that are past their deadline. Belongs to one event loop."""
+
+    __slots__ = ("_entries", "_loop", "_timer", "_wakes_at")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._entries: dict[Deadline, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = float("inf")
+
+    def enter(self, seconds: float) -> Deadline:
+        """Begin a deadline for the current task; :meth:`Deadline.leave` ends it."""
+        deadline = Deadline(self, self._loop.time() + seconds)
+        self._entries[deadline] = None
+        if deadline.at < self._wakes_at:
+            self._schedule(deadline.at)
+        return deadline
+
+    def discard(self, deadline: Deadline) -> None:
+        """Forget a deadline."""
+        self._entries.pop(deadline, None)
+        if not self._entries and self._timer is not None:
+            # An idle client keeps no timer; under load there is always an entry, and this does not run.
+            self._timer.cancel()
+            self._timer, self._wakes_at = None, float("inf")
+
+    def _schedule(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = at
+        self._timer = self._loop.call_at(at, self._wake)
+
+    def _wake(self) -> None:
+        now = self._loop.time()
+        earliest = float("inf")
+        for deadline in self._entries:
+            if deadline.expired:
+                continue
+            if deadline.at <= now:
+                deadline.expire()
+            elif deadline.at < earliest:
+                earliest = deadline.at
+        self._timer, self._wakes_at = None, float("inf")
+        if earliest != float("inf"):
+            self._schedule(max(earliest, now + _SLACK))
+
+
+class Deadline:
+    """One deadline of one task."""
+
+    __slots__ = ("_cancelling", "_deadlines", "_task", "at", "expired")
+
+    def __init__(self, deadlines: Deadlines, at: float) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline needs a task")
+        self._deadlines = deadlines
+        self._task = task
+        self._cancelling = task.cancelling()
+        self.at = at
+        self.expired = False
+
+    def leave(self) -> None:
+        """The deadline's work is done or has failed."""
+        self._deadlines.discard(self)
+
+    def expire(self) -> None:
+        """Cancel the task."""
+        self.expired = True
+        self._task.cancel()
+
+    def caused(self) -> bool:
+        """Whether a CancelledError just caught came from this deadline alone; if so, it is taken back."""
+        return self.expired and self._task.uncancel() <= self._cancelling
