@@ -108,6 +108,7 @@ class CurrentPage:
     def __init__(self, page_size: int) -> None:
         self._size = _checked(page_size)
         self._seen = 0
+        self._previous: Sequence[Any] = ()
 
     def first(self) -> Query:
         return {"page_size": self._size}
@@ -117,6 +118,9 @@ class CurrentPage:
         number = page.number if page.number is not None else asked or 0
         if asked is not None and number < asked:
             raise PaginationError(f"the server ignores currentPage: page {asked} was asked for and {number} came")
+        if _same(page.items, self._previous):
+            raise PaginationError("the server ignores currentPage: it answered with the same page again")
+        self._previous = page.items
         self._seen += len(page.items)
         if not page.items or (page.total is not None and self._seen >= page.total):
             return None
@@ -161,11 +165,13 @@ class LastId:
     def following(self, query: Query, page: Page[Any]) -> Query | None:
         if not page.items:
             return None
-        last = max(self._last_id(item) for item in page.items)
-        boundary = query.get(self._argument)
-        if boundary is not None and last <= boundary:
-            return None
-        return {**query, self._argument: last}
+        ids = [self._last_id(item) for item in page.items]
+        last, boundary = max(ids), query.get(self._argument)
+        if boundary is None or last > boundary:
+            return {**query, self._argument: last}
+        if min(ids) < boundary:
+            raise PaginationError(f"the server ignores {self._argument}: it answered with items before it again")
+        return None
 
 
 class TimeWindow:
@@ -206,11 +212,15 @@ class Offset:
 
     def __init__(self, page_size: int) -> None:
         self._limit = _checked(page_size)
+        self._previous: Sequence[Any] = ()
 
     def first(self) -> Query:
         return {"offset": 0, "limit": self._limit}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
+        if _same(page.items, self._previous):
+            raise PaginationError("the server ignores offset: it answered with the same page again")
+        self._previous = page.items
         start = query["offset"] + len(page.items)
         if not page.items or (page.total is not None and start >= page.total):
             return None

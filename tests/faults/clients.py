@@ -102,8 +102,6 @@ class Clients:
             for limiter in (session.limiter, *session._core.families.values()):
                 if limiter.in_flight or limiter.waiting:
                     found.append(f"{limiter.in_flight} places taken in a limiter, {limiter.waiting} waiting")
-            if session._core._active:
-                found.append(f"{session._core._active} calls counted as under way")
         for thing in gc.get_objects():
             if isinstance(thing, aiohttp.BaseConnector) and thing._acquired:
                 found.append(f"{len(thing._acquired)} connections acquired")
