@@ -68,6 +68,7 @@ class Attempt:
 
     Attributes:
         operation: What was called.
+        server: The base URL that it was sent to.
         number: 1 for the first send of a call, 2 for its first retry, and so on.
         status: The status of the answer; None if none arrived.
         duration: Seconds from taking a place in the limiter to the whole answer.
@@ -78,6 +79,7 @@ class Attempt:
     """
 
     operation: Operation[..., Any]
+    server: str
     number: int
     status: int | None
     duration: float
@@ -248,6 +250,7 @@ class Session:
                 self._observer(
                     Attempt(
                         operation=request.operation,
+                        server=self._core.routes[request.operation].base_url,
                         number=call.sends,
                         status=None if response is None else response.status,
                         duration=self._core.clock.monotonic() - call.sent_at,
