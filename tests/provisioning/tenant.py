@@ -52,7 +52,7 @@ class Tenant:
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         await asyncio.sleep(0)
         self.looked_up.append([user.label for user in users])
-        wanted = {key for user in users for key in user.keys()}
+        wanted = {key for user in users for key in user.identities()}
         return [there for there in self.users.values() if self._shown(there) and wanted & {*self._keys(there)}]
 
     async def create(self, users: Sequence[User]) -> Sequence[Result]:
@@ -117,7 +117,7 @@ class Tenant:
         return user_id
 
     def _create(self, user: User) -> Result:
-        if self.unique and {*user.keys()} & {key for there in self.users.values() for key in self._keys(there)}:
+        if self.unique and {*user.identities()} & {key for there in self.users.values() for key in self._keys(there)}:
             return Refused("40002", "a user with this email exists", exists=True)
         return Created(self.add(user))
 

@@ -95,7 +95,7 @@ async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Pa
         "        sys.stdin.read()\n"
         "asyncio.run(main())\n"
     )
-    other = subprocess.Popen(
+    other = subprocess.Popen(  # noqa: ASYNC220 - it only starts, and is read line by line
         [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with other:

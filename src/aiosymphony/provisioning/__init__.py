@@ -55,7 +55,7 @@ _HOMES = {
     "renew_plan": "prepare",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0604 - the keys are names
+__all__ = [*_HOMES]  # noqa: PLE0604 - the keys are names
 
 
 def __getattr__(name: str) -> Any:

@@ -40,7 +40,7 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
             if not row.row:
                 continue
             user = user_type.from_dict(row.row)
-            matches = actual.find(user.keys())
+            matches = actual.find(user.identities())
             if len(matches) > 1:
                 find("doubled", row.line, row.label, sorted(match.id for match in matches))
                 continue

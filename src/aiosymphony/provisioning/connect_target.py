@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from aiosymphony_api.connect.models import User as ApiUser
 
@@ -32,7 +32,7 @@ class ConnectTarget:
         company_id: The company, which must be ``COMPLETED``.
     """
 
-    kind: ClassVar[Kind] = "connect"
+    kind: Kind = "connect"
     batch = 20
     # Connect looks nobody up by address: whoever is looked for, the whole company is listed. So better once for many.
     look_up_batch = 10_000
@@ -50,7 +50,7 @@ class ConnectTarget:
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by address, in a listing of the company."""
-        wanted = {key for user in users for key in user.keys()}
+        wanted = {key for user in users for key in user.identities()}
         return [
             there
             async for page in self.everyone()

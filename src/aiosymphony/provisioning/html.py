@@ -155,12 +155,9 @@ def _audit(report: Report) -> str:
     audit = report.audit
     if audit is None:
         return ""
-    parts = [
-        "<h2>Audit</h2>",
-        f"<p>{audit['checked']:,} users that are done were compared with the tenant at {_time(audit['at'])}: "
-        f"{report.found('missing'):,} missing, {report.found('doubled'):,} doubled, "
-        f"{report.found('different'):,} different.</p>",
-    ]
+    found_in_all = ", ".join(f"{report.found(kind):,} {kind}" for kind in ("missing", "doubled", "different"))
+    checked = f"{audit['checked']:,} users that are done were compared with the tenant at {_time(audit['at'])}"
+    parts = [f"<h2>Audit</h2><p>{checked}: {found_in_all}.</p>"]
     for kind, what in (("missing", ""), ("doubled", "Ids"), ("different", "There and wanted")):
         found = audit[kind]
         if not found:

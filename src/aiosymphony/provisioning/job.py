@@ -83,6 +83,10 @@ class Progress:
     def left(self) -> int:
         return self.counts["TODO"] + self.counts["INTENT"]
 
+    @property
+    def settled(self) -> int:
+        return self.total - self.left
+
 
 class Job:
     """Carries out a plan under a journal.
@@ -443,7 +447,7 @@ class Job:
                 matches.setdefault(key, []).append(there)
         changes = []
         for row, user in zip(rows, users, strict=True):
-            ids = {there.id: there for key in user.keys() for there in matches.get(key, ())}
+            ids = {there.id: there for key in user.identities() for there in matches.get(key, ())}
             changes.append(self._settled(row, user, list(ids.values())))
         self._record(changes)
         await self._written()

@@ -159,8 +159,8 @@ def _steps_to_change(user: User, changes: Mapping[str, tuple[Any, Any]]) -> list
 class Wanted(Protocol):
     """What ``plan`` reads: a ``Desired``, or a ``Plan`` that was made before."""
 
-    kind: Kind
-
+    @property
+    def kind(self) -> Kind: ...
     @property
     def name(self) -> str: ...
     @property
@@ -182,7 +182,7 @@ class Plan:
     """
 
     def __init__(self, kind: Kind, target: str, *, input_name: str, input_digest: str, disable_missing: bool) -> None:
-        self.kind = kind
+        self.kind: Kind = kind
         self.target = target
         self.input_name = input_name
         self.input_digest = input_digest
@@ -351,7 +351,7 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
     contested: set[str] = set()
     for item in desired.both():
         if isinstance(item, WantedRow):
-            matches = actual.find(item.user.keys())
+            matches = actual.find(item.user.identities())
             action = decide(item.user, matches, item.line)
             for match in matches:
                 state.add(match)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
 
@@ -33,7 +33,7 @@ class PodTarget:
         pod: An open client.
     """
 
-    kind: ClassVar[Kind] = "pod"
+    kind: Kind = "pod"
     batch = 1
     look_up_batch = 100
     # Each user that is found costs a request more for its details; a thousand of a listing cost one.

@@ -259,7 +259,7 @@ class Report:
 
     def to_html(self) -> str:
         """The report as one page that loads nothing."""
-        from .html import page
+        from .html import page  # noqa: PLC0415 - which knows reports
 
         return page(self)
 
@@ -272,8 +272,18 @@ class Report:
             count = 0
             async for row in each_row(store, wanted):
                 lines.writerow(
-                    (row.line, row.label, row.action, row.state, row.id, row.attempts, row.sent_at, row.done_at)
-                    + (row.code, _harmless(row.message))
+                    (
+                        row.line,
+                        row.label,
+                        row.action,
+                        row.state,
+                        row.id,
+                        row.attempts,
+                        row.sent_at,
+                        row.done_at,
+                        row.code,
+                        _harmless(row.message),
+                    )
                 )
                 count += 1
         return count

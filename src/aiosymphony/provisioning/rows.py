@@ -232,7 +232,7 @@ class _Row:
             if (value := getattr(self, attribute)) is not None
         }
 
-    def keys(self) -> tuple[str, ...]:
+    def identities(self) -> tuple[str, ...]:
         """What identifies this user, folded: ``email:ann@acme.com``. The first is the one shown in reports."""
         return keys_of(self.to_dict(), type(self))
 

@@ -182,6 +182,16 @@ class SqliteStore:
 
         await self._do(release)
 
+    async def running(self) -> list[str]:
+        """Who works on the job at the moment, as text for people."""
+
+        def running(db: sqlite3.Connection) -> list[str]:
+            owners = db.execute("SELECT DISTINCT owner FROM shard WHERE owner IS NOT NULL AND lease_until > ?", (now,))
+            return [who.described() for (owner,) in owners if not (who := Owner.parse(owner)).is_gone()]
+
+        now = self._clock()
+        return await self._do(running)
+
     async def fetch(
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
     ) -> list[JobRow]:
@@ -386,7 +396,7 @@ class SqliteStore:
             self._broken = self._unusable(error)
             _roll_back(db)
             _answer(group, error=self._broken)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
             if isinstance(error, Fenced):
                 self._broken = error
             _roll_back(db)

@@ -57,11 +57,16 @@ class Target(Protocol):
         look_up_limit: Up to how many rows are looked up to make a plan; more are compared with a whole listing.
     """
 
-    kind: Kind
-    name: str
-    batch: int
-    look_up_batch: int
-    look_up_limit: int
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def look_up_batch(self) -> int: ...
+    @property
+    def look_up_limit(self) -> int: ...
 
     def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users, in pages, active or not."""
