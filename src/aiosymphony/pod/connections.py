@@ -13,7 +13,12 @@ from aiosymphony_api.pod.api.connection import (
     v1_connection_user_uid_remove_post,
     v1_connection_user_user_id_info_get,
 )
-from aiosymphony_api.pod.models import UserConnection, UserConnectionRequest, V1ConnectionListGetStatus
+from aiosymphony_api.pod.models import (
+    SuccessResponse,
+    UserConnection,
+    UserConnectionRequest,
+    V1ConnectionListGetStatus,
+)
 
 from ..echo import check_echo
 
@@ -76,10 +81,10 @@ class Connections:
         """
         return await self._session.execute(v1_connection_reject_post.build(body=UserConnectionRequest(user_id=user_id)))
 
-    async def remove(self, user_id: int) -> None:
+    async def remove(self, user_id: int) -> SuccessResponse:
         """End the connection with a user (``POST /pod/v1/connection/user/{uid}/remove``).
 
         Raises:
             OutcomeUnknown: It may have ended; :meth:`get` tells.
         """
-        await self._session.execute(v1_connection_user_uid_remove_post.build(user_id))
+        return await self._session.execute(v1_connection_user_uid_remove_post.build(user_id))

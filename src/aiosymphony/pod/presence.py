@@ -17,7 +17,7 @@ from aiosymphony_api.pod.api.presence import (
     v3_user_presence_post,
     v3_user_uid_presence_get,
 )
-from aiosymphony_api.pod.models import V2Presence, V2PresenceStatus, V2UserPresence
+from aiosymphony_api.pod.models import SuccessResponse, V2Presence, V2PresenceStatus, V2UserPresence
 
 from ..echo import mismatch
 from ..paging import LastId, Page, Pager, Query
@@ -94,12 +94,12 @@ class Presence:
             overlapping=True,
         )
 
-    async def register_interest(self, uids: Iterable[int]) -> None:
+    async def register_interest(self, uids: Iterable[int]) -> SuccessResponse:
         """Say whose presence the caller wants to know (``POST /pod/v1/user/presence/register``).
 
         Without it, the presence of users of other pods cannot be asked for.
         """
-        await self._session.execute(v1_user_presence_register_post.build(body=[*uids]))
+        return await self._session.execute(v1_user_presence_register_post.build(body=[*uids]))
 
     async def create_feed(self) -> str:
         """Create a feed of changes in presence (``POST /pod/v1/presence/feed/create``).

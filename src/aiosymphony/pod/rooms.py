@@ -28,6 +28,7 @@ from aiosymphony_api.pod.models import (
     MemberInfo,
     RoomDetail,
     RoomTag,
+    SuccessResponse,
     UserId,
     V2RoomSearchCriteria,
     V2RoomSearchCriteriaSortOrder,
@@ -252,29 +253,35 @@ class Rooms:
         """Everybody in a room that the caller is in, in one answer (``GET /pod/v2/room/{id}/membership/list``)."""
         return await self._session.execute(v2_room_id_membership_list_get.build(url_safe_id(room_id)))
 
-    async def add_member(self, room_id: str, user_id: int) -> None:
+    async def add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to a room (``POST /pod/v1/room/{id}/membership/add``); adding a member again changes nothing.
 
         A pod takes three users a second, in rooms of over 500 members one in three seconds; the client keeps to the
         former, and waits when the pod says so.
         """
-        await self._session.execute(v1_room_id_membership_add_post.build(url_safe_id(room_id), body=UserId(id=user_id)))
+        return await self._session.execute(
+            v1_room_id_membership_add_post.build(url_safe_id(room_id), body=UserId(id=user_id))
+        )
 
-    async def remove_member(self, room_id: str, user_id: int) -> None:
+    async def remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from a room (``POST /pod/v1/room/{id}/membership/remove``), as fast as :meth:`add_member`."""
-        await self._session.execute(
+        return await self._session.execute(
             v1_room_id_membership_remove_post.build(url_safe_id(room_id), body=UserId(id=user_id))
         )
 
-    async def promote(self, room_id: str, user_id: int) -> None:
+    async def promote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make a member an owner (``POST /pod/v1/room/{id}/membership/promoteOwner``)."""
         body = UserId(id=user_id)
-        await self._session.execute(v1_room_id_membership_promote_owner_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(
+            v1_room_id_membership_promote_owner_post.build(url_safe_id(room_id), body=body)
+        )
 
-    async def demote(self, room_id: str, user_id: int) -> None:
+    async def demote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make an owner a plain member (``POST /pod/v1/room/{id}/membership/demoteOwner``)."""
         body = UserId(id=user_id)
-        await self._session.execute(v1_room_id_membership_demote_owner_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(
+            v1_room_id_membership_demote_owner_post.build(url_safe_id(room_id), body=body)
+        )
 
     async def admin_list_members(
         self, room_id: str, *, include_past_members: bool | None = None
@@ -290,17 +297,19 @@ class Rooms:
         )
         return await self._session.execute(request)
 
-    async def admin_add_member(self, room_id: str, user_id: int) -> None:
+    async def admin_add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to any room (``POST /pod/v1/admin/room/{id}/membership/add``), as fast as :meth:`add_member`."""
         body = UserId(id=user_id)
-        await self._session.execute(v1_admin_room_id_membership_add_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(v1_admin_room_id_membership_add_post.build(url_safe_id(room_id), body=body))
 
-    async def admin_remove_member(self, room_id: str, user_id: int) -> None:
+    async def admin_remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from any room (``POST /pod/v1/admin/room/{id}/membership/remove``), as fast as
         :meth:`add_member`.
         """
         body = UserId(id=user_id)
-        await self._session.execute(v1_admin_room_id_membership_remove_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(
+            v1_admin_room_id_membership_remove_post.build(url_safe_id(room_id), body=body)
+        )
 
 
 def _tags(keywords: Mapping[str, str] | None) -> list[RoomTag] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.session import v2_sessioninfo_get
 from aiosymphony_api.pod.api.users import v1_user_manifest_own_get, v1_user_manifest_own_post
-from aiosymphony_api.pod.models import ServiceAccountManifest, UserV2
+from aiosymphony_api.pod.models import ServiceAccountManifest, SuccessResponse, UserV2
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -30,11 +30,11 @@ class CurrentSession:
         """What the caller, a service account, says about itself (``GET /pod/v1/user/manifest/own``)."""
         return await self._session.execute(v1_user_manifest_own_get.build())
 
-    async def set_manifest(self, manifest: str) -> None:
+    async def set_manifest(self, manifest: str) -> SuccessResponse:
         """Replace what the caller, a service account, says about itself (``POST /pod/v1/user/manifest/own``).
 
         Args:
             manifest: A JSON document, as text.
         """
         body = ServiceAccountManifest(manifest=manifest)
-        await self._session.execute(v1_user_manifest_own_post.build(body=body))
+        return await self._session.execute(v1_user_manifest_own_post.build(body=body))

@@ -49,6 +49,7 @@ from aiosymphony_api.pod.models import (
     Feature,
     FollowersList,
     StringId,
+    SuccessResponse,
     UserDetail,
     UserFilter,
     UserFilterStatus,
@@ -474,24 +475,24 @@ class Users:
         """Whether a user is enabled and whether suspended (``GET /pod/v1/admin/user/{uid}/status``)."""
         return await self._session.execute(v1_admin_user_uid_status_get.build(uid))
 
-    async def set_status(self, uid: int, status: UserStatus) -> None:
+    async def set_status(self, uid: int, status: UserStatus) -> SuccessResponse:
         """Set status and suspension of a user at once (``POST /pod/v1/admin/user/{uid}/status/update``).
 
         Args:
             uid: The user.
             status: What is to hold; what is absent stays.
         """
-        await self._session.execute(v1_admin_user_uid_status_update_post.build(uid, body=status))
+        return await self._session.execute(v1_admin_user_uid_status_update_post.build(uid, body=status))
 
-    async def enable(self, uid: int) -> None:
+    async def enable(self, uid: int) -> SuccessResponse:
         """Let a user log in again (``POST /pod/v1/admin/user/{uid}/status/update``)."""
-        await self.set_status(uid, UserStatus(status=UserStatusStatus.ENABLED))
+        return await self.set_status(uid, UserStatus(status=UserStatusStatus.ENABLED))
 
-    async def disable(self, uid: int) -> None:
+    async def disable(self, uid: int) -> SuccessResponse:
         """Let a user log in no more (``POST /pod/v1/admin/user/{uid}/status/update``)."""
-        await self.set_status(uid, UserStatus(status=UserStatusStatus.DISABLED))
+        return await self.set_status(uid, UserStatus(status=UserStatusStatus.DISABLED))
 
-    async def suspend(self, uid: int, *, until: int | None = None, reason: str | None = None) -> None:
+    async def suspend(self, uid: int, *, until: int | None = None, reason: str | None = None) -> SuccessResponse:
         """Suspend a user (``PUT /pod/v1/admin/user/{userId}/suspension/update``).
 
         Args:
@@ -501,37 +502,37 @@ class Users:
             reason: Why.
         """
         body = UserSuspension(suspended=True, suspended_until=until, suspension_reason=reason)
-        await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
+        return await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
 
-    async def unsuspend(self, uid: int) -> None:
+    async def unsuspend(self, uid: int) -> SuccessResponse:
         """End the suspension of a user (``PUT /pod/v1/admin/user/{userId}/suspension/update``)."""
         body = UserSuspension(suspended=False)
-        await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
+        return await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
 
     # --- what a user may do, and who may act for it -------------------------------------------------------------------
 
-    async def add_role(self, uid: int, role: str) -> None:
+    async def add_role(self, uid: int, role: str) -> SuccessResponse:
         """Give a user a role (``POST /pod/v1/admin/user/{uid}/roles/add``).
 
         Args:
             uid: The user.
             role: Id of the role, such as ``USER_PROVISIONING``; :meth:`System.list_roles` lists them.
         """
-        await self._session.execute(v1_admin_user_uid_roles_add_post.build(uid, body=StringId(id=role)))
+        return await self._session.execute(v1_admin_user_uid_roles_add_post.build(uid, body=StringId(id=role)))
 
-    async def remove_role(self, uid: int, role: str) -> None:
+    async def remove_role(self, uid: int, role: str) -> SuccessResponse:
         """Take a role from a user (``POST /pod/v1/admin/user/{uid}/roles/remove``).
 
         Raises:
             OutcomeUnknown: It may have been taken; :meth:`detail` tells.
         """
-        await self._session.execute(v1_admin_user_uid_roles_remove_post.build(uid, body=StringId(id=role)))
+        return await self._session.execute(v1_admin_user_uid_roles_remove_post.build(uid, body=StringId(id=role)))
 
     async def list_features(self, uid: int) -> builtins.list[Feature]:
         """What a user is entitled to (``GET /pod/v1/admin/user/{uid}/features``)."""
         return await self._session.execute(v1_admin_user_uid_features_get.build(uid))
 
-    async def update_features(self, uid: int, features: Mapping[str, bool]) -> None:
+    async def update_features(self, uid: int, features: Mapping[str, bool]) -> SuccessResponse:
         """Switch features of a user on and off (``POST /pod/v1/admin/user/{uid}/features/update``).
 
         Args:
@@ -539,29 +540,29 @@ class Users:
             features: Whether each is on, by name, such as ``{"canCreatePublicRoom": True}``; all others stay.
         """
         body = [Feature(entitlment=name, enabled=enabled) for name, enabled in features.items()]
-        await self._session.execute(v1_admin_user_uid_features_update_post.build(uid, body=body))
+        return await self._session.execute(v1_admin_user_uid_features_update_post.build(uid, body=body))
 
     async def list_delegates(self, uid: int) -> builtins.list[int]:
         """Ids of the users that may act for one (``GET /pod/v1/admin/user/{uid}/delegates``)."""
         return await self._session.execute(v1_admin_user_uid_delegates_get.build(uid))
 
-    async def add_delegate(self, uid: int, delegate: int) -> None:
+    async def add_delegate(self, uid: int, delegate: int) -> SuccessResponse:
         """Let the user ``delegate`` act for the user ``uid`` (``POST /pod/v1/admin/user/{uid}/delegates/update``)."""
-        await self._update_delegate(uid, delegate, DelegateActionAction.ADD)
+        return await self._update_delegate(uid, delegate, DelegateActionAction.ADD)
 
-    async def remove_delegate(self, uid: int, delegate: int) -> None:
+    async def remove_delegate(self, uid: int, delegate: int) -> SuccessResponse:
         """No longer let ``delegate`` act for ``uid`` (``POST /pod/v1/admin/user/{uid}/delegates/update``)."""
-        await self._update_delegate(uid, delegate, DelegateActionAction.REMOVE)
+        return await self._update_delegate(uid, delegate, DelegateActionAction.REMOVE)
 
-    async def _update_delegate(self, uid: int, delegate: int, action: DelegateActionAction) -> None:
+    async def _update_delegate(self, uid: int, delegate: int, action: DelegateActionAction) -> SuccessResponse:
         body = DelegateAction(user_id=delegate, action=action)
-        await self._session.execute(v1_admin_user_uid_delegates_update_post.build(uid, body=body))
+        return await self._session.execute(v1_admin_user_uid_delegates_update_post.build(uid, body=body))
 
     async def get_avatar(self, uid: int) -> builtins.list[Avatar]:
         """A user's picture, once per size (``GET /pod/v1/admin/user/{uid}/avatar``)."""
         return await self._session.execute(v1_admin_user_uid_avatar_get.build(uid))
 
-    async def set_avatar(self, uid: int, image: bytes) -> None:
+    async def set_avatar(self, uid: int, image: bytes) -> SuccessResponse:
         """Replace a user's picture (``POST /pod/v1/admin/user/{uid}/avatar/update``).
 
         Args:
@@ -574,7 +575,7 @@ class Users:
         if not 0 < len(image) < MAX_AVATAR:
             raise ConfigError(f"image: {len(image)} bytes; it must have some, and less than 2 MB. Nothing was sent.")
         body = AvatarUpdate(image=base64.b64encode(image).decode("ascii"))
-        await self._session.execute(v1_admin_user_uid_avatar_update_post.build(uid, body=body))
+        return await self._session.execute(v1_admin_user_uid_avatar_update_post.build(uid, body=body))
 
     # --- sessions and followers ---------------------------------------------------------------------------------------
 
@@ -583,15 +584,15 @@ class Users:
         answer = await self._session.execute(v1_users_uid_sessions_get.build(str(uid)))
         return [] if answer is None else answer.sessions or []
 
-    async def end_session(self, uid: int, session_id: str) -> None:
+    async def end_session(self, uid: int, session_id: str) -> SuccessResponse:
         """Log a user out of one session (``POST /pod/v1/users/{uid}/sessions/{sid}/logout``)."""
-        await self._session.execute(v1_users_uid_sessions_sid_logout_post.build(str(uid), session_id))
+        return await self._session.execute(v1_users_uid_sessions_sid_logout_post.build(str(uid), session_id))
 
-    async def end_all_sessions(self, uid: int) -> None:
+    async def end_all_sessions(self, uid: int) -> SuccessResponse:
         """Log a user out everywhere (``POST /pod/v1/users/{uid}/sessions/logout``)."""
-        await self._session.execute(v1_users_uid_sessions_logout_post.build(str(uid)))
+        return await self._session.execute(v1_users_uid_sessions_logout_post.build(str(uid)))
 
-    async def follow(self, uid: int, followers: Iterable[int]) -> None:
+    async def follow(self, uid: int, followers: Iterable[int]) -> SuccessResponse:
         """Make users follow the user ``uid`` (``POST /pod/v1/user/{uid}/follow``).
 
         Args:
@@ -599,9 +600,9 @@ class Users:
             followers: Ids of the users who are to follow.
         """
         body = FollowersList(followers=[*followers])
-        await self._session.execute(v1_user_uid_follow_post.build(uid, body=body))
+        return await self._session.execute(v1_user_uid_follow_post.build(uid, body=body))
 
-    async def unfollow(self, uid: int, followers: Iterable[int]) -> None:
+    async def unfollow(self, uid: int, followers: Iterable[int]) -> SuccessResponse:
         """Make users no longer follow the user ``uid`` (``POST /pod/v1/user/{uid}/unfollow``).
 
         Args:
@@ -609,7 +610,7 @@ class Users:
             followers: Ids of the users who are to stop.
         """
         body = FollowersList(followers=[*followers])
-        await self._session.execute(v1_user_uid_unfollow_post.build(uid, body=body))
+        return await self._session.execute(v1_user_uid_unfollow_post.build(uid, body=body))
 
     def list_followers(self, uid: int, *, page_size: int = 100) -> Pager[int]:
         """Ids of the users who follow a user (``GET /pod/v1/user/{uid}/followers``).
