@@ -109,8 +109,9 @@ def test_generated_code_knows_operation_and_errors_alone() -> None:
 
 def test_importing_the_package_loads_little() -> None:
     loaded = _loaded_by("import aiosymphony")
-    heavy = ("aiosymphony_api", "aiosymphony.cli", "aiosymphony.sandbox", "aiosymphony.provisioning", "aiohttp", "httpx",
-             "jwt", "cryptography", "typer", "rich", "yaml", "jsonschema_rs")  # fmt: skip
+    own = ("aiosymphony_api", "aiosymphony.cli", "aiosymphony.sandbox", "aiosymphony.provisioning")
+    others = ("aiohttp", "httpx", "jwt", "cryptography", "typer", "rich", "yaml", "jsonschema_rs")
+    heavy = (*own, *others)
     assert [name for name in loaded if name.startswith(heavy)] == []
     ours = [name for name in loaded if name.startswith("aiosymphony")]
     assert len(ours) <= 8, ours
@@ -122,7 +123,8 @@ def test_operations_are_counted_without_loading_them() -> None:
 
 
 def _loaded_by(statement: str) -> list[str]:
-    code = f"import sys; before = set(sys.modules); {statement}; import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    new = "sorted(set(sys.modules) - before)"
+    code = f"import sys; before = set(sys.modules); {statement}; loaded = {new}; import json; print(json.dumps(loaded))"
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     names: list[str] = json.loads(result.stdout)
     return names
@@ -134,5 +136,6 @@ def test_each_module_imports_alone_without_a_warning(path: Path) -> None:
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     if parts[-1] == "__main__":
         pytest.skip("a script")
-    result = subprocess.run([sys.executable, "-W", "error", "-c", f"import {name}"], capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "-c", f"import {name}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

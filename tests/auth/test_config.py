@@ -1,0 +1,126 @@
+"""Clients from the environment and from files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aiosymphony import ConfigError, ConnectClient, PodClient
+from aiosymphony.config import connect_from_env, pod_from_env
+from aiosymphony.sandbox import Sandbox
+
+BDK = """
+scheme: http
+host: 127.0.0.1
+port: {port}
+
+pod:
+  context:
+
+keyManager:
+  host: 127.0.0.1
+  port: {port}
+
+bot:
+  username: {username}
+  privateKey:
+    path: keys/bot.pem
+
+retry:
+  maxAttempts: 6
+"""
+
+
+async def test_a_config_file_of_the_bdk_works_as_it_is(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        (tmp_path / "keys").mkdir()
+        (tmp_path / "keys" / "bot.pem").write_text(sandbox.bot.private_key)
+        file = tmp_path / "config.yaml"
+        file.write_text(BDK.format(port=sandbox.url.rsplit(":", 1)[1], username=sandbox.bot.username))
+        async with PodClient.from_config(file) as pod:
+            assert (await pod.session.info()).username == sandbox.bot.username
+
+
+async def test_the_environment(tmp_path: Path) -> None:
+    async with Sandbox(companies=1) as sandbox:
+        key = tmp_path / "bot.pem"
+        key.write_text(sandbox.bot.private_key)
+        given = sandbox.client_credentials
+        environment = {
+            "SYMPHONY_POD_URL": sandbox.url,
+            "SYMPHONY_BOT_USERNAME": sandbox.bot.username,
+            "SYMPHONY_PRIVATE_KEY": str(key),
+            "SYMPHONY_CONNECT_URL": sandbox.url,
+            "SYMPHONY_CLIENT_ID": given.client_id,
+            "SYMPHONY_CLIENT_SECRET": given.client_secret,
+            "SYMPHONY_TOKEN_URL": f"{sandbox.url}/oauth/token",
+        }
+        async with pod_from_env(environment) as pod, connect_from_env(environment) as connect:
+            assert isinstance(pod, PodClient)
+            assert isinstance(connect, ConnectClient)
+            assert (await pod.session.info()).username == sandbox.bot.username
+            assert len(await connect.companies.list()) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "SYMPHONY_POD_URL"),
+        ({"SYMPHONY_POD_URL": "https://acme.symphony.com"}, "SYMPHONY_BOT_USERNAME"),
+        ({"SYMPHONY_POD_URL": "https://a.b", "SYMPHONY_BOT_USERNAME": "bot"}, "SYMPHONY_PRIVATE_KEY"),
+        ({"SYMPHONY_POD_URL": "http://acme.symphony.com", "SYMPHONY_SESSION_TOKEN": "t"}, "plain http"),
+    ],
+)
+def test_what_is_missing_in_the_environment_is_named(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        pod_from_env(environment)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({}, "host is missing"),
+        ({"host": "a.b"}, "bot is missing"),
+        ({"host": "a.b", "bot": {"privateKey": {"path": "x"}}}, "bot.username is missing"),
+        ({"host": "a.b", "bot": {"username": "bot"}}, "neither path nor content"),
+        ({"host": "a.b", "bot": []}, "bot is not a mapping"),
+        ({"host": ["a"]}, "host is not a text"),
+        ({"host": "a.b", "port": "x", "bot": {"username": "b"}}, "port 'x' is not a number"),
+        ([], "not a mapping"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, content: object, named: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=named):
+        PodClient.from_config(file)
+
+
+@pytest.mark.parametrize(("name", "content"), [("config.yaml", "a: [1"), ("config.json", "{"), ("none.yaml", None)])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | None) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=name):
+        PodClient.from_config(file)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "acme", "ftp://a.b", "http://acme.symphony.com", "https://user:pass@a.b", "https://a.b?x=1", "https://a.b#f",
+     "http://127.0.0.1.evil.com", "http://10.0.0.1"],
+)  # fmt: skip
+def test_urls_that_no_token_is_sent_to(url: str) -> None:
+    from aiosymphony import StaticToken
+
+    with pytest.raises(ConfigError, match="base_url"):
+        PodClient(url, StaticToken("t"))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://acme.symphony.com/", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:1"]
+)
+def test_urls_that_are_fine(url: str) -> None:
+    from aiosymphony import StaticToken
+
+    assert url.rstrip("/") in repr(PodClient(url, StaticToken("t")))
