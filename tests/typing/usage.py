@@ -1,5 +1,6 @@
 """What users write, as type-checkers see it. Never run: `make types` checks it with mypy --strict and pyright."""
 
+import asyncio
 from typing import assert_type
 
 from aiosymphony import (
@@ -69,7 +70,7 @@ async def many(pod: PodClient) -> None:
                     assert_type(found, UserV2 | None)
                 case Failed(email, error):
                     assert_type(email, str)
-                    assert_type(error, Exception)
+                    assert_type(error, Exception | asyncio.CancelledError)
 
 
 def constructors() -> None:
