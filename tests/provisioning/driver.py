@@ -1,0 +1,132 @@
+"""Runs provisioning jobs in processes that can be killed, as fast as a fork: one line of JSON in, its fate out.
+
+Reads orders on standard input: ``{"kind", "url", …}`` forks a child that does what ``aiosymphony provision apply FILE``
+does, and prints its pid; ``{"wait": pid}`` prints how it ended, negative for a signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from aiosymphony import ClientCredentials, ConnectClient, PodClient, RetryPolicy, RsaAuth
+from aiosymphony.errors import JobError
+from aiosymphony.provisioning import ConnectTarget, Desired, Job, PodTarget, Report, SqliteStore, make_plan
+from aiosymphony.provisioning.actual import ActualUser
+from aiosymphony.provisioning.rows import User
+from aiosymphony.transport.aiohttp import AiohttpTransport
+
+
+class Dying:
+    """Kills this process when it passes a place for the n-th time."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.place, self.left = order.get("die_at", ""), order.get("die_after", 1)
+
+    def passes(self, place: str) -> None:
+        if place == self.place:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_create(method: str, url: str) -> bool:
+    return method == "POST" and url.endswith(("/users", "/user/create"))
+
+
+def set_traps(dying: Dying) -> None:
+    send, commit = AiohttpTransport.send, SqliteStore._commit
+
+    async def trapped_send(self: AiohttpTransport, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        if not is_create(method, url):
+            return await send(self, method, url, *args, **kwargs)
+        dying.passes("after intent")
+        sending = asyncio.ensure_future(send(self, method, url, *args, **kwargs))
+        if dying.place == "after send":
+            # The sandbox takes longer than this to answer.
+            await asyncio.sleep(0.05)
+            dying.passes("after send")
+        response = await sending
+        dying.passes("after reply")
+        return response
+
+    def trapped_commit(self: SqliteStore, db: sqlite3.Connection) -> None:
+        dying.passes("in a commit")
+        commit(self, db)
+        dying.passes("after a commit")
+
+    AiohttpTransport.send = trapped_send  # type: ignore[method-assign,assignment]
+    SqliteStore._commit = trapped_commit  # type: ignore[method-assign]
+
+
+async def apply(order: dict[str, Any]) -> int:
+    retry = RetryPolicy(base=0.005)
+    url = order["url"]
+    client: PodClient | ConnectClient
+    target: PodTarget | ConnectTarget
+    if order["kind"] == "connect":
+        auth = ClientCredentials(order["client_id"], order["client_secret"], token_url=f"{url}/oauth/token")
+        client = ConnectClient(auth, base_url=url, retry=retry)
+        target = ConnectTarget(client, order["company"])
+    else:
+        client = PodClient(url, RsaAuth(order["username"], order["private_key"]), retry=retry)
+        target = PodTarget(client)
+    if not order.get("look_up", True):
+
+        async def blind(_users: Sequence[User]) -> Sequence[ActualUser]:
+            return []
+
+        target.look_up = blind  # type: ignore[method-assign]
+    async with client, SqliteStore(order["journal"]) as store:
+        desired = Desired.read(order["file"], target.kind)
+        made = None if await store.header() is not None else await make_plan(target, desired)
+        job = Job(
+            target,
+            store,
+            concurrency=order.get("concurrency", 8),
+            settle=order["settle"],
+            attempts=20,
+            lease=order.get("lease", 60.0),
+            take=order.get("take"),
+            audit=order.get("audit", True),
+        )
+        try:
+            await job.run(made, shards=order.get("shards", 1))
+        except JobError as error:
+            print(f"# {error}", file=sys.stderr)
+            return error.exit_code
+        return (await Report.of(store, rows=False)).exit_code
+
+
+def child(order: dict[str, Any]) -> int:
+    set_traps(Dying(order))
+    return asyncio.run(apply(order))
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            _, status = os.waitpid(order["wait"], 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+            continue
+        pid = os.fork()
+        if pid == 0:
+            try:
+                code = child(order)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                code = 70
+            sys.stderr.flush()
+            os._exit(code)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    main()
