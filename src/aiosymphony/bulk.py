@@ -59,13 +59,14 @@ class Failed(Generic[I]):
 
     Attributes:
         item: The item.
-        error: What was raised.
+        error: What was raised. A CancelledError is one that came out of the function, when what it waited for was
+            cancelled, and not a cancellation of the run.
         index: Its place in the input, from 0.
         attempts: Requests that were sent for it, retries included.
     """
 
     item: I
-    error: Exception
+    error: Exception | asyncio.CancelledError
     index: int
     attempts: int
     ok: bool = attrs.field(default=False, init=False)
@@ -207,7 +208,9 @@ class BulkRun(Generic[I, V]):
                 outcome: Outcome[I, V]
                 try:
                     value = await self._function(item)
-                except Exception as error:  # noqa: BLE001 - an item's failure is an outcome
+                except (Exception, asyncio.CancelledError) as error:
+                    if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                        raise
                     self.failed += 1
                     outcome = Failed(item, error, index, sends[0])
                 else:
@@ -259,3 +262,8 @@ class BulkRun(Generic[I, V]):
         index = self.started
         self.started += 1
         return index, item
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -60,6 +60,7 @@ __all__ = [
 ]
 
 SAID_LIMIT = 2048
+_SHORTEST_SECRET = 8
 _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
@@ -112,12 +113,13 @@ class SymphonyError(Exception):
         return copy
 
     def redact(self, secret: str) -> None:
-        """Take a secret out of everything the error says, in case the server repeated it."""
-        for name, value in self.__dict__.items():
+        """Take a secret out of what the server said, in case it repeated it. Too short ones hide nothing but words."""
+        if len(secret) < _SHORTEST_SECRET:
+            return
+        for name in ("message", "said", "code", "trace_id"):
+            value = getattr(self, name, None)
             if isinstance(value, str):
                 setattr(self, name, value.replace(secret, "***"))
-            elif isinstance(value, Mapping) and secret in repr(value):
-                setattr(self, name, {})
         self.args = (self.message, *self.args[1:])
 
     def __str__(self) -> str:
@@ -251,6 +253,11 @@ class ApiError(SymphonyError):
         self.retry_after = retry_after
         self.details = {} if details is None else details
         self.may_have_acted = is_ambiguous(status, retry_after) and self.method not in _READ_METHODS
+
+    def redact(self, secret: str) -> None:
+        super().redact(secret)
+        if len(secret) >= _SHORTEST_SECRET and secret in repr(self.details):
+            self.details = {}
 
     def hint(self) -> str:
         if self.may_have_acted:

@@ -16,7 +16,6 @@ from weakref import WeakSet
 
 import attrs
 
-from ._version import __version__
 from .auth.store import TokenStore
 from .auth.tokens import Grant, IssuedToken, SharedToken, TokenCache
 from .clock import SYSTEM_CLOCK, Clock
@@ -170,7 +169,7 @@ class Session:
         core = self._core
         # Written out here, as every call passes: a method of its own would cost as much as what it does.
         if core.closed or core.loop is not asyncio.get_running_loop() or core.pid != os.getpid():
-            core.check_usable()
+            core.check_usable(request.operation)
         core.active += 1
         try:
             call = _Call(core.clock.monotonic())
@@ -194,8 +193,7 @@ class Session:
         if limiter is not None and not limiter.try_acquire():
             await limiter.acquire()
         try:
-            headers = RequestHeaders(_COMMON_HEADERS)
-            headers["X-Trace-Id"] = call.trace_id
+            headers = RequestHeaders({"X-Trace-Id": call.trace_id})
             if request.content_type is not None:
                 headers["Content-Type"] = request.content_type
             if request.headers is not None:
@@ -435,7 +433,7 @@ class _Core:
         self.children.add(child)
         return child
 
-    def check_usable(self) -> None:
+    def check_usable(self, operation: Operation[..., Any]) -> None:
         """Raise unless a call may begin: in the loop and the process of the first one, before the client is closed."""
         loop, pid = asyncio.get_running_loop(), os.getpid()
         if self.loop is None:
@@ -444,7 +442,8 @@ class _Core:
             raise ConfigError("this client was opened before the process forked: open a new one in the child")
         if self.loop is not loop:
             raise ConfigError("this client belongs to another event loop: open one client per event loop")
-        if self.closed:
+        # Closing waits for the calls under way, and they may need a login to end well.
+        if self.closed and not (self.active and operation.api == LOGIN_API):
             raise ConfigError("this client is closed")
 
     def route(self, operation: Operation[..., Any], session: Session) -> _Route:
@@ -476,7 +475,7 @@ class _Core:
         for child in list(self.children):
             await child.close()
         if self.active:
-            self.idle = asyncio.Event()
+            self.idle = self.idle or asyncio.Event()
             await self.idle.wait()
         for cache in self.tokens.values():
             await cache.close()
@@ -484,9 +483,6 @@ class _Core:
             await self.transport.close()
         if self.login_transport is not self.transport:
             await self.login_transport.close()
-
-
-_COMMON_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"aiosymphony/{__version__}"}
 
 
 def _refused_again(failure: Unauthorized) -> AuthError:
