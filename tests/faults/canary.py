@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import logging
@@ -57,7 +58,8 @@ class Trail:
             yield from _tracebacks(error)
         for thing in gc.get_objects():
             if str(type(thing).__module__).startswith("aiosymphony.") and not isinstance(thing, type | BaseException):
-                yield f"repr of {type(thing).__name__}", repr(thing)
+                with contextlib.suppress(AttributeError):  # its constructor failed half-way
+                    yield f"repr of {type(thing).__name__}", repr(thing)
 
 
 def _tracebacks(error: BaseException) -> Iterator[tuple[str, str]]:
@@ -68,9 +70,9 @@ def _tracebacks(error: BaseException) -> Iterator[tuple[str, str]]:
             continue
         todo += [found.__cause__, found.__context__]
         yield f"traceback of {type(error).__name__}", repr(found)
-        for summary in traceback.StackSummary.extract(
-            traceback.walk_tb(found.__traceback__), capture_locals=True, lookup_lines=False
-        ):
-            if not summary.filename.startswith(_TESTS):
-                where = f"locals of {summary.name} in the traceback of {type(error).__name__}"
-                yield where, repr(summary.locals)
+        for frame, _ in traceback.walk_tb(found.__traceback__):
+            code = frame.f_code
+            if not code.co_filename.startswith(_TESTS):
+                for name, value in frame.f_locals.items():
+                    with contextlib.suppress(AttributeError):  # a constructor failed half-way
+                        yield f"local {name} of {code.co_name} in the traceback of {type(error).__name__}", repr(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import warnings
 from pathlib import Path
@@ -23,14 +23,12 @@ class Certificates:
         self.authority.issue_cert("bot@example.com").private_key_and_cert_chain_pem.write_to_path(self.client_file)
         foreign = self.stranger.issue_cert("bot@example.com")
         foreign.private_key_and_cert_chain_pem.write_to_path(self.foreign_client_file)
-        yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
         self.good = self._server(self.authority.issue_cert("localhost"))
         self.wrong_host = self._server(self.authority.issue_cert("elsewhere.example.com"))
         self.unknown_ca = self._server(self.stranger.issue_cert("localhost"))
         self.expired = self._server(
-            self.authority.issue_cert(
-                "localhost", not_before=yesterday - datetime.timedelta(days=30), not_after=yesterday
-            )
+            self.authority.issue_cert("localhost", not_before=yesterday - dt.timedelta(days=30), not_after=yesterday)
         )
         self.old_tls = self._server(self.authority.issue_cert("localhost"))
         self.old_tls.set_ciphers("ALL:@SECLEVEL=0")

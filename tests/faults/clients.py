@@ -97,15 +97,17 @@ class Clients:
 
     def busy(self) -> list[str]:
         """Whatever still holds something."""
-        found = []
-        for session in self._sessions:
-            for limiter in (session.limiter, *session._core.families.values()):
-                if limiter.in_flight or limiter.waiting:
-                    found.append(f"{limiter.in_flight} places taken in a limiter, {limiter.waiting} waiting")
-        for thing in gc.get_objects():
-            if isinstance(thing, aiohttp.BaseConnector) and thing._acquired:
-                found.append(f"{len(thing._acquired)} connections acquired")
-        return found
+        limiters = [
+            limiter
+            for session in self._sessions
+            for limiter in (session.limiter, *session._core.families.values())
+            if limiter.in_flight or limiter.waiting
+        ]
+        pools = [thing for thing in gc.get_objects() if isinstance(thing, aiohttp.BaseConnector) and thing._acquired]
+        return [
+            *(f"{limiter.in_flight} places taken in a limiter, {limiter.waiting} waiting" for limiter in limiters),
+            *(f"{len(pool._acquired)} connections acquired" for pool in pools),
+        ]
 
     async def close(self) -> None:
         for session in self._sessions:
@@ -118,5 +120,5 @@ async def attempt(call: Any) -> Any:
     """The result of a call, or the error it raised: for gathering outcomes."""
     try:
         return await call
-    except Exception as error:  # the caller looks at it
+    except Exception as error:  # noqa: BLE001 - the caller looks at it
         return error

@@ -25,7 +25,7 @@ import struct
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
 Step: TypeAlias = "Callable[[Exchange], Awaitable[None]]"
@@ -133,7 +133,7 @@ class FaultServer:
         self.url = ""
         self.port = 0
 
-    async def __aenter__(self) -> FaultServer:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
             self._connected, "127.0.0.1", 0, ssl=self._tls, limit=2**20, backlog=self._backlog
         )

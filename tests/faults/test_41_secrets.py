@@ -153,20 +153,17 @@ def test_case_41_the_trail_finds_a_planted_secret_wherever_it_is(trail: Trail) -
     assert "attributes of BadRequest" in found(attribute)
 
     logged = Trail()
-    logger = logging.Logger("loud")  # one of its own: the root's handler of this test must not see it
+    logger = logging.getLogger("aiosymphony.tests.planted")
+    logger.propagate = False  # the handler of this very test must not see it
     logger.addHandler(logged.handler)
     logger.debug("token %s", CANARY)
     assert found(logged) == {"log"}
 
     chained = Trail()
-    try:
-        raise ValueError(CANARY)
-    except ValueError:
-        try:
-            raise TransportError("lost")
-        except TransportError as error:
-            chained.errors.append(error)
+    chained.errors.append(TransportError("lost"))
+    chained.errors[0].__context__ = ValueError(CANARY)
     assert found(chained) == {"traceback of TransportError"}
+
     namespace = {"TransportError": TransportError, "CANARY": CANARY}
     # Compiled under another file name, as the frames of this folder are left out.
     exec(compile("def leaks():\n held = CANARY\n raise TransportError('lost')", "product.py", "exec"), namespace)
@@ -175,7 +172,7 @@ def test_case_41_the_trail_finds_a_planted_secret_wherever_it_is(trail: Trail) -
         namespace["leaks"]()
     except TransportError as error:
         frames.errors.append(error)
-    assert found(frames) == {"locals of leaks in the traceback of TransportError"}
+    assert found(frames) == {"local held of leaks in the traceback of TransportError"}
     trail.errors.clear()  # these were planted
 
 

@@ -1,0 +1,218 @@
+"""Cases 44 and 45: clients in the wrong loop or process, closing, and leaving early."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiosymphony import Failed, Ok, StaticToken, bulk
+from aiosymphony.errors import ConfigError
+from aiosymphony.session import Session
+from aiosymphony.transport.aiohttp import AiohttpTransport
+
+from .clients import CREATE, OPEN_READ, READ, THING, Clients, attempt
+from .server import FaultServer, acts, hang, reply, signal, wait_for
+
+
+def used_session(server: FaultServer) -> Session:
+    return Session(hosts=lambda _: server.url, auth=StaticToken("t"), transport=AiohttpTransport())
+
+
+def test_case_44_another_event_loop_is_a_clear_error() -> None:
+    async def first() -> Session:
+        async with FaultServer() as server:
+            server.on("GET", THING, then=reply(200, {"id": 1}))
+            session = used_session(server)
+            await session.execute(OPEN_READ.build())
+            await session._core.transport.close()
+            return session
+
+    async def second(session: Session) -> Any:
+        return await attempt(session.execute(OPEN_READ.build()))
+
+    session = asyncio.run(first())
+    error = asyncio.run(second(session))
+    assert isinstance(error, ConfigError)
+    assert "another event loop" in str(error)
+    assert session.limiter.in_flight == 0
+
+
+def test_case_44_a_closed_loop_is_a_clear_error() -> None:
+    async def first() -> Session:
+        async with FaultServer() as server:
+            server.on("GET", THING, then=reply(200, {"id": 1}))
+            session = used_session(server)
+            await session.execute(OPEN_READ.build())
+            await session.close()
+            return session
+
+    session = asyncio.run(first())
+
+    async def second() -> None:
+        with pytest.raises(ConfigError, match=r"closed|another event loop"):
+            await session.execute(OPEN_READ.build())
+        await session.close()  # closing what is closed is no error, wherever
+
+    asyncio.run(second())
+
+
+def test_case_44_a_forked_process_is_a_clear_error_and_sends_nothing(tmp_path: Path) -> None:
+    answer = tmp_path / "answer"
+
+    async def use(session: Session) -> Any:
+        return await attempt(session.execute(OPEN_READ.build()))
+
+    async def parent() -> None:
+        async with FaultServer() as server:
+            server.on("GET", THING, then=reply(200, {"id": 1}))
+            session = used_session(server)
+            assert await use(session) == {"id": 1}
+            child = os.fork()
+            if child == 0:
+                try:
+                    said = repr(asyncio.run(use(session)))
+                    descriptor = os.open(answer, os.O_CREAT | os.O_WRONLY)
+                    os.write(descriptor, said.encode())
+                finally:
+                    os._exit(0)
+            await asyncio.to_thread(os.waitpid, child, 0)
+            said = await asyncio.to_thread(answer.read_text)
+            assert "ConfigError" in said
+            assert "forked" in said
+            assert server.total == 1
+            assert await use(session) == {"id": 1}
+            await session.close()
+
+    asyncio.run(parent())
+
+
+async def test_case_44_a_closed_client_is_a_clear_error(server: FaultServer, clients: Clients) -> None:
+    session = clients.session()
+    await session.close()
+    with pytest.raises(ConfigError, match="closed"):
+        await session.execute(READ.build())
+    await session.close()
+    assert server.total == 0
+
+
+async def test_case_44_closing_waits_for_what_is_under_way(server: FaultServer, clients: Clients) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("POST", THING, then=signal(arrived, wait_for(go, acts(reply(201, {"id": 1})))))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(CREATE.build({})))
+    await arrived.wait()
+    closing = [asyncio.ensure_future(session.close()) for _ in range(3)]
+    await asyncio.sleep(1.0)
+    assert not any(task.done() for task in closing)
+    with pytest.raises(ConfigError, match="closed"):
+        await session.execute(READ.build())
+    go.set()
+    assert await call == {"id": 1}
+    async with asyncio.timeout(5.0):
+        await asyncio.gather(*closing)
+    assert len(server.writes) == 1
+
+
+async def test_case_44_closing_lets_a_call_under_way_log_in_again(server: FaultServer, clients: Clients) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("GET", THING, signal(arrived, wait_for(go, reply(401, {}))), then=reply(200, {"id": 1}))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(READ.build()))
+    await arrived.wait()
+    closing = asyncio.ensure_future(session.close())
+    await asyncio.sleep(1.0)
+    go.set()
+    assert await call == {"id": 1}
+    await closing
+    assert server.logins["/oauth/token"] == 2
+
+
+@pytest.mark.parametrize("turns", range(40))
+async def test_case_44_cancelled_at_any_await_leaves_nothing(turns: int, server: FaultServer, clients: Clients) -> None:
+    """The fixtures see to it: no place taken, no connection acquired, no task, no exception unseen."""
+    server.on("GET", THING, then=reply(200, {"id": 1}))
+    session = clients.session()
+    calls = [asyncio.ensure_future(session.execute(READ.build())) for _ in range(3)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(outcome == {"id": 1} or isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    assert session.limiter.in_flight == session.limiter.waiting == 0
+    assert await session.execute(READ.build()) == {"id": 1}
+    assert server.logins["/oauth/token"] == 1
+
+
+async def test_case_44_a_cancelled_call_does_not_hand_its_answer_to_the_next(
+    server: FaultServer, clients: Clients
+) -> None:
+    go = asyncio.Event()
+    server.on("GET", THING, wait_for(go, reply(200, {"id": "late"})), then=reply(200, {"id": "mine"}))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(OPEN_READ.build()))
+    await asyncio.sleep(1.0)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    go.set()
+    assert await session.execute(OPEN_READ.build()) == {"id": "mine"}
+    assert server.connections == 2
+
+
+async def test_case_45_stop_begins_nothing_more_and_finishes_what_is_under_way(
+    server: FaultServer, clients: Clients
+) -> None:
+    """What Ctrl-C does once: the journal's half of this case is told by the provisioning tests."""
+    go = asyncio.Event()
+    server.on("POST", THING, then=acts(wait_for(go, reply(201, {"id": 1}))))
+    session = clients.session()
+    async with bulk(range(1000), lambda n: session.execute(CREATE.build({"n": n})), concurrency=4) as run:
+        await asyncio.sleep(1.0)
+        assert run.in_flight == 4
+        run.stop()
+        go.set()
+        outcomes = [outcome async for outcome in run]
+    assert sorted(outcome.index for outcome in outcomes) == [0, 1, 2, 3]
+    assert all(isinstance(outcome, Ok) for outcome in outcomes)
+    assert len(server.writes) == server.counts["POST", THING] == 4
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_case_45_leaving_early_cancels_what_is_under_way(
+    ordered: bool, server: FaultServer, clients: Clients
+) -> None:
+    """What Ctrl-C does twice."""
+    server.on("POST", THING, reply(201, {"id": 1}), then=hang())
+    session = clients.session()
+    async with bulk(
+        range(1000), lambda n: session.execute(CREATE.build({"n": n})), concurrency=4, ordered=ordered
+    ) as run:
+        async for outcome in run:
+            assert outcome.index == 0
+            break
+    assert session.limiter.in_flight == 0
+    assert server.counts["POST", THING] <= 6
+
+
+async def test_case_45_a_bulk_run_survives_every_kind_of_failure(server: FaultServer, clients: Clients) -> None:
+    server.on("POST", THING, then=acts(reply(201, {"id": 1})))
+    session = clients.session()
+
+    async def sometimes(n: int) -> Any:
+        if n % 10 == 3:
+            raise ValueError(n)
+        if n % 10 == 7:
+            task = asyncio.ensure_future(asyncio.sleep(60.0))
+            task.cancel()
+            await task  # a CancelledError that nobody asked the worker for
+        return await session.execute(CREATE.build({"n": n}))
+
+    async with asyncio.timeout(60.0), bulk(range(100), sometimes, concurrency=4) as run:
+        outcomes = [outcome async for outcome in run]
+    assert len(outcomes) == 100
+    assert sum(isinstance(outcome, Failed) for outcome in outcomes) == 20
+    assert len(server.writes) == 80
