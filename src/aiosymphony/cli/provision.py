@@ -27,7 +27,7 @@ from ..provisioning.planning import ACTIONS
 from ..provisioning.prepare import check_input
 from ..provisioning.rows import Kind
 from .clients import ConfigOption
-from .output import STOPPED, JsonOption, console, print_json, run_async
+from .output import STOPPED, JsonOption, console, print_json
 
 if TYPE_CHECKING:
     from ..limits import Limiter
@@ -78,7 +78,7 @@ def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, Non
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(run_async(function(*args, **kwargs)))
+        raise typer.Exit(asyncio.run(function(*args, **kwargs)))
 
     return run
 

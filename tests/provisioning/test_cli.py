@@ -1,0 +1,269 @@
+"""``aiosymphony provision`` as an operator uses it, against a sandbox in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from aiosymphony.cli import main
+from aiosymphony.config import connect_from_env
+
+ROWS = 60
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "aiosymphony.sandbox", "--port", "0", "--users", "5", "--json"]
+    command += ["--company-seconds", "0.05", "--faults", '{"rate_delay": 1.0, "delay_seconds": 0.03}']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        facts = orjson.loads(process.stdout.readline())
+        yield facts
+        process.send_signal(signal.SIGTERM)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@pytest.fixture
+def company(sandbox: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A company of this test's own, and the environment that leads to it."""
+    for name, value in {
+        "SYMPHONY_CONNECT_URL": sandbox["url"],
+        "SYMPHONY_TOKEN_URL": sandbox["token_url"],
+        "SYMPHONY_CLIENT_ID": sandbox["client_id"],
+        "SYMPHONY_CLIENT_SECRET": sandbox["client_secret"],
+        "SYMPHONY_POD_URL": sandbox["url"],
+        "SYMPHONY_BOT_USERNAME": sandbox["username"],
+        "SYMPHONY_PRIVATE_KEY": sandbox["private_key_file"],
+    }.items():
+        monkeypatch.setenv(name, value)
+    vanity = f"c{abs(hash(str(tmp_path))):x}"
+
+    async def make() -> str:
+        async with connect_from_env() as connect:
+            made = await connect.companies.create(name=vanity, vanity_name=vanity, email_domains=[f"{vanity}.com"])
+            assert made.id is not None
+            await connect.companies.wait_until_completed(made.id, interval=0.05)
+            return made.id
+
+    monkeypatch.setenv("TEST_DOMAIN", f"{vanity}.com")
+    return asyncio.run(make())
+
+
+def people(path: Path, names: list[str]) -> Path:
+    domain = os.environ["TEST_DOMAIN"]
+    path.write_text(
+        "email,firstName,lastName\n"
+        + "".join(f"{name if '@' in name else f'{name}@{domain}'},{name[:9]},Lee\n" for name in names)
+    )
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+NAMES = [f"u{n}" for n in range(ROWS)]
+
+
+def test_from_a_spreadsheet_to_a_finished_audited_run(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", [*NAMES, "wrong", "someone@elsewhere.com"])
+    file.write_text(file.read_text().replace("wrong@", "wrong "))
+    code, out, err = run(capsys, "provision", "plan", file, "--target", "connect", "--company", company)
+    assert (code, err) == (0, "")
+    assert "create" in out
+    assert "61" in out
+    assert "line 62: email" in out
+    code, out, _ = run(capsys, "provision", "apply", tmp_path / "people.csv.plan", "--settle", "0.2", "--json")
+    told = orjson.loads(out)
+    assert (code, told["exit_code"]) == (2, 2)
+    assert told["rows"] == {"total": 62, "done": 60, "skipped": 0, "failed": 2, "unknown": 0, "untouched": 0}
+    assert told["audit"]["counts"] == {"missing": 0, "doubled": 0, "different": 0}
+    assert [cause["code"] for cause in told["causes"]] in (["40001", "invalid"], ["invalid", "40001"])
+    for what in (file.with_name("people.csv.plan"), file.with_name("people.csv.plan.journal")):
+        code, out, _ = run(capsys, "provision", "status", what, "--json")
+        assert (code, orjson.loads(out)["rows"]["done"], orjson.loads(out)["running"]) == (2, 60, [])
+    html, rows, rest = tmp_path / "report.html", tmp_path / "rows.csv", tmp_path / "rest.csv"
+    code, out, _ = run(
+        capsys, "provision", "report", file.with_name("people.csv.plan"), "--html", html, "--csv", rows, "--rest", rest
+    )
+    assert code == 2
+    assert "add the domain" in html.read_text()
+    assert len(rows.read_text().splitlines()) == 63
+    with rest.open(newline="") as lines:
+        (left,) = csv.DictReader(lines)
+    assert (left["email"], left["_state"], left["_line"]) == ("someone@elsewhere.com", "FAILED", "63")
+    # Corrected, the rest is an input of its own.
+    rest.write_text(rest.read_text().replace("elsewhere.com", os.environ["TEST_DOMAIN"]))
+    code, out, _ = run(capsys, "provision", "apply", rest, "--target", "connect", "--company", company, "--json")
+    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 1)
+
+
+def test_the_same_command_again_has_nothing_to_do(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", NAMES)
+    command = ("provision", "apply", file, "--target", "connect", "--company", company, "--json")
+    first, again = (orjson.loads(run(capsys, *command)[1]) for _ in range(2))
+    assert first["traffic"]["requests"] > again["traffic"]["requests"]
+    assert first["rows"] == again["rows"]
+    assert again["exit_code"] == 0
+
+
+def test_what_is_refused_says_why_in_one_sentence(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", NAMES)
+    target = ("--target", "connect", "--company", company)
+
+    def refused(*arguments: object) -> str:
+        code, out, err = run(capsys, "provision", *arguments)
+        assert (code, out) == (64, "")
+        assert err.startswith("aiosymphony: ")
+        assert err.count("\n") == 1
+        return err
+
+    assert "--target connect --company ID" in refused("plan", file)
+    assert "needs --company" in refused("plan", file, "--target", "connect")
+    assert "belongs to --target connect" in refused("plan", file, "--target", "pod", "--company", company)
+    assert "cannot be read: No such file" in refused("plan", tmp_path / "none.csv", *target)
+    assert "there is no journal" in refused("status", file)
+    assert run(capsys, "provision", "plan", file, *target)[0] == 0
+    saved = tmp_path / "people.csv.plan"
+    assert "a saved plan knows its target" in refused("apply", saved, *target)
+    # The file changed after the plan was made.
+    content = file.read_text()
+    people(file, [*NAMES, "late"])
+    assert "was changed since" in refused("apply", saved)
+    file.write_text(content)
+    # What is there changed after the plan was made.
+    other = people(tmp_path / "other.csv", NAMES[:1])
+    assert run(capsys, "provision", "apply", other, *target, "--json")[0] == 0
+    assert "changed in the tenant since it was made (made anew: -1 create, +1 skip)" in refused("apply", saved)
+    # The file changed after its job began.
+    assert run(capsys, "provision", "apply", file, *target, "--json")[0] == 0
+    people(file, [*NAMES, "late"])
+    assert "was changed since the job began" in refused("apply", file, *target)
+    # And a mass disable.
+    few = people(tmp_path / "few.csv", NAMES[:50])
+    assert "without --force at most 3" in refused("apply", few, *target, "--disable-missing")
+    code, out, _ = run(capsys, "provision", "apply", few, *target, "--disable-missing", "--force", "--json")
+    assert code == 0
+    assert {(act["action"], act["state"]): act["rows"] for act in orjson.loads(out)["actions"]} == {
+        ("disable", "DONE"): 10,
+        ("skip", "DONE"): 50,
+    }
+
+
+def start(file: Path, company: str, *options: str) -> subprocess.Popen[str]:
+    script = "from aiosymphony.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", script, "provision", "apply", str(file), "--target", "connect"]
+    command += ["--company", company, "--concurrency", "1", "--settle", "0.2", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+
+
+def until_it_sends(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wait until the job's first rows are done, which its status tells while it runs."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        _, out, _ = run(capsys, "provision", "status", file, "--json")
+        told = orjson.loads(out)
+        if told.get("rows", {}).get("done", 0) > 0:
+            assert told["running"]
+            return
+    pytest.fail("the job never began")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_45_ctrl_c_once_drains_and_twice_leaves(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], times: int
+) -> None:
+    file = people(tmp_path / "people.csv", [f"u{n}" for n in range(2000)])
+    with start(file, company) as job:
+        until_it_sends(file, capsys)
+        job.send_signal(signal.SIGINT)
+        if times == 2:
+            assert job.stderr is not None
+            for line in job.stderr:
+                if "once more to leave at once" in line:
+                    break
+            job.send_signal(signal.SIGINT)
+        _, err = job.communicate(timeout=30)
+        assert job.returncode == 75
+        assert "Traceback" not in err
+        assert ("stopped as asked" if times == 1 else "") in err
+    code, out, _ = run(capsys, "provision", "status", file, "--json")
+    told = orjson.loads(out)
+    assert (code, told["running"]) == (75, [])
+    in_flight = sum(each["rows"] for each in told["actions"] if each["state"] == "INTENT")
+    assert in_flight == 0 if times == 1 else in_flight <= 20
+    code, out, _ = run(
+        capsys, "provision", "apply", file, "--target", "connect", "--company", company, "--settle", "0.2", "--json"
+    )
+    assert code == 0
+    assert orjson.loads(out)["rows"]["done"] == 2000
+
+
+def test_29_a_second_command_is_refused_while_the_first_runs(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", [f"u{n}" for n in range(2000)])
+    with start(file, company) as job:
+        until_it_sends(file, capsys)
+        code, out, err = run(capsys, "provision", "apply", file, "--target", "connect", "--company", company)
+        assert code == 75
+        assert f"process {job.pid} on" in err
+        job.send_signal(signal.SIGTERM)
+        job.communicate(timeout=30)
+        assert job.returncode == 75
+
+
+def test_the_pod_too(company: str, sandbox: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pod.csv"
+    domain = os.environ["TEST_DOMAIN"]
+    lines = [f"{domain}-{n},p{n}@{domain},P,N{n},P {n},INDIVIDUAL,postReadEnabled=false" for n in range(30)]
+    file.write_text("userName,emailAddress,firstName,lastName,displayName,roles,features\n" + "\n".join(lines))
+    code, out, _ = run(capsys, "provision", "apply", file, "--target", "pod", "--json")
+    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 30)
+    code, out, _ = run(capsys, "provision", "plan", file, "--target", "pod", "--json", "--details")
+    told = orjson.loads(out)
+    assert (code, told["counts"]["skip"], len(told["actions"])) == (0, 30, 30)
+
+
+def test_41_no_secret_stands_in_anything_that_is_written(
+    company: str, sandbox: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", [*NAMES, "someone@elsewhere.com"])
+    printed = "".join(
+        run(capsys, "provision", *arguments)[1]
+        for arguments in (
+            ("plan", file, "--target", "connect", "--company", company, "--details"),
+            ("apply", tmp_path / "people.csv.plan", "--json"),
+            ("report", tmp_path / "people.csv.plan", "--html", tmp_path / "r.html", "--csv", tmp_path / "r.csv"),
+        )
+    )
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    key = Path(sandbox["private_key_file"]).read_text().splitlines()[1]
+    for secret in (sandbox["client_secret"], key, "eyJ", "Bearer"):
+        assert secret not in printed
+        assert secret.encode() not in written
+    assert b"elsewhere.com" in written
+    assert threading.active_count() == 1
