@@ -103,10 +103,8 @@ def _faults(text: str) -> Faults:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m aiosymphony.sandbox", description="A fake Pod, Connect and OAuth server on loopback."
-    )
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.")
     add = parser.add_argument
     add("--port", type=int, default=0, help="0 for a free one")
     add("--users", type=int, default=0, help="made-up users of the pod")
@@ -127,9 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    given = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosymphony.sandbox") -> int:
+    """Run the command, which `prog` is the name of; returns its exit code."""
+    given = _parser(prog).parse_args(arguments)
     sandbox = Sandbox(
         given.users,
         given.companies,

@@ -1,0 +1,90 @@
+"""The commands of ``aiosymphony``, put together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import SymphonyError
+from . import auth, call, demo, sandbox
+from .output import INTERRUPTED, USAGE, exit_code_of, print_error
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="aiosymphony",
+    help="Symphony's Pod and Connect APIs from the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version  # its callback has done it
+
+
+app.command("call")(call.call)
+app.command("demo")(demo.demo)
+app.command(
+    "sandbox",
+    # The sandbox reads its own options, and knows what they are: they are handed on as they come.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(sandbox.sandbox)
+app.add_typer(auth.app)
+
+
+def _mount(module: str) -> None:
+    """Add a module's commands, if this installation has them."""
+    name = f"{__package__}.{module}"
+    try:
+        app.add_typer(import_module(name).app)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+
+
+_mount("provision")
+_mount("api")
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; returns the exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="aiosymphony", standalone_mode=False)
+    except SymphonyError as error:
+        code = exit_code_of(error)
+        print_error(error, code, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+        print_error("interrupted", code, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. What is buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        # Wrong use is the one kind of exception of typer's that is left. Its class has moved between releases.
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            raise
+        code = USAGE
+        if told := " ".join(describe().split()):  # empty where the help was printed instead
+            print_error(told, code, as_json=as_json)
+    return code if isinstance(code, int) else 0

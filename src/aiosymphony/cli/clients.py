@@ -1,0 +1,63 @@
+"""Clients as the command line's options and the environment configure them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config import connect_from_env, from_config, pod_from_env
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..connect.client import ConnectClient
+    from ..pod.client import PodClient
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="A configuration file for the pod, in the layout of symphony-bdk-python's."),
+]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="The server, instead of SYMPHONY_POD_URL or SYMPHONY_CONNECT_URL.")
+]
+UsernameOption = Annotated[str | None, typer.Option("--username", help="Instead of SYMPHONY_BOT_USERNAME.")]
+KeyOption = Annotated[
+    Path | None, typer.Option("--private-key", help="The bot's private key file, instead of SYMPHONY_PRIVATE_KEY.")
+]
+
+
+def open_pod(
+    config: Path | None = None, url: str | None = None, username: str | None = None, private_key: Path | None = None
+) -> PodClient:
+    """The pod's client, from a configuration file or from options over the environment.
+
+    Raises:
+        ConfigError: Something is missing or unusable, or a file and options are given both.
+    """
+    options = {"SYMPHONY_POD_URL": url, "SYMPHONY_BOT_USERNAME": username}
+    if private_key is not None:
+        options["SYMPHONY_PRIVATE_KEY"] = str(private_key)
+    given = {name: value for name, value in options.items() if value is not None}
+    if config is not None:
+        if given:
+            raise ConfigError("--config says where and as whom: leave out --url, --username and --private-key")
+        return from_config(config)
+    environment = dict(os.environ)
+    if "SYMPHONY_BOT_USERNAME" in given or "SYMPHONY_PRIVATE_KEY" in given:
+        # Whoever names an account means it, whatever other login the environment holds.
+        for other in ("SYMPHONY_SESSION_TOKEN", "SYMPHONY_CERTIFICATE"):
+            environment.pop(other, None)
+    return pod_from_env(environment | given)
+
+
+def open_connect(url: str | None = None) -> ConnectClient:
+    """Connect's client, from the environment; ``url`` replaces SYMPHONY_CONNECT_URL.
+
+    Raises:
+        ConfigError: A variable is missing or unusable.
+    """
+    environment: Mapping[str, str] = os.environ
+    return connect_from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})

@@ -1,0 +1,126 @@
+"""``aiosymphony demo``: the main job, against a sandbox that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from .output import FAILED, JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from ..demo import DemoReport
+    from ..demo.progress import Progress
+
+DIFFERENCES_SHOWN: Final = 20
+_LINE_EVERY: Final = 2.0
+"""Seconds between two lines of progress of one stage, where there is no terminal."""
+
+
+def demo(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="People, as CSV; a thousand that come along by default.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Take so many rows of the file.")] = None,
+    pod_users: Annotated[int, typer.Option(min=0, max=10_000, help="How many become users of the pod as well.")] = 200,
+    rooms: Annotated[int, typer.Option(min=0, max=99, help="Rooms in the pod.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Provision a thousand users over Connect and the Pod, while the server throttles, fails and expires tokens.
+
+    The server is a sandbox on loopback, started for this. Exit code 0 only if in the end it holds what was wanted.
+    """
+    from ..demo.job import FAULTS, DemoOptions, run_demo, users_file  # loads the clients
+
+    options = DemoOptions(
+        file=file or users_file(), rows=rows, pod_users=pod_users, rooms=rooms, faults={**FAULTS, "seed": seed}
+    )
+    if as_json:
+        report = asyncio.run(run_demo(options, progress=lambda _name, _done, _size: None))
+        print_json(report.to_dict())
+    elif console().is_terminal:
+        with _bars() as bars:
+            report = asyncio.run(run_demo(options, progress=_shown_as_bars(bars)))
+        _show(report)
+    else:
+        report = asyncio.run(run_demo(options, progress=_shown_as_lines()))
+        _show(report)
+    raise typer.Exit(0 if report.ok else FAILED)
+
+
+def _bars() -> Bars:
+    return Bars(
+        TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console()
+    )
+
+
+def _shown_as_bars(bars: Bars) -> Progress:
+    tasks = {}
+
+    def progress(name: str, done: int, size: int) -> None:
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=size)
+        bars.update(tasks[name], completed=done, total=size)
+
+    return progress
+
+
+def _shown_as_lines() -> Progress:
+    last: dict[str, float] = {}
+
+    def progress(name: str, done: int, size: int) -> None:
+        now = time.monotonic()
+        if done == size or now - last.setdefault(name, now) >= _LINE_EVERY:
+            last[name] = now
+            print(f"{name}: {done}/{size}", flush=True)
+
+    return progress
+
+
+def _show(report: DemoReport) -> None:
+    out = console()
+    table = Table(title="What was wanted, and what is there", title_justify="left")
+    for heading in ("", "wanted", "created", "rejected"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for count in report.counts:
+        table.add_row(count.what, str(count.wanted), str(count.created), str(count.rejected or ""))
+    out.print(table)
+    if report.rejections:
+        refused = Table(title="Rejected rows", title_justify="left")
+        refused.add_column("line", justify="right")
+        refused.add_column("by")
+        refused.add_column("reason", overflow="fold")
+        for rejection in report.rejections:
+            refused.add_row(str(rejection.line), rejection.by, rejection.reason)
+        out.print(refused, markup=False)
+    faults = ", ".join(f"{count} x {kind.replace('_', ' ')} acting" if "_" in kind else f"{count} x {kind}"
+                       for kind, count in sorted(report.faults.items()))  # fmt: skip
+    numbers = Table(show_header=False)
+    numbers.add_column()
+    numbers.add_column(justify="right")
+    for name, value in (
+        ("faults injected", faults or "none"),
+        ("retries", str(report.retries)),
+        ("creates looked up", str(report.looked_up)),
+        ("logins", str(report.logins)),
+        ("requests", str(report.requests)),
+        ("seconds", f"{report.seconds:.1f}"),
+        ("requests/s", f"{report.requests_per_second:.1f}"),
+    ):
+        numbers.add_row(name, value)
+    out.print(numbers)
+    if report.ok:
+        out.print("The sandbox holds what was wanted, by its APIs and by its own account.")
+        return
+    out.print(f"{len(report.differences)} differences from what was wanted:")
+    for difference in report.differences[:DIFFERENCES_SHOWN]:
+        out.print(f"  {difference}", markup=False)
+    if len(report.differences) > DIFFERENCES_SHOWN:
+        out.print(f"  and {len(report.differences) - DIFFERENCES_SHOWN} more")

@@ -1,0 +1,23 @@
+"""``aiosymphony sandbox``: a fake Pod, Connect and OAuth server on loopback."""
+
+from __future__ import annotations
+
+import typer
+
+from ..errors import ConfigError
+from .output import USAGE
+
+
+def sandbox(context: typer.Context) -> None:
+    """Run a fake Pod, Connect and OAuth server on loopback until Ctrl-C; see `aiosymphony sandbox --help`."""
+    try:
+        from ..sandbox.serve import main  # needs an extra
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("aiosymphony"):
+            raise
+        raise ConfigError(f"the sandbox needs {error.name}: pip install 'aiosymphony[sandbox]'") from None
+    try:
+        code = main(context.args, prog="aiosymphony sandbox")
+    except SystemExit as end:  # argparse has printed help (0), or what is wrong (2)
+        code = USAGE if end.code else 0
+    raise typer.Exit(code)

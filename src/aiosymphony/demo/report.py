@@ -1,0 +1,99 @@
+"""What the demo reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from ..session import Attempt
+
+
+@attrs.frozen
+class Rejection:
+    """A row that was not provisioned.
+
+    Attributes:
+        line: Its line in the file, the header being line 1.
+        who: Its email address, as far as it has one.
+        reason: Why, and which column it is about.
+        by: Who found out: ``check`` before anything was sent, or ``Connect``.
+    """
+
+    line: int
+    who: str
+    reason: str
+    by: str
+
+
+@attrs.frozen
+class Count:
+    """One kind of thing: how many were wanted, and what became of them."""
+
+    what: str
+    wanted: int
+    created: int
+    rejected: int = 0
+
+
+@attrs.define
+class Traffic:
+    """Counts the sends of clients, as their observer."""
+
+    sends: int = 0
+    retries: int = 0
+    by_status: Counter[int] = attrs.field(factory=Counter)
+
+    def __call__(self, attempt: Attempt) -> None:
+        """Take a send in."""
+        self.sends += 1
+        self.retries += attempt.number > 1
+        if attempt.status is not None:
+            self.by_status[attempt.status] += 1
+
+
+@attrs.frozen(kw_only=True)
+class DemoReport:
+    """How the demo went.
+
+    Attributes:
+        counts: What was wanted and what was created, by kind.
+        rejections: The rows that were not provisioned, in the file's order.
+        differences: What is not as wanted, a sentence each; empty if all is well.
+        retries: Requests that were sent again: after throttling, after a failure, with a new token.
+        looked_up: Creates whose answer was lost, and that were looked up before anything was repeated.
+        logins: Logins, by the sandbox's count.
+        requests: Requests, by the sandbox's count.
+        faults: Faults that the sandbox injected, by kind.
+        seconds: From the first request to the last comparison.
+    """
+
+    counts: tuple[Count, ...]
+    rejections: tuple[Rejection, ...]
+    differences: tuple[str, ...]
+    retries: int
+    looked_up: int
+    logins: int
+    requests: int
+    faults: dict[str, int]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the sandbox holds what was wanted, no more and no less."""
+        return not self.differences
+
+    @property
+    def requests_per_second(self) -> float:
+        """The mean over the whole run."""
+        return self.requests / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON types."""
+        return {
+            "ok": self.ok,
+            **attrs.asdict(self),
+            "seconds": round(self.seconds, 3),
+            "requests_per_second": round(self.requests_per_second, 1),
+        }
