@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from ..errors import ConfigError, TransportError
-from .base import MAX_BYTES, Response
+from .base import COMMON_HEADERS, MAX_BYTES, Response
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class AiohttpTransport:
     def _open(self) -> tuple[aiohttp.ClientSession, Deadlines]:
         session = aiohttp.ClientSession(
             connector=_Connector(limit=self._limit, ssl=self._ssl),
+            headers=COMMON_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=_MAX_FIELD,
         )

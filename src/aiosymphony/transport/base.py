@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
+
+from .._version import __version__
 
 MAX_BYTES = 16 * 1024 * 1024
 """How large an answer may be by default, after decompression: 16 MiB."""
+
+COMMON_HEADERS: Mapping[str, str] = MappingProxyType(
+    {"Accept": "application/json", "User-Agent": f"aiosymphony/{__version__}"}
+)
+"""Headers that every transport puts on every request which does not bring its own."""
 
 _SHOWN = frozenset({"accept", "content-type", "user-agent", "x-trace-id"})
 
@@ -51,6 +59,8 @@ class Transport(Protocol):
         max_bytes: int = MAX_BYTES,
     ) -> Response:
         """Send and read the whole answer within ``timeout`` seconds; redirects are returned, not followed.
+
+        ``COMMON_HEADERS`` are put on in addition to ``headers``.
 
         Args:
             url: Absolute and percent-encoded already; it is sent as it is.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import httpx
 
 from ..errors import TransportError
-from .base import MAX_BYTES, Response
+from .base import COMMON_HEADERS, MAX_BYTES, Response
 
 
 class HttpxTransport:
@@ -34,7 +34,9 @@ class HttpxTransport:
     ) -> Response:
         """See :meth:`Transport.send`."""
         try:
-            request = self._client.build_request(method, url, headers=dict(headers), content=body, timeout=timeout)
+            request = self._client.build_request(
+                method, url, headers={**COMMON_HEADERS, **headers}, content=body, timeout=timeout
+            )
             # httpx has a timeout for each phase alone; the deadline for the whole is kept here.
             async with asyncio.timeout(timeout):
                 response = await self._client.send(request, stream=True, follow_redirects=False, auth=None)
