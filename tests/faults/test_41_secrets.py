@@ -13,8 +13,6 @@ import pickle
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from aiosymphony.auth.oauth import ClientCredentials
 from aiosymphony.auth.rsa import RsaAuth
@@ -29,13 +27,6 @@ from .server import FaultServer, close, reply, token
 
 LOGIN = "/login/pubkey/authenticate"
 SESSION_READ = operation("GET", auth=("sessionToken",))
-
-
-@pytest.fixture(scope="session")
-def pem() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(*form).decode()
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
