@@ -22,7 +22,13 @@ THING = "/pod/v1/thing"
 
 
 def operation(
-    method: str, path: str = THING, *, idempotent: bool | None = None, auth: tuple[str, ...] = ("bearer",), **facts: Any
+    method: str,
+    path: str = THING,
+    *,
+    idempotent: bool | None = None,
+    auth: tuple[str, ...] = ("bearer",),
+    api: str = "pod",
+    **facts: Any,
 ) -> Operation[..., Any]:
     """A small operation: a JSON body goes out, a JSON value comes back; only reads are idempotent by default."""
 
@@ -44,7 +50,7 @@ def operation(
 
     made: Operation[..., Any] = Operation(
         id=f"{path.strip('/').replace('/', '_')}_{method.lower()}",
-        api="pod",
+        api=api,
         method=method,
         path=path,
         tag="things",
