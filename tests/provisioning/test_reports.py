@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
+import shutil
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -189,6 +191,44 @@ async def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
     assert not re.search(r"https?:|url\(|@import", text)
     assert "default-src 'none'" in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+async def browse(page: Path, scratch: Path) -> tuple[str, set[str]]:
+    """The page as a browser understands it, and the hosts that were asked for anything meanwhile."""
+    assert BROWSER is not None
+    browser = await asyncio.create_subprocess_exec(
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        f"--user-data-dir={scratch / 'profile'}",
+        f"--log-net-log={scratch / 'net.json'}",
+        "--dump-dom",
+        page.as_uri(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    shown = (await browser.communicate())[0].decode()
+    return shown, set(re.findall(r'"url":"https?://([^/"]+)', (scratch / "net.json").read_text()))
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
+async def test_a_browser_shows_plots_and_tables_and_asks_nobody(tmp_path: Path) -> None:
+    page, empty = tmp_path / "report.html", tmp_path / "empty.html"
+    page.write_text((await a_job(tmp_path / "job.journal")).to_html())
+    empty.write_text("<!DOCTYPE html><title>empty</title>")
+    # Browsers call home by themselves: only what an empty page does not cause is the report's doing.
+    _, own = await browse(empty, tmp_path)
+    shown, asked = await browse(page, tmp_path)
+    assert shown.count("<svg") == 2
+    assert shown.count("<polyline") > 1
+    assert shown.count("<table") > 3
+    assert asked <= own
 
 
 async def test_a_report_of_nothing(tmp_path: Path) -> None:

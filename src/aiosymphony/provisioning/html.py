@@ -90,11 +90,11 @@ def _tiles(report: Report) -> str:
     tiles = [
         ("rows", report.total, ""),
         ("done", report.done, "good"),
-        ("of those, as wanted before", report.skipped, ""),
+        ("as wanted before", report.skipped, ""),
         ("failed", report.failed, "bad" if report.failed else ""),
         ("unknown", report.unknown, "open" if report.unknown else ""),
         ("untouched", report.untouched, "open" if report.untouched else ""),
-        ("attempts", report.attempts, ""),
+        ("looked up", report.looked_up, ""),
     ]
     return (
         '<div class="tiles">'
@@ -109,7 +109,7 @@ def _plots(report: Report) -> str:
         "Rows done per second over time",
         [Line("rows per second", "rate", [(bucket.at, bucket.rate) for bucket in buckets])],
         x_label=_duration,
-        y_label=lambda value: f"{value:g}",
+        y_label=lambda value: f"{value:,.6g}",
     )
     latency = plot(
         "Latency over time",
@@ -125,7 +125,7 @@ def _plots(report: Report) -> str:
     return (
         f'<h2>Throughput</h2><p class="key"><i class="rate"></i>rows done per second</p>{rate}'
         '<h2>Latency</h2><p class="key"><i class="median"></i>median<i class="p95"></i>95th percentile, '
-        f"from the intent to the outcome of a row</p>{latency}"
+        f"from the intent to the outcome of a row that did not have to be looked up</p>{latency}"
     )
 
 

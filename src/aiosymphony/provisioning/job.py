@@ -41,7 +41,7 @@ from .actual import Actual, ActualUser
 from .audit import audit
 from .planning import Plan, decide
 from .rows import User, keys_of, user_class
-from .store import Change, Fenced, JobHeader, JobRow, JobStore, State
+from .store import LOOKED_UP, Change, Fenced, JobHeader, JobRow, JobStore, State
 from .target import Created, Refused, Target
 
 __all__ = ["Job", "Progress"]
@@ -461,10 +461,10 @@ class Job:
         again = -row.attempts if row.state == "UNKNOWN" else 0
         match action.do:
             case "skip":
-                return self._change(row, "DONE", id=action.id, step=len(row.steps))
+                return self._change(row, "DONE", id=action.id, step=len(row.steps), code=LOOKED_UP)
             case "conflict" if len(found) == 1 and creating:
                 # There, as this job wanted it; in what the server made of it since, the audit says.
-                return self._change(row, "DONE", id=action.id, step=len(row.steps))
+                return self._change(row, "DONE", id=action.id, step=len(row.steps), code=LOOKED_UP)
             case "conflict":
                 return self._change(row, "CONFLICT", code="conflict", message=action.reason)
             case "create" if not creating:
@@ -504,7 +504,7 @@ class Job:
             await self._sleep(wrote_at + self._settle - self._clock.monotonic())
             findings, found_after_all = await self._compare()
         if found_after_all:
-            self._record([self._change(row, "DONE", id=user_id) for row, user_id in found_after_all])
+            self._record([self._change(row, "DONE", id=user_id, code=LOOKED_UP) for row, user_id in found_after_all])
             await self._written()
         await self._store.note("audit", {"at": self._clock.time(), **findings})
 

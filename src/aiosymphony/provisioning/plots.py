@@ -11,7 +11,7 @@ import attrs
 __all__ = ["Line", "plot"]
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 12, 28
 
 
 @attrs.frozen
@@ -49,17 +49,16 @@ def plot(title: str, lines: Sequence[Line], *, x_label: Callable[[float], str], 
         _, down = place(first, tick).split(",")
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down}" y2="{down}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{down}" dy="4" text-anchor="end">{html.escape(y_label(tick))}</text>')
-    for number in range(5):
-        x = first + span * number / 4
-        across, _ = place(x, 0).split(",")
-        anchor = ("start", "middle", "middle", "middle", "end")[number]
-        parts.append(
-            f'<text x="{across}" y="{HEIGHT - 8}" text-anchor="{anchor}">{html.escape(x_label(x - first))}</text>'
-        )
+    for tick in _ticks(span):
+        if tick <= span:
+            across, _ = place(first + tick, 0).split(",")
+            parts.append(
+                f'<text x="{across}" y="{HEIGHT - 8}" text-anchor="middle">{html.escape(x_label(tick))}</text>'
+            )
     for line in lines:
         for piece in _pieces(line.points):
             # A piece of one point would be invisible as a line.
-            points = piece if len(piece) > 1 else [piece[0], (piece[0][0] + span / WIDTH, piece[0][1])]
+            points = piece if len(piece) > 1 else [piece[0], (piece[0][0] + 2 * span / WIDTH, piece[0][1])]
             path = " ".join(place(x, y) for x, y in points)
             parts.append(
                 f'<polyline class="{line.css}" points="{path}"><title>{html.escape(line.name)}</title></polyline>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 from array import array
@@ -16,7 +17,7 @@ import attrs
 
 from ..errors import JobError
 from .rows import user_class
-from .store import JobHeader, JobRow, JobStore, State
+from .store import LOOKED_UP, JobHeader, JobRow, JobStore, State
 
 __all__ = ["Bucket", "Cause", "Report"]
 
@@ -91,6 +92,7 @@ class Report:
         audit: What the closing audit found; None if there was none yet.
         finished_at: When the job ended; None if it did not.
         attempts: Requests that carried a row, summed over the rows.
+        looked_up: Rows that are done, and of which only a look-up could tell.
         timeline: Throughput and latency over time.
         columns: The columns that any row uses.
     """
@@ -101,6 +103,7 @@ class Report:
     audit: dict[str, Any] | None = None
     finished_at: float | None = None
     attempts: int = 0
+    looked_up: int = 0
     timeline: list[Bucket] = attrs.field(factory=list)
     columns: frozenset[str] = frozenset()
 
@@ -128,6 +131,7 @@ class Report:
         causes: dict[tuple[str, str, str], Cause] = {}
         done_at, latency = array("d"), array("d")
         columns: set[str] = set()
+        began = math.inf
         async for row in each_row(store):
             columns.update(row.row)
             self.attempts += row.attempts
@@ -141,10 +145,14 @@ class Report:
                     cause.rows.append((row.line, row.label, row.id, row.message))
             elif row.state == "DONE" and row.sent_at is not None and row.done_at is not None:
                 done_at.append(row.done_at)
-                latency.append(row.done_at - row.sent_at)
+                # How long a look-up was waited for says nothing about the server.
+                looked_up = row.code == LOOKED_UP
+                latency.append(math.nan if looked_up else row.done_at - row.sent_at)
+                self.looked_up += looked_up
+                began = min(began, row.sent_at)
         self.columns = frozenset(columns)
         self.causes = sorted(causes.values(), key=lambda cause: -cause.count)
-        self.timeline = _timeline(done_at, latency)
+        self.timeline = _timeline(began, done_at, latency)
 
     def state(self, *states: State) -> int:
         """How many rows are in any of these states."""
@@ -237,6 +245,7 @@ class Report:
                 for (action, state), count in sorted(self.counts.items())
             ],
             "attempts": self.attempts,
+            "looked_up": self.looked_up,
             "causes": [
                 {
                     "state": cause.state,
@@ -347,17 +356,17 @@ def _harmless(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
 
 
-def _timeline(done_at: array[float], latency: array[float]) -> list[Bucket]:
+def _timeline(began: float, done_at: array[float], latency: array[float]) -> list[Bucket]:
     if not done_at:
         return []
-    began = min(at - took for at, took in zip(done_at, latency, strict=True))
     width = max((max(done_at) - began) / BUCKETS, 1e-3)
     counted: Counter[int] = Counter()
     took_by_bucket: list[list[float]] = [[] for _ in range(BUCKETS)]
     for at, took in zip(done_at, latency, strict=True):
         number = min(int((at - began) / width), BUCKETS - 1)
         counted[number] += 1
-        took_by_bucket[number].append(took)
+        if not math.isnan(took):
+            took_by_bucket[number].append(took)
     buckets = []
     for number, times in enumerate(took_by_bucket):
         times.sort()

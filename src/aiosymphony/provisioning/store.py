@@ -24,6 +24,10 @@ __all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "State"]
 State = Literal["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
 
 
+LOOKED_UP = "looked up"
+"""The code of a row that is done, and of which only a look-up could tell."""
+
+
 @attrs.frozen
 class JobHeader:
     """Which job a journal is of. A journal serves one job alone.
