@@ -64,7 +64,7 @@ async def test_an_answer_without_cursors_is_the_last_and_a_repeated_one_an_error
                 route.mock(httpx.Response(200, json={"items": [{"action": "A"}], **pagination}))
                 assert len(await pod.audit_trail.list(0).collect()) == 1
 
-            route.mock(httpx.Response(200, json={"items": [], "pagination": {"cursors": {"after": "same"}}}))
+            route.mock(httpx.Response(200, json={"items": [{}], "pagination": {"cursors": {"after": "same"}}}))
             with pytest.raises(PaginationError, match="repeats a cursor") as caught:
                 await pod.audit_trail.list(0).collect()
     assert caught.value.resume == {"limit": 500, "after": "same"}
