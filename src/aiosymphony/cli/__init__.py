@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from .app import run  # typer and rich are an extra
     except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("typer", "rich"):
             raise
-        print(f"aiosymphony: the command line needs {error.name}: pip install 'aiosymphony[cli]'", file=sys.stderr)
+        print(f"aiosymphony: the command line needs {missing}: pip install 'aiosymphony[cli]'", file=sys.stderr)
         return 64
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from typing import Annotated
 
@@ -74,11 +72,6 @@ def run(arguments: list[str]) -> int:
         print_error(error, code, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-        print_error("interrupted", code, as_json=as_json)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough. What is buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         # Wrong use is the one kind of exception of typer's that is left. Its class has moved between releases.
         describe = getattr(error, "format_message", None)
@@ -87,4 +80,6 @@ def run(arguments: list[str]) -> int:
         code = USAGE
         if told := " ".join(describe().split()):  # empty where the help was printed instead
             print_error(told, code, as_json=as_json)
+    if code == INTERRUPTED:  # typer makes either of Ctrl-C, the exception or the code
+        print_error("interrupted", code, as_json=as_json)
     return code if isinstance(code, int) else 0

@@ -61,12 +61,14 @@ def users_file() -> Path:
     return packaged if packaged.exists() else Path(__file__).parents[3] / "examples" / "users.csv"
 
 
-async def run_demo(options: DemoOptions, *, progress: Progress) -> DemoReport:
-    """Do it all: the sandbox is started for it, and stopped at the end.
+async def run_demo(options: DemoOptions, *, progress: Progress, server: Server | None = None) -> DemoReport:
+    """Do it all.
 
     Args:
         options: What to do.
         progress: Told how it goes.
+        server: A sandbox that runs already; if None, one is started with the options' tokens and faults, and stopped
+            at the end.
 
     Raises:
         ConfigError: The sandbox does not start.
@@ -74,6 +76,8 @@ async def run_demo(options: DemoOptions, *, progress: Progress) -> DemoReport:
         SymphonyError: Something failed that retries and look-ups did not mend.
     """
     rows, rejections = await asyncio.to_thread(_read, options)
+    if server is not None:
+        return await _against(server, options, rows, rejections, progress)
     progress("Sandbox", 0, 1)
     async with sandbox_process(token_ttl=options.token_ttl, faults=options.faults) as server:
         progress("Sandbox", 1, 1)
