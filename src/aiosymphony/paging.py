@@ -181,29 +181,34 @@ class TimeWindow:
         self._limit = _checked(page_size, 2)
         self._time_of = time_of
         self._since = since
-        self._previous = 0
-        self._full = page_size
+        self._previous: Sequence[Any] = ()
+        self._largest = 0
+        self._moment: int | None = None
 
     def first(self) -> Query:
         return {"limit": self._limit} if self._since is None else {"limit": self._limit, "since": self._since}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        if not page.items:
+        items, since = page.items, query.get("since")
+        if not items:
             return None
-        times = [time for item in page.items if (time := self._time_of(item)) is not None]
+        times = [time for item in items if (time := self._time_of(item)) is not None]
         if not times:
             raise PaginationError("no item of a page has a time to go on from")
-        since, last = query.get("since"), max(times)
         if since is not None and min(times) < since:
             raise PaginationError(f"the server ignores since: {min(times)} came, {since} and later was asked for")
+        last = max(times)
+        if self._moment is not None and since == self._moment + 1:
+            # Something follows that moment, and its page did not show it: look again whether that page was cut.
+            return {**query, "since": self._moment}
         if last != since:
-            # More came after the page before: that one was as full as the server makes them.
-            self._full = min(self._full, self._previous) if self._previous > 1 else self._full
-            self._previous = len(page.items)
+            self._previous, self._largest, self._moment = items, max(self._largest, len(items)), None
             return {**query, "since": last}
-        if len(page.items) >= self._full:
-            raise PaginationError(f"{len(page.items)} items or more share the time {last}: ask for larger pages")
-        self._previous = 0
+        # All of one moment. Unless this is all there is of it, the rest cannot be asked for.
+        as_full_as_any = 0 < self._largest <= len(items) and not _same(items, self._previous)
+        if len(items) >= self._limit or as_full_as_any or self._moment == last:
+            raise PaginationError(f"{len(items)} items or more share the time {last}: ask for larger pages")
+        self._moment = last
         return {**query, "since": last + 1}
 
 
