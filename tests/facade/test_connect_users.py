@@ -1,0 +1,229 @@
+"""connect.users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import orjson
+import pytest
+from aiosymphony import BadRequest, ConfigError, ConnectClient, OutcomeUnknown, ServerError
+from aiosymphony.sandbox import Sandbox
+from aiosymphony_api.connect.models import User
+
+from .wire import Wire, sent
+
+
+def person(n: int, domain: str = "acme.test") -> User:
+    return User(email=f"user{n}@{domain}", first_name="User", last_name=str(n))
+
+
+def create(request: httpx.Request) -> httpx.Response:
+    """Create whoever has a number in the address that is not a multiple of 7."""
+    rows = []
+    for asked in orjson.loads(request.content):
+        if int(asked["lastName"]) % 7:
+            rows.append({**asked, "status": 201, "id": f"id-{asked['lastName']}"})
+        else:
+            problem = {"type": "about:blank", "status": 409, "detail": "email exists", "detailErrorCode": 40002}
+            rows.append({**asked, "status": 409, "error": problem})
+    return httpx.Response(201 if all(row["status"] == 201 for row in rows) else 207, json=rows)
+
+
+async def test_what_is_sent(wire: Wire) -> None:
+    users = wire.connect.users
+    ada = {"email": "ada@acme.test", "firstName": "Ada", "lastName": "Abbott"}
+    wire.answers([{**ada, "status": 201, "id": "u1"}], status=201)
+    [result] = await users.create_batch("c1", [User.from_dict({**ada, "department": "Desk"})])
+    assert result.ok
+    wire.answers({"total": 0, "users": []})
+    assert await users.list("c1", page_size=7).collect() == []
+    wire.answers({**ada, "id": "u1"})
+    assert (await users.get("c1", "u/1")).id == "u1"
+    wire.answers(httpx.Response(200))
+    await users.set_active("c1", "u1", True)
+    await users.enable("c1", "u1")
+    await users.disable("c1", "u1")
+    assert wire.sent == [
+        sent("POST", "/api/v2/companies/c1/users", [{**ada, "department": "Desk"}]),
+        sent("GET", "/api/v2/companies/c1/users?pageSize=7"),
+        sent("GET", "/api/v2/companies/c1/users/u%2F1"),
+        sent("PATCH", "/api/v2/companies/c1/users/u1", {"active": True}),
+        sent("PATCH", "/api/v2/companies/c1/users/u1", {"active": True}),
+        sent("PATCH", "/api/v2/companies/c1/users/u1", {"active": False}),
+    ]
+
+
+@pytest.mark.parametrize(("batch_size", "concurrency"), [(20, 4), (20, 1), (7, 3), (1, 16)])
+async def test_one_result_a_user_in_the_order_asked(wire: Wire, batch_size: int, concurrency: int) -> None:
+    def people() -> Iterator[User]:
+        yield from map(person, range(95))
+
+    wire.answers(create)
+    results = await wire.connect.users.create("c1", people(), batch_size=batch_size, concurrency=concurrency)
+    assert [result.asked for result in results] == list(people())
+    assert [result.ok for result in results] == [n % 7 != 0 for n in range(95)]
+    assert [result.status for result in results] == [201 if n % 7 else 409 for n in range(95)]
+    for n, result in enumerate(results):
+        assert result.user is not None
+        assert result.user.email == result.asked.email
+        if n % 7:
+            assert result.user.id == f"id-{n}"
+        else:
+            assert result.error is not None
+            assert (result.error.code, result.error.message) == (40002, "email exists")
+            assert not result.error.may_have_acted
+            assert result.error.cause is None
+    sizes = sorted((len(body) for _, _, body in wire.sent), reverse=True)
+    assert sizes == sorted([batch_size] * (95 // batch_size) + ([95 % batch_size] if 95 % batch_size else []))[::-1]
+
+
+async def test_rows_may_come_in_any_order_and_some_not_at_all(wire: Wire) -> None:
+    people = [person(1), person(2), person(3)]
+    wire.answers(
+        [
+            {"email": "USER3@acme.test", "firstName": "x", "lastName": "3", "status": 201, "id": "three"},
+            {"email": "user1@acme.test", "firstName": "x", "lastName": "1", "status": 500},
+        ],
+        status=207,
+    )
+    one, two, three = await wire.connect.users.create_batch("c1", people)
+    assert three.ok
+    assert three.user is not None
+    assert three.user.id == "three"
+    assert not one.ok
+    assert one.error is not None
+    assert (one.status, one.error.may_have_acted, one.error.message) == (500, True, "status 500")
+    assert not two.ok
+    assert two.user is None
+    assert two.error is not None
+    assert two.error.may_have_acted
+    assert "does not mention" in two.error.message
+
+
+async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:
+    row = {"email": "user1@acme.test", "firstName": "User", "lastName": "1"}
+    wire.answers([{**row, "status": 409}, {**row, "status": 201}], status=207)
+    results = await wire.connect.users.create_batch("c1", [person(1), person(1)])
+    assert [result.ok for result in results] == [False, True]
+
+
+async def test_a_batch_that_is_refused_fails_each_of_its_users(wire: Wire) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"user25@" in request.content:
+            return httpx.Response(
+                400, json={"title": "Bad Request", "detail": "not COMPLETED", "detailErrorCode": 40102}
+            )
+        return create(request)
+
+    wire.answers(answer)
+    results = await wire.connect.users.create("c1", [person(7 * n + 1) if n < 20 else person(n) for n in range(41)])
+    assert [result.ok for result in results[:20]] == [True] * 20
+    for result in results[20:40]:
+        assert (result.user, result.status, result.ok) == (None, 400, False)
+        assert result.error is not None
+        assert result.error.code == 40102
+        assert "not COMPLETED" in result.error.message
+        assert not result.error.may_have_acted
+        assert isinstance(result.error.cause, BadRequest)
+    assert results[40].ok
+    with pytest.raises(BadRequest):
+        await wire.connect.users.create_batch("c1", [person(25)])
+
+
+@pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ReadError("lost"), httpx.Response(201, text="<html>")])
+async def test_a_batch_of_unknown_outcome_is_sent_once_and_says_so(wire: Wire, failure: Any) -> None:
+    wire.answers(failure)
+    results = await wire.connect.users.create("c1", [person(1), person(2)])
+    assert len(wire.requests) == 1
+    for result in results:
+        assert result.error is not None
+        assert result.error.may_have_acted
+        assert isinstance(result.error.cause, OutcomeUnknown)
+    with pytest.raises(OutcomeUnknown):
+        await wire.connect.users.create_batch("c1", [person(1)])
+
+
+async def test_an_answer_about_others_is_of_unknown_outcome(wire: Wire) -> None:
+    rows = [{"email": f"user{n}@acme.test", "firstName": "x", "lastName": "y", "status": 201} for n in (1, 3)]
+    wire.answers(rows, status=201)
+    results = await wire.connect.users.create("c1", [person(1), person(2)])
+    assert [result.error and result.error.may_have_acted for result in results] == [True, True]
+    assert wire.transport.resets == 1
+
+
+async def test_what_is_refused_before_anything_is_sent(wire: Wire) -> None:
+    users = wire.connect.users
+    for size in (0, 21):
+        with pytest.raises(ConfigError, match="batch_size"):
+            await users.create("c1", [person(1)], batch_size=size)
+        with pytest.raises(ConfigError, match="1 to 20 users"):
+            await users.create_batch("c1", [person(n) for n in range(size)])
+    with pytest.raises(ConfigError, match="concurrency"):
+        await users.create("c1", [person(1)], concurrency=0)
+    assert await users.create("c1", []) == []
+    assert wire.requests == []
+
+
+async def test_an_error_in_the_input_is_raised(wire: Wire) -> None:
+    def people() -> Iterator[User]:
+        yield person(1)
+        raise RuntimeError("line 2 is bad")
+
+    wire.answers(create)
+    with pytest.raises(RuntimeError, match="line 2"):
+        await wire.connect.users.create("c1", people())
+
+
+# A server that neither counts from 0 nor says from where cannot be told from one that does.
+@pytest.mark.parametrize(("base", "numbered"), [(0, True), (0, False), (1, True)])
+@pytest.mark.parametrize("total", [True, False])
+async def test_every_user_once_from_wherever_pages_count(wire: Wire, base: int, total: bool, numbered: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        query = {name: int(value) for name, value in parse_qsl(request.url.query.decode())}
+        number = query.get("currentPage", base)
+        page = [
+            {"id": f"u{n}", "email": f"{n}@a.test", "firstName": "x", "lastName": "y"}
+            for n in range((number - base) * 10, min((number - base + 1) * 10, 35))
+        ]
+        said = {"users": page, "pageSize": 10}
+        said |= {"total": 35} if total else {}
+        said |= {"currentPage": number} if numbered else {}
+        return httpx.Response(200, json=said)
+
+    wire.answers(answer)
+    users = await wire.connect.users.list("c1").unique().collect()
+    assert [user.id for user in users] == [f"u{n}" for n in range(35)]
+    assert len(wire.requests) == (4 if total else 5)
+    assert wire.requests[0].url.query == b"pageSize=100"
+
+
+async def test_disabling_is_repeated_as_it_may_be(wire: Wire) -> None:
+    wire.answers(httpx.Response(500), httpx.Response(200))
+    await wire.connect.users.disable("c1", "u1")
+    assert len(wire.requests) == 2
+    wire.answers(httpx.Response(500))
+    with pytest.raises(ServerError):
+        await wire.connect.users.enable("c1", "u1")
+
+
+@pytest.mark.symphony_sandbox(companies=1, page_base=1, page_cap=30)
+async def test_a_life_in_the_sandbox(connect: ConnectClient, symphony_sandbox: Sandbox) -> None:
+    [company] = await connect.companies.list()
+    assert company.id is not None
+    domain = company.email_domains[0]
+    people = [person(n, domain) for n in range(64)]
+    people[10], people[40] = person(10, "elsewhere.test"), people[41]
+    results = await connect.users.create(company.id, people)
+    assert {n: result.error.code for n, result in enumerate(results) if result.error} == {10: 40001, 41: 40002}
+
+    users = await connect.users.list(company.id).collect()
+    assert {user.email for user in users} == {p.email for n, p in enumerate(people) if n not in (10, 40)}
+    assert symphony_sandbox.stats.by_operation["api_v2_companies_company_id_users_get"] == 3
+    first = users[0].id or ""
+    await connect.users.disable(company.id, first)
+    assert (await connect.users.get(company.id, first)).active is False
+    await connect.users.enable(company.id, first)
+    assert (await connect.users.get(company.id, first)).active is True
