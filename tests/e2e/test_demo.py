@@ -1,0 +1,293 @@
+"""The demo, small: the same path from the file to the comparison as `make demo` takes."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+
+from aiosymphony import ConfigError, JobError
+from aiosymphony.cli import main
+from aiosymphony.demo import DemoOptions, job, run_demo
+from aiosymphony.demo.comparing import Thing, differences
+from aiosymphony.demo.job import FAULTS, users_file
+from aiosymphony.demo.server import Server
+from aiosymphony.sandbox import Faults, Sandbox
+from aiosymphony.sandbox.state import Member, State
+
+SMALL = DemoOptions(file=users_file(), rows=60, pod_users=12, rooms=3)
+
+
+def server_of(sandbox: Sandbox, folder: Path) -> Server:
+    key = folder / "bot.pem"
+    key.write_text(sandbox.bot.private_key)
+    credentials = sandbox.client_credentials
+    return Server(
+        url=sandbox.url,
+        username=sandbox.bot.username,
+        private_key=key,
+        client_id=credentials.client_id,
+        client_secret=credentials.client_secret,
+        token_url=f"{sandbox.url}/oauth/token",
+    )
+
+
+def quiet(_name: str, _done: int, _size: int) -> None:
+    pass
+
+
+async def test_what_is_sent_without_faults(symphony_sandbox: Sandbox, tmp_path: Path) -> None:
+    told: dict[str, tuple[int, int]] = {}
+    report = await run_demo(
+        SMALL,
+        progress=lambda name, done, size: told.update({name: (done, size)}),
+        server=server_of(symphony_sandbox, tmp_path),
+    )
+
+    assert report.ok, report.differences
+    assert [(count.what, count.wanted, count.created, count.rejected) for count in report.counts] == [
+        ("Company", 1, 1, 0),
+        ("Connect users", 60, 59, 1),
+        ("Pod users", 12, 12, 0),
+        ("Rooms", 3, 3, 0),
+        ("Members", 12, 12, 0),
+        ("Presences", 12, 12, 0),
+    ]
+    assert told == {
+        "Company": (1, 1),
+        "Connect users": (60, 60),
+        "Pod users": (12, 12),
+        "Rooms": (3, 3),
+        "Members": (12, 12),
+        "Presences": (12, 12),
+        "Read back": (2, 2),
+    }
+    (rejection,) = report.rejections
+    assert (rejection.line, rejection.by) == (60, "Connect")
+    assert "gmail.example" in rejection.reason
+    assert "code 40001" in rejection.reason
+    assert (report.retries, report.looked_up, report.logins, report.faults) == (0, 0, 2, {})
+    sent = symphony_sandbox.stats.by_operation
+    assert sent["api_v2_companies_company_id_users_post"] == 3
+    assert sent["v2_admin_user_create_post"] == 12
+    assert sent["v1_room_id_membership_add_post"] == 12
+    assert report.requests == sum(sent.values())
+
+
+async def test_creates_whose_answer_is_lost_are_looked_up_before_they_are_repeated(
+    symphony_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    symphony_sandbox.faults = Faults(
+        at={
+            ("api_v2_companies_post", 1): "503_after",
+            ("api_v2_companies_company_id_users_post", 1): "503_after",  # there: adopted
+            ("api_v2_companies_company_id_users_post", 2): "503_before",  # not there: sent again
+            ("v2_admin_user_create_post", 3): "drop_after",
+            ("v2_admin_user_create_post", 5): "503_before",
+            ("v3_room_create_post", 1): "503_after",
+            ("v3_room_create_post", 2): "503_before",
+        }
+    )
+
+    report = await run_demo(SMALL, progress=quiet, server=server_of(symphony_sandbox, tmp_path))
+
+    assert report.ok, report.differences
+    assert report.looked_up == 7
+    assert report.faults == {"503_after": 3, "503_before": 3, "drop_after": 1}
+    sent = symphony_sandbox.stats.by_operation
+    assert sent["api_v2_companies_post"] == 1
+    assert sent["api_v2_companies_company_id_users_post"] == 3 + 1
+    assert sent["v2_admin_user_create_post"] == 12 + 1
+    assert sent["v3_room_create_post"] == 3 + 1
+    counts = symphony_sandbox.state.counts()
+    assert (counts["companies"], counts["connect_users"], counts["users"], counts["rooms"]) == (1, 59, 13, 3)
+
+
+async def test_tokens_that_end_in_the_middle_of_everything(symphony_sandbox: Sandbox, tmp_path: Path) -> None:
+    def revoke(_name: str, done: int, size: int) -> None:
+        if done == size // 2:
+            symphony_sandbox.revoke_tokens()
+
+    report = await run_demo(SMALL, progress=revoke, server=server_of(symphony_sandbox, tmp_path))
+
+    assert report.ok, report.differences
+    assert report.logins >= 2 + 4  # one more in each stage of the Pod part
+    assert symphony_sandbox.stats.by_status[401] == report.retries > 0
+
+
+def test_the_command_with_its_own_sandbox_under_faults(capfd: pytest.CaptureFixture[str]) -> None:
+    code = main(["demo", "--rows", "60", "--pod-users", "30", "--rooms", "3", "--seed", "7", "--json"])
+    report = orjson.loads(capfd.readouterr().out)
+
+    assert report["differences"] == []
+    assert code == 0
+    assert report["ok"] is True
+    created = {count["what"]: count["created"] for count in report["counts"]}
+    assert created == {"Company": 1, "Connect users": 59, "Pod users": 30, "Rooms": 3, "Members": 30, "Presences": 30}
+    assert set(report["faults"]) <= {"429", "503_before", "503_after"}
+    assert sum(report["faults"].values()) > 0
+    assert report["retries"] + report["looked_up"] > 0
+
+
+# --- the comparison notices -------------------------------------------------------------------------------------------
+
+
+def _first_user(state: State) -> Any:
+    return next(iter(state.connect_users()))
+
+
+def _lose_a_connect_user(state: State) -> None:
+    state.db.connect_users.remove(_first_user(state).id)
+
+
+def _double_a_connect_user(state: State) -> None:
+    state.db.connect_users.put(attrs.evolve(_first_user(state), id="another"))
+
+
+def _change_a_connect_user(state: State) -> None:
+    user = _first_user(state)
+    state.db.connect_users.put(attrs.evolve(user, attributes={**user.attributes, "firstName": "Nobody"}))
+
+
+def _lose_a_pod_user(state: State) -> None:
+    state.db.users.remove(max(user.id for user in state.users()))
+
+
+def _add_a_pod_user(state: State) -> None:
+    state.add_user({"userName": "intruder", "emailAddress": "intruder@sandbox.example"})
+
+
+def _lose_a_member(state: State) -> None:
+    room = next(state.rooms())
+    member = next(member for member in state.members(room.id) if not member.owner)
+    state.db.members.remove((room.id, member.user))
+
+
+def _add_a_member(state: State) -> None:
+    room = next(state.rooms())
+    state.db.members.put(Member(stream=room.id, user=42))
+
+
+def _change_a_presence(state: State) -> None:
+    uid = max(user.id for user in state.users())
+    state.db.presences.put({**state.db.presences.get(uid), "category": "OFFLINE"})
+
+
+TAMPERINGS: Mapping[str, tuple[Callable[[State], None], str]] = {
+    "Connect user missing": (_lose_a_connect_user, "Connect user {} is missing"),
+    "Connect user twice": (_double_a_connect_user, "is there 2 times"),
+    "Connect user changed": (_change_a_connect_user, "firstName of Connect user {} is 'Nobody', not"),
+    "pod user missing": (_lose_a_pod_user, "pod user"),
+    "pod user nobody asked for": (_add_a_pod_user, "pod user intruder is there, and nobody asked for it"),
+    "member missing": (_lose_a_member, "members of room Desk 01 is"),
+    "member nobody asked for": (_add_a_member, "members of room Desk 01 is"),
+    "presence changed": (_change_a_presence, "is 'OFFLINE', not"),
+}
+
+
+class Tampered(Sandbox):
+    """A sandbox whose state is changed behind everybody's back, when reading back begins."""
+
+    def __init__(self, tamper: Callable[[State], None]) -> None:
+        super().__init__()
+        self._tamper: Callable[[State], None] | None = tamper
+
+    async def _serve(self, operation: Any, request: Any) -> Any:
+        if operation.id == "api_v2_companies_company_id_users_get" and self._tamper is not None:
+            self._tamper(self.state)
+            self._tamper = None
+        return await super()._serve(operation, request)
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_a_difference_ends_the_command_with_1(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tamper, told = TAMPERINGS[name]
+
+    @asynccontextmanager
+    async def tampered(*, token_ttl: float | None, faults: Mapping[str, Any]) -> AsyncIterator[Server]:
+        async with Tampered(tamper) as sandbox:
+            yield server_of(sandbox, tmp_path)
+
+    monkeypatch.setattr(job, "sandbox_process", tampered)
+    arguments = ["demo", "--rows", "20", "--pod-users", "4", "--rooms", "2"]
+    assert main([*arguments, "--json"]) == 1
+    report = orjson.loads(capfd.readouterr().out)
+    assert report["ok"] is False
+    first = min(row["email"] for row in _rows()[:1])
+    wanted = told.format(first)
+    for source in ("the APIs: ", "the sandbox's state: "):
+        assert any(line.startswith(source) and wanted in line for line in report["differences"]), report["differences"]
+
+    assert main(arguments) == 1
+    shown = capfd.readouterr().out
+    assert "differences from what was wanted" in shown
+    assert "The sandbox holds what was wanted" not in shown
+
+
+def _rows() -> list[dict[str, str]]:
+    with users_file().open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_differences() -> None:
+    wanted = [Thing("room", "a", {"members": [1]}), Thing("room", "b", {}), Thing("user", "a", {"name": "A"})]
+    found = [Thing("user", "a", {"name": "B", "more": 1}), Thing("room", "b", {"members": [2]}), Thing("room", "c", {})]
+    assert Counter(differences(wanted, found, source="x")) == Counter(
+        [
+            "x: room a is missing",
+            "x: name of user a is 'B', not 'A'",
+            "x: room c is there, and nobody asked for it",
+        ]
+    )
+    assert list(differences(wanted, wanted, source="x")) == []
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_thousand_rows() -> None:
+    rows = _rows()
+    assert len(rows) == 1000
+    assert set(FAULTS) == {"rate_429", "rate_503", "after_acting"}
+    assert len({row["email"].casefold() for row in rows if row["email"]}) > 985
+    assert any(not row["email"].isascii() or not row["firstName"].isascii() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("", "is empty"),
+        ("mail,firstName,lastName\na@b.example,A,B\n", "the header's column 'mail' is none of connect users"),
+        ("email,firstName\na@b.example,A\n", "the header lacks lastName"),
+    ],
+)
+def test_a_file_that_cannot_be_used(
+    content: str | None, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    if content is not None:
+        file.write_text(content)
+    assert main(["demo", str(file)]) == 64
+    err = capfd.readouterr().err
+    assert str(file) in err
+    assert message in err
+    assert err.count("\n") == 1
+    with pytest.raises(JobError):
+        asyncio.run(run_demo(DemoOptions(file=file), progress=quiet))
+
+
+async def test_a_sandbox_that_does_not_start() -> None:
+    options = DemoOptions(file=users_file(), faults={"rate_of_nothing": 1})
+    with pytest.raises(ConfigError, match=r"did not start \(.*unknown faults: rate_of_nothing\)"):
+        await run_demo(options, progress=quiet)
