@@ -208,22 +208,18 @@ class Users:
     ) -> FoundUsers[K]:
         asked = list(dict.fromkeys(keys))
         found: dict[object, UserV2] = {}
-        refused: set[str] = set()
 
         async def look_up(chunk: str) -> None:
             answer = await self._session.execute(v3_users_get.build(**{parameter: chunk}, local=local, active=active))
-            if answer is None:
-                return
-            for user in answer.users or ():
+            # Its errors name the keys without a user; so does every other key that no user comes back for.
+            for user in (answer and answer.users) or ():
                 found[id(user) if user.id is None else user.id] = user
-            for error in answer.errors or ():
-                refused.add(_folded(error.email if error.email is not None else error.id))
 
         async with bulk(_chunks(parameter, asked), look_up, concurrency=concurrency) as run:
             async for outcome in run:
                 if isinstance(outcome, Failed):
                     raise outcome.error
-        present = {_folded(key_of(user)) for user in found.values()} - refused
+        present = {_folded(key_of(user)) for user in found.values()}
         return FoundUsers(list(found.values()), [key for key in asked if _folded(key) not in present])
 
     async def detail(self, uid: int) -> V2UserDetail:
