@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -15,11 +16,6 @@ import orjson
 
 from ..errors import ConfigError
 from .secrets import HeaderSecret
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - not on Windows
-    fcntl = None  # type: ignore[assignment]
 
 
 @attrs.frozen
@@ -61,7 +57,7 @@ class FileTokenStore:
             ConfigError: The folder does not exist, or the system has no file locks.
         """
         self._path = Path(path)
-        if fcntl is None:
+        if sys.platform == "win32":
             raise ConfigError("FileTokenStore needs the file locks of a POSIX system")
         if not self._path.parent.is_dir():
             raise ConfigError(f"the folder of the token store {str(self._path)!r} does not exist")
@@ -125,6 +121,10 @@ class FileTokenStore:
 
 
 def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":  # the constructor has refused
+        return False
+    import fcntl  # noqa: PLC0415 - there is none on Windows
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
