@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+
 from aiosymphony import ClientCredentials, ConnectClient, PodClient, RsaAuth
 from aiosymphony.sandbox import Sandbox
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
+
 from aiosymphony import (
     CompanyFailed,
     CompanyTimeout,

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import httpx
 import orjson
 import pytest
+
 from aiosymphony import BadRequest, ConfigError, ConnectClient, OutcomeUnknown, ServerError
 from aiosymphony.sandbox import Sandbox
 from aiosymphony_api.connect.models import User

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from aiosymphony import NotFound, OutcomeUnknown, PodClient
 from aiosymphony.sandbox import Sandbox
 

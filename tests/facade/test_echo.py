@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from aiosymphony import OutcomeUnknown
 from aiosymphony_api.connect.models import User
 

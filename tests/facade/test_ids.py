@@ -6,10 +6,11 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from aiosymphony import ConfigError
-from aiosymphony.pod.ids import url_safe_id
 from hypothesis import given
 from hypothesis import strategies as st
+
+from aiosymphony import ConfigError
+from aiosymphony.pod.ids import url_safe_id
 
 from .wire import Wire
 
@@ -54,7 +55,7 @@ METHODS: list[tuple[Callable[[Wire], object], str]] = [
 
 @pytest.mark.parametrize(("call", "target"), METHODS, ids=[target for _, target in METHODS])
 async def test_methods_take_ids_as_clients_show_them(wire: Wire, call: Callable[[Wire], object], target: str) -> None:
-    wire.answers([] if "/list" in target and "admin/stream" not in target or "attach" in target else {})
+    wire.answers([] if ("/list" in target and "admin/stream" not in target) or "attach" in target else {})
     await call(wire)  # type: ignore[misc]
     assert [(method, path) for method, path, _ in wire.sent] == [(wire.requests[0].method, target)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from aiosymphony import ConfigError, PodClient
 from aiosymphony.sandbox import Sandbox
 
@@ -151,7 +152,7 @@ async def test_a_life_in_the_sandbox(pod: PodClient, symphony_sandbox: Sandbox) 
     assert {room.room_system_info.id for room in found if room.room_system_info} == ids
     assert symphony_sandbox.stats.by_operation["v3_room_search_post"] == 3
 
-    room_id = sorted(id_ or "" for id_ in ids)[0]
+    room_id = min(id_ or "" for id_ in ids)
     await rooms.add_member(room_id, other)
     await rooms.promote(room_id, other)
     assert {(m.id, m.owner) for m in await rooms.list_members(room_id)} == {(me, True), (other, True)}

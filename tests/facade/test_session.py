@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from aiosymphony import AuthError, PodClient, StaticToken
 from aiosymphony.sandbox import Sandbox
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+
 from aiosymphony import ConfigError, PaginationError, PodClient
 from aiosymphony.sandbox import Sandbox
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import orjson
 import pytest
+
 from aiosymphony import BadRequest, ConfigError, OutcomeUnknown, PodClient, ServerError
 from aiosymphony.pod.users import MAX_AVATAR, FoundUsers
 from aiosymphony.sandbox import Sandbox
@@ -294,7 +295,8 @@ async def test_ten_thousand_users_by_the_hundred(wire: Wire) -> None:
     ("keys", "query", "missing"),
     [
         ({"uids": [1, 3, 1, 2]}, {"uid": "1,3,2"}, [3]),
-        ({"emails": ["B@x.test", "c@x.test"], "active": True}, {"email": "B@x.test,c@x.test", "active": "true"}, ["c@x.test"]),
+        ({"emails": ["B@x.test", "c@x.test"], "active": True}, {"email": "B@x.test,c@x.test", "active": "true"}, [
+            "c@x.test"]),
         ({"usernames": ["a", "c"]}, {"username": "a,c", "local": "true"}, ["c"]),
         ({"usernames": iter(["A"]), "local": True}, {"username": "A", "local": "true"}, []),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import orjson
 import respx
+
 from aiosymphony import ConnectClient, PodClient, RetryPolicy, StaticToken
 from aiosymphony.transport.httpx import HttpxTransport
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class Companies:
-    """Companies that the partner sponsors. Beside what each method names, all raise what :meth:`Session.execute` raises.
+    """Companies that the partner sponsors.
 
     A company is created in the background, in about 20 minutes, and must be ``COMPLETED`` before it can have users.
+    Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
 
     def __init__(self, session: Session) -> None:

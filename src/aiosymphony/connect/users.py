@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+
 from aiosymphony_api.connect.api.users import (
     api_v2_companies_company_id_users_get,
     api_v2_companies_company_id_users_post,
@@ -124,7 +125,7 @@ class Users:
             users: The users.
 
         Returns:
-            One result per user, in the order of ``users``: one refused user does not keep the others from being created.
+            One result per user, in the order of ``users``: others are created though one is refused.
 
         Raises:
             ConfigError: No users, or more than 20.

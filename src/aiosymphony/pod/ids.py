@@ -6,5 +6,5 @@ _TO_URL_SAFE = str.maketrans("+/", "-_", "=")
 
 
 def url_safe_id(shown: str) -> str:
-    """The id as the API takes it, URL-safe without padding, from either spelling: clients show ``+``, ``/`` and ``=``."""
+    """The id as the API takes it, URL-safe without padding, from that or from what clients show, with ``+ / =``."""
     return shown.strip().translate(_TO_URL_SAFE)

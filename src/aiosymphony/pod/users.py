@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from urllib.parse import quote
 
 import attrs
+
 from aiosymphony_api.pod.api.user_administration import (
     v1_admin_user_find_post,
     v1_admin_user_uid_avatar_get,
