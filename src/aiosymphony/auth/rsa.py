@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import attrs
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -25,15 +24,11 @@ LIFETIME: Final = 240.0
 """Seconds that a login JWT holds; a pod refuses more than 300, and clocks differ."""
 
 
-@attrs.frozen(init=False, repr=False)
 class PrivateKey:
     """An RSA private key in PEM (PKCS#1 or PKCS#8), as a file or as text.
 
     A file is read again for each login, since keys rotate while a bot runs.
     """
-
-    _path: Path | None
-    _text: Secret | None
 
     def __init__(self, source: str | Path) -> None:
         """Take a path, or the PEM text itself.
@@ -42,9 +37,8 @@ class PrivateKey:
             ConfigError: The file or the text is not a usable key.
         """
         is_text = isinstance(source, str) and "-----BEGIN" in source
-        self.__attrs_init__(
-            None if is_text else Path(source), Secret(str(source), name="private key") if is_text else None
-        )
+        self._path = None if is_text else Path(source)
+        self._text = Secret(str(source), name="private key") if is_text else None
         self.load()
 
     def __repr__(self) -> str:
