@@ -70,7 +70,8 @@ async def test_an_example(path: Path, symphony_sandbox: Sandbox, tmp_path: Path)
 EXPECTED = {
     "users": ["^found Ada Abbott", "^the pod has 9 users", "^updated Grace Hopper to Rear Admiral",
               "^allowed: .*canCreatePublicRoom", "^roles: INDIVIDUAL, USER_PROVISIONING$", "AUDIT_TRAIL_MANAGEMENT"],
-    "rooms": ["^talking to .* which is the same$", "^found room Rates desk", r"^member \d+ who owns it$", "^active: False$", "^in .*IM"],
+    "rooms": ["^talking to .* which is the same$", "^found room Rates desk", r"^member \d+ who owns it$",
+              "^active: False$", "^in .*IM"],
     "connections": ["^asked .* PENDING_OUTGOING$", r"^answered \d+ ACCEPTED$", r"^answered \d+ REJECTED$",
                     r"^connected to \d+ ACCEPTED$", r"^removed \d+$"],
     "presence": ["^I am BUSY$", r"^\d+ is AWAY$", r"^everybody: \d+ AWAY$", r"^changed: \d+ BUSY$"],

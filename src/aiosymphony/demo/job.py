@@ -79,9 +79,9 @@ async def run_demo(options: DemoOptions, *, progress: Progress, server: Server |
     if server is not None:
         return await _against(server, options, rows, rejections, progress)
     progress("Sandbox", 0, 1)
-    async with sandbox_process(token_ttl=options.token_ttl, faults=options.faults) as server:
+    async with sandbox_process(token_ttl=options.token_ttl, faults=options.faults) as started:
         progress("Sandbox", 1, 1)
-        return await _against(server, options, rows, rejections, progress)
+        return await _against(started, options, rows, rejections, progress)
 
 
 async def _against(
