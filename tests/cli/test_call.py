@@ -123,6 +123,7 @@ async def test_an_error_of_the_server_ends_with_1_in_one_sentence(run: Run) -> N
             "must be an array of a whole",
         ),
         (["pod", "v1_admin_group_gid_membership_add_post", "-p", "gid=a", "--body", '["x"]'], "--body[0] is text"),
+        (["connect", "api_v2_companies_get", "--username", "bot"], "leave out --config, --username and --private-key"),
         (["pod", "v1_im_id_info_get", "-p", "id=.."], "'..' cannot stand in a path"),
     ],
 )

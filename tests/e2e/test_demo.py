@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -135,6 +136,25 @@ def test_the_command_with_its_own_sandbox_under_faults(capfd: pytest.CaptureFixt
     assert set(report["faults"]) <= {"429", "503_before", "503_after"}
     assert sum(report["faults"].values()) > 0
     assert report["retries"] + report["looked_up"] > 0
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_people_see(terminal: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["demo", "--rows", "88", "--pod-users", "2", "--rooms", "1"]) == 0
+    out = capfd.readouterr().out
+
+    assert ("\x1b[" in out) is terminal
+    assert ("Connect users: 87/87\n" in out) is not terminal
+    assert ("87/87" in out) is True
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out)
+    assert re.search(r"Connect users *│ *88 *│ *86 *│ *2 ", plain)
+    assert re.search(r"60 *│ Connect *│ the domain of 'zoe.olsen@gmail.example'", plain)
+    assert re.search(r"89 *│ check *│ firstName is missing", plain)
+    for fact in ("faults injected", "retries", "creates looked up", "logins", "requests", "seconds", "requests/s"):
+        assert re.search(rf"│ {fact} *│ +\S+", plain), fact
+    assert plain.endswith("The sandbox holds what was wanted, by its APIs and by its own account.\n")
 
 
 # --- the comparison notices -------------------------------------------------------------------------------------------

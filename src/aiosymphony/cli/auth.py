@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError, SymphonyError
-from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_connect, open_pod
+from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .output import JsonOption, console, exit_code_of, print_error, print_json
 
 app = typer.Typer(name="auth", help="Check credentials.", no_args_is_help=True)
@@ -46,10 +46,8 @@ def check(
     code = 0
     for name in [name for name, is_wanted in wanted.items() if is_wanted]:
         try:
-            if name == "pod":
-                found.append(asyncio.run(_check_pod(open_pod(config, url, username, private_key))))
-            else:
-                found.append(asyncio.run(_check_connect(open_connect(url))))
+            client = open_client(name, config, url, username, private_key)
+            found.append(asyncio.run(_check_pod(client) if name == "pod" else _check_connect(client)))
         except SymphonyError as error:
             # Each is told by itself: the other may be in order.
             code = code or exit_code_of(error)

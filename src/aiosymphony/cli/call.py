@@ -19,7 +19,7 @@ import typer
 
 from ..errors import ConfigError, DecodeError
 from ..operation import Model, Operation
-from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_connect, open_pod
+from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .output import JsonOption, print_json, print_tree
 
 APIS: Final = ("pod", "connect", "login", "agent", "pod_1_40")
@@ -50,7 +50,7 @@ def call(
     chosen = find(api, operation)
     arguments = read_arguments(chosen, param or (), body)
     request = chosen.build(**arguments)
-    client = open_connect(url) if chosen.api == "connect" else open_pod(config, url, username, private_key)
+    client = open_client(chosen.api, config, url, username, private_key)
 
     async def send() -> Any:
         async with client:

@@ -29,14 +29,30 @@ KeyOption = Annotated[
 ]
 
 
-def open_pod(
-    config: Path | None = None, url: str | None = None, username: str | None = None, private_key: Path | None = None
-) -> PodClient:
-    """The pod's client, from a configuration file or from options over the environment.
+def open_client(
+    api: str,
+    config: Path | None = None,
+    url: str | None = None,
+    username: str | None = None,
+    private_key: Path | None = None,
+) -> PodClient | ConnectClient:
+    """The client for an operation of this API, from options over the environment, or from a configuration file.
 
     Raises:
-        ConfigError: Something is missing or unusable, or a file and options are given both.
+        ConfigError: Something is missing or unusable, or an option does not go with the others.
     """
+    if api != "connect":
+        return _pod(config, url, username, private_key)
+    if config is not None or username is not None or private_key is not None:
+        raise ConfigError(
+            "Connect takes SYMPHONY_CLIENT_ID and SYMPHONY_CLIENT_SECRET from the environment: "
+            "leave out --config, --username and --private-key"
+        )
+    environment: Mapping[str, str] = os.environ
+    return connect_from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})
+
+
+def _pod(config: Path | None, url: str | None, username: str | None, private_key: Path | None) -> PodClient:
     options = {"SYMPHONY_POD_URL": url, "SYMPHONY_BOT_USERNAME": username}
     if private_key is not None:
         options["SYMPHONY_PRIVATE_KEY"] = str(private_key)
@@ -51,13 +67,3 @@ def open_pod(
         for other in ("SYMPHONY_SESSION_TOKEN", "SYMPHONY_CERTIFICATE"):
             environment.pop(other, None)
     return pod_from_env(environment | given)
-
-
-def open_connect(url: str | None = None) -> ConnectClient:
-    """Connect's client, from the environment; ``url`` replaces SYMPHONY_CONNECT_URL.
-
-    Raises:
-        ConfigError: A variable is missing or unusable.
-    """
-    environment: Mapping[str, str] = os.environ
-    return connect_from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})
