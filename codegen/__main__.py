@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from .apis import check_tools, regenerate
+from .document import generate_from
+from .package import Report
 from .problem import Refused
 
 ROOT = Path(__file__).parent.parent
@@ -15,27 +17,60 @@ ROOT = Path(__file__).parent.parent
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="codegen.sh", description="Generate the low-level clients from specs/.")
     parser.add_argument("--check", action="store_true", help="only say how generated/ differs; exit 1 if it does")
+    parser.add_argument(
+        "--spec", type=Path, metavar="FILE", help="generate from this Swagger 2.0 or OpenAPI 3 document"
+    )
+    parser.add_argument("--api", metavar="NAME", help="with --spec: the package's name")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="with --spec: the folder to put the package into")
+    parser.add_argument("--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay that mends it")
     options = parser.parse_args(arguments)
+    if options.spec and not (options.api and options.out):
+        parser.error("--spec needs --api and --out")
+    if not options.spec and (options.api or options.out or options.fixes):
+        parser.error("--api, --out and --fixes go with --spec")
     try:
         check_tools()
-        reports, changes = regenerate(ROOT, check=options.check)
+        if options.spec:
+            return _one(options.spec, options.api, options.out, options.fixes)
+        return _all(check=options.check)
     except Refused as problem:
         print(f"codegen.sh: {problem}", file=sys.stderr)
         return 64
-    for report in reports:
-        print(report)
-        for note in report.notes:
-            print(f"  {note}")
-    if options.check:
-        for line in changes:
-            print(line, file=sys.stderr)
-        if changes:
-            print("generated/ is not what specs/ and codegen/ make: run ./codegen.sh", file=sys.stderr)
-            return 1
-        print("generated/ is up to date")
-    else:
-        print(f"{len(changes)} files changed" if changes else "nothing changed")
+
+
+def _one(spec: Path, api: str, out: Path, fixes: Path | None) -> int:
+    report, done = generate_from(spec, api=api, out=out, fixes=fixes)
+    for line in done:
+        print(f"fixed {line}")
+    _tell(report)
     return 0
+
+
+def _all(*, check: bool) -> int:
+    reports, changes = regenerate(ROOT, check=check)
+    for report in reports:
+        _tell(report)
+    if not check:
+        print(f"{len(changes)} files changed" if changes else "nothing changed")
+        return 0
+    for line in changes:
+        print(line, file=sys.stderr)
+    if changes:
+        print("generated/ is not what specs/ and codegen/ make: run ./codegen.sh", file=sys.stderr)
+        return 1
+    print("generated/ is up to date")
+    return 0
+
+
+def _tell(report: Report) -> None:
+    """Print a report, with alike notes told once."""
+    print(report)
+    places: dict[str, list[str]] = {}
+    for note in report.notes:
+        place, _, what = note.partition(": ")
+        places.setdefault(what, []).append(place)
+    for what, found in places.items():
+        print(f"  {found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {what}")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import builtins
 import keyword
 import re
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 
 _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _WORD_START = re.compile(r"([a-z0-9])([A-Z])")
+_LONGEST = 120
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 # Shadowing a builtin is legal and confusing, and breaks annotations where the builtin is a type. `id` is what every
@@ -27,18 +29,25 @@ def pascal_case(text: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in _OTHER.split(text))
 
 
+def short(name: str) -> str:
+    """A name that fits into a file's name; a longer one is cut, and told apart by a part of its hash."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 8].rstrip('_')}{sha256(name.encode()).hexdigest()[:8]}"
+
+
 def operation_id(path: str, method: str) -> str:
     """The one rule for operation ids: the path's segments and the method in snake_case.
 
     >>> operation_id("/v1/admin/user/{uid}/status", "GET")
     'v1_admin_user_uid_status_get'
     """
-    return "_".join(filter(None, (snake_case(part) for part in (*path.split("/"), method))))
+    return short("_".join(filter(None, (snake_case(part) for part in (*path.split("/"), method)))))
 
 
 def identifier(text: str, prefix: str = "field_", reserved: Iterable[str] = ()) -> str:
     """A snake_case Python identifier for anything; builtins, keywords and reserved names get a trailing underscore."""
-    name = snake_case(text)
+    name = short(snake_case(text))
     if not name or name[0].isdigit():
         name = prefix + name if name else prefix.rstrip("_")
     return f"{name}_" if name in _TAKEN or name in reserved else name
@@ -46,7 +55,7 @@ def identifier(text: str, prefix: str = "field_", reserved: Iterable[str] = ()) 
 
 def class_name(text: str, reserved: Iterable[str] = ()) -> str:
     """A PascalCase class name for anything."""
-    name = pascal_case(text)
+    name = short(pascal_case(text))
     if not name or name[0].isdigit():
         name = f"Model{name}"
     return f"{name}Model" if name in _TAKEN or name in reserved else name
@@ -54,7 +63,7 @@ def class_name(text: str, reserved: Iterable[str] = ()) -> str:
 
 def constant(text: str) -> str:
     """An upper-case enumeration member name for a value; values without letters or digits get a word of their own."""
-    name = snake_case(text).upper()
+    name = short(snake_case(text)).upper()
     if not name:
         return "EMPTY" if not text else "VALUE"
     return f"VALUE_{name}" if name[0].isdigit() else name

@@ -39,8 +39,10 @@ _RESERVED_CLASSES = {
 }  # fmt: skip
 _RESERVED_FIELDS = {"additional_properties", "from_dict", "to_dict"}
 _RESERVED_ARGUMENTS = {
-    "body", "build", "call", "caller", "error_from_response", "form_body", "header_fields", "joined", "json_body",
-    "multipart_body", "parse", "path_segment", "query_string", "read", "read_optional", "encode", "decode",
+    "array", "body", "build", "call", "caller", "content", "content_type", "cookies", "decode_int", "decode_ints",
+    "decode_union", "deep_object", "encode_int", "encode_ints", "error_from_response", "exploded", "form_body",
+    "header_fields", "joined", "json_body", "json_text", "key", "mapping", "multipart_body", "parse", "path_segment",
+    "plain", "query_string", "read", "read_optional", "to_json", *"ijklm",
 }  # fmt: skip
 
 _SCALARS = {"string", "integer", "number", "boolean"}
@@ -106,9 +108,15 @@ def stable_class_name(text: str) -> str:
     raise Refused(text, "no class name can be made of this", "Rename the schema with a fix.")
 
 
-def module_name(name: str, prefix: str = "field_") -> str:
-    """The module that the generator puts a class or a tag in."""
-    return str(PythonIdentifier(name, prefix))
+def module_name(name: str) -> str:
+    """The module that the generator puts a class in."""
+    return str(PythonIdentifier(name, "field_"))
+
+
+def tag_name(tag: str) -> str:
+    """The package that the operations under a tag stand in."""
+    name = identifier(tag, "tag_")
+    return name if str(PythonIdentifier(name, "tag")) == name else f"tag_{snake_case(name)}"
 
 
 def stable_identifier(name: str) -> bool:
@@ -125,11 +133,14 @@ class _Normaliser:
         self.schema_pointer = pointer("components", "schemas")
         self.names: dict[str, str] = {}
         self.modules: set[str] = set()
-        self.hoisted: dict[str, str] = {}
+        # By identity of the schema: one that is inherited (allOf) by many is still one class, named after its home.
+        self.hoisted: dict[int, tuple[Any, str]] = {}
+        self.homes: dict[int, str] = {}
         self.out: dict[str, Any] = {}
         self.classes: dict[str, dict[str, Any]] = {}
         self.notes: list[str] = []
         self.counts = Counts()
+        self.marks: dict[str, dict[str, list[Any]]] = {}  # of classes that are one of several
 
     def run(self) -> Normalised:
         info = self.source["info"]
@@ -141,10 +152,15 @@ class _Normaliser:
             else:
                 aliases.append(name)
         for name, final in self.names.items():
+            self._settle(self.schemas[name], final)
+        for name, final in self.names.items():
             self._emit(final, self.schemas[name], f"{self.schema_pointer}/{name}")
         for name in aliases:  # their inline parts may be classes
             self._plain(self.schemas[name], f"{self.schema_pointer}/{name}", class_name(name), (name,))
         operations, paths = self._operations()
+        for final, facts in self.classes.items():
+            facts["in_union"] = final in self.marks and "fields" in facts
+            facts["marks"] = {**facts.pop("constants", {}), **self.marks.get(final, {})}
         for unused in ("webhooks",):
             if self.source.get(unused):
                 self.notes.append(f"{pointer(unused)}: what the server calls is no part of a client; not generated")
@@ -176,10 +192,18 @@ class _Normaliser:
             name = stable_class_name(f"{wanted}{number}")
         if number > 1:
             self.notes.append(f"{text}: the name {wanted} is taken; the class is {name}")
-        elif wanted != pascal_case(text):
+        elif wanted.lower() != pascal_case(text).lower():
             self.notes.append(f"{text}: the class is {name}")
         self.modules.add(module)
         return name
+
+    def _settle(self, schema: Any, name: str) -> None:
+        """Note for the properties that a component states itself, not by reference, that their home is here."""
+        for wire, value in (schema.get("properties") or {}).items():
+            self.homes.setdefault(id(value), f"{name}{pascal_case(wire)}")
+        for part in schema.get("allOf") or []:
+            if "$ref" not in part:
+                self._settle(part, name)
 
     # --- references ---
 
@@ -274,13 +298,14 @@ class _Normaliser:
             return self._plain_reference(reference, place, hint, seen)
         flat = self._flatten(schema, place, ())
         if flat.get("properties") or _enum_values(flat) is not None:
-            if place not in self.hoisted:
-                self.hoisted[place] = name = self._claim(hint)
+            if id(schema) not in self.hoisted:
+                name = self._claim(self.homes.get(id(schema), hint))
+                self.hoisted[id(schema)] = (schema, name)
                 self._emit(name, schema, place)
-            return _reference_to(self.hoisted[place])
+            return _reference_to(self.hoisted[id(schema)][1])
         alternatives = self._alternatives(flat, place)
         if alternatives is not None:
-            return self._plain_union(alternatives, hint, seen)
+            return self._plain_union(alternatives, hint, seen, flat.get("discriminator"))
         kind = _kind(flat)
         if kind == "array":
             items = flat.get("items", {})
@@ -292,6 +317,8 @@ class _Normaliser:
                 values = patterns[0] if len(patterns) == 1 else {}
             below = self._plain(values, f"{place}/additionalProperties", f"{hint}Value", seen)
             return {"type": "array", "description": MAP_MARK, "items": below}
+        if kind == "string" and flat.get("format") == "binary":
+            return {"type": "string", "format": "binary"}
         return {"type": kind} if kind in _SCALARS else {}
 
     def _plain_reference(self, schema: dict[str, Any], place: str, hint: str, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -324,7 +351,9 @@ class _Normaliser:
             return [({**rest, "type": kind}, f"{place}/type/{kind}") for kind in kinds]
         return None
 
-    def _plain_union(self, parts: list[tuple[Any, str]], hint: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    def _plain_union(
+        self, parts: list[tuple[Any, str]], hint: str, seen: tuple[str, ...], discriminator: Any
+    ) -> dict[str, Any]:
         members: list[dict[str, Any]] = []
         for number, (part, place) in enumerate(parts, start=1):
             title = part.get("title") if isinstance(part.get("title"), str) else None
@@ -335,7 +364,20 @@ class _Normaliser:
             for one in member.get("anyOf", [member]):
                 if one not in members:
                     members.append(one)
+                if "$ref" in one:
+                    self._mark(_name_of(one), part, discriminator)
         return members[0] if len(members) == 1 else {"anyOf": members}
+
+    def _mark(self, name: str, part: dict[str, Any], discriminator: Any) -> None:
+        """Note by which values a class that is one of several is known."""
+        marks = self.marks.setdefault(name, {})
+        if not isinstance(discriminator, dict) or "$ref" not in part:
+            return
+        mapping = discriminator.get("mapping") or {}
+        component = part["$ref"].rsplit("/", 1)[-1]
+        values = [value for value, target in mapping.items() if target.rsplit("/", 1)[-1] == component]
+        known = marks.setdefault(str(discriminator.get("propertyName")), [])
+        known.extend(value for value in values or [component] if value not in known)
 
     def _emit(self, name: str, schema: Any, place: str) -> None:
         """Write the component for a class."""
@@ -345,7 +387,8 @@ class _Normaliser:
             "deprecated": flat.get("deprecated") is True,
         }
         self.classes[name] = facts
-        self.out[name] = component = {}
+        component: dict[str, Any] = {}
+        self.out[name] = component
         if not flat.get("properties"):
             self._emit_enum(component, facts, flat, place)
             return
@@ -353,6 +396,7 @@ class _Normaliser:
         for phantom in sorted(required - set(flat["properties"])):
             self.notes.append(f"{place}: requires {phantom!r}, which is not among its properties; not required")
         python_names = distinct(flat["properties"], lambda text: identifier(text, reserved=_RESERVED_FIELDS))
+        facts["constants"] = {}
         facts["fields"] = fields = {}
         properties: dict[str, Any] = {}
         keys = []
@@ -366,12 +410,17 @@ class _Normaliser:
                 keys.append(key)
             info.pop("optional", None)
             fields[key] = {"wire": wire, "python": python, **info}
+            constant = _enum_values(self._flatten(value, below, ()))
+            if constant is not None and len(constant) == 1:
+                facts["constants"][wire] = constant
         component.update({"type": "object", "properties": properties})
         if keys:
             component["required"] = keys
         values = flat.get("additionalProperties")
-        if isinstance(values, dict) and (below := self._plain(values, f"{place}/additionalProperties", f"{name}Extra")):
-            component["additionalProperties"] = below
+        if isinstance(values, dict):
+            free = self._plain(values, f"{place}/additionalProperties", f"{name}Extra")
+            if free:
+                component["additionalProperties"] = free
 
     def _emit_enum(self, component: dict[str, Any], facts: dict[str, Any], flat: dict[str, Any], place: str) -> None:
         values = _enum_values(flat)
@@ -379,7 +428,7 @@ class _Normaliser:
         members = distinct([str(value) for value in values], constant, taken={"MRO"})
         facts["members"] = [[members[str(value)], value] for value in values]
         kind = "integer" if isinstance(values[0], int) else "string"
-        if any(type(value) is not type(values[0]) for value in flat["enum"] if value is not None):
+        if any(type(value) is not type(values[0]) for value in flat.get("enum") or [] if value is not None):
             self.notes.append(f"{place}/enum: values that are no {kind} are read as one")
         component.update({"type": kind, "enum": values, "x-enum-varnames": list(members.values())})
 
@@ -418,10 +467,8 @@ class _Normaliser:
                 self.notes.append(f"{pointer('paths', path, method)}: the id {wanted} is taken; it is {name}")
             facts, plain = self._operation(path, method, item, operation, name)
             operations[name] = facts
-            # Only the names in the path matter to the generator; its own path is a fact.
-            paths.setdefault(f"/{name}" + "".join(f"/{{{p['key']}}}" for p in facts["path_parameters"]), {})[method] = (
-                plain
-            )
+            # Paths and places are facts; the generator has rules of its own for them, and needs to know neither.
+            paths[f"/{name}"] = {method: plain}
         return operations, paths
 
     def _each_operation(self) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
@@ -454,7 +501,7 @@ class _Normaliser:
             "method": method.upper(),
             "path": full,
             "tag": tags[0],
-            "tag_module": module_name(tags[0], "tag_"),
+            "tag_module": tag_name(tags[0]),
             "auth": auth,
             "idempotent": False,
             "paging": None,
@@ -470,7 +517,7 @@ class _Normaliser:
         plain: dict[str, Any] = {"operationId": name, "tags": [facts["tag_module"]]}
         if parameters:
             plain["parameters"] = [
-                {"name": p["key"], "in": p["in"], "required": p["required"], "schema": p.pop("schema")}
+                {"name": p["key"], "in": "query", "required": p["required"], "schema": p.pop("schema")}
                 for p in parameters
             ]
         facts["body"] = self._body(operation, plain, place, hint)
@@ -536,7 +583,7 @@ class _Normaliser:
             })  # fmt: skip
         found.sort(key=lambda p: not p["required"])
         order = re.findall(r"{([^{}]*)}", path)
-        declared = {p["wire"] for p in found if p["in"] == "path"}
+        declared = {str(p["wire"]) for p in found if p["in"] == "path"}
         if set(order) != declared:
             missing = ", ".join(sorted(set(order) ^ declared))
             raise Refused(pointer("paths", path), f"path and path parameters differ in: {missing}",
@@ -715,7 +762,7 @@ def _merge(into: dict[str, Any], part: dict[str, Any], place: str) -> None:
             merged = dict(known or {})
             for name, schema in (value or {}).items():
                 other = merged.get(name, schema)
-                merged[name] = schema if other == schema else {"allOf": [other, schema]}
+                merged[name] = schema if _same(other, schema) else {"allOf": [other, schema]}
             into[key] = merged
         elif key == "required" and isinstance(value, list):
             into[key] = [*(known or []), *(name for name in value if name not in (known or []))]
@@ -733,6 +780,16 @@ def _merge(into: dict[str, Any], part: dict[str, Any], place: str) -> None:
             into[key] = value
 
 
+def _same(first: Any, second: Any) -> bool:
+    """Whether two schemas say the same, but for descriptions around a reference."""
+    if first == second:
+        return True
+    references = [
+        each if "$ref" in each else _sole_reference(each) for each in (first, second) if isinstance(each, dict)
+    ]
+    return len(references) == 2 and references[0] is not None and references[0] == references[1]
+
+
 def _common_type(first: Any, second: Any, place: str) -> Any:
     left, right = _kinds({"type": first}), _kinds({"type": second})
     common = [kind for kind in right if kind in left]
@@ -745,6 +802,10 @@ def _common_type(first: Any, second: Any, place: str) -> Any:
 
 def _reference_to(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _name_of(reference: dict[str, Any]) -> str:
+    return str(reference["$ref"]).rsplit("/", 1)[-1]
 
 
 def _text(value: Any) -> str:

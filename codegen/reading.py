@@ -91,10 +91,21 @@ def _plain(value: Any, place: str, count: list[int], parents: tuple[int, ...]) -
     if isinstance(value, list):
         below = (*parents, id(value))
         return [_plain(item, f"{place}/{index}", count, below) for index, item in enumerate(value)]
+    if isinstance(value, str) and not value.isascii():
+        _check_text(value, place)
     return value
 
 
+def _check_text(text: str, place: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refused(place, "holds half a surrogate pair, which is no text") from None
+
+
 def _key(key: object) -> str:
+    if isinstance(key, str):
+        _check_text(key, "a key")
     if isinstance(key, bool):
         return "true" if key else "false"
     return "null" if key is None else str(key)

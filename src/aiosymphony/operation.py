@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from enum import IntEnum, StrEnum
+from hashlib import sha256
 from importlib import import_module
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -213,9 +214,60 @@ def json_body(value: Any) -> bytes:
         raise ConfigError(f"body: {error}. Nothing was sent.") from None
 
 
+def exploded(value: Mapping[str, Any] | Model | None) -> list[tuple[str, Any]]:
+    """An object as query parameters of its own: one for each field."""
+    return [] if value is None else list((value.to_dict() if isinstance(value, Model) else value).items())
+
+
+def deep_object(name: str, value: Any) -> list[tuple[str, Any]]:
+    """An object as query parameters ``name[field]``, at any depth; a list repeats its parameter."""
+    if isinstance(value, Model):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return [pair for key, item in value.items() for pair in deep_object(f"{name}[{key}]", item)]
+    if isinstance(value, list | tuple):
+        return [pair for item in value for pair in deep_object(name, item)]
+    return [(name, value)]
+
+
+def json_text(value: Any) -> str | None:
+    """A parameter value written as JSON."""
+    return None if value is None else json_body(to_json(value)).decode()
+
+
+def cookies(*pairs: tuple[str, Any]) -> str | None:
+    """The value of a ``Cookie`` header; None if there is no cookie to send."""
+    found = [f"{name}={_quote(name, _text(name, value))}" for name, value in pairs if value is not None]
+    return "; ".join(found) or None
+
+
 def form_body(fields: Mapping[str, Any]) -> bytes:
-    """Encode a request body as ``application/x-www-form-urlencoded``."""
-    return query_string(*fields.items()).encode("ascii")
+    """Encode a request body as ``application/x-www-form-urlencoded``; objects in it as ``name[field]``."""
+    return query_string(*(pair for key, item in fields.items() for pair in deep_object(key, item))).encode("ascii")
+
+
+def multipart_body(fields: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Encode a request body as ``multipart/form-data``; returns it with its media type.
+
+    Bytes become files named as their field; objects and lists of objects become JSON; a list of others is repeated.
+    """
+    parts = []
+    for name, value in fields.items():
+        quoted = name.translate({10: "%0A", 13: "%0D", 34: "%22"})
+        repeated = isinstance(value, list) and not any(isinstance(item, dict) for item in value)
+        for item in value if repeated else [value]:
+            if isinstance(item, bytes):
+                about, content = f'; filename="{quoted}"\r\nContent-Type: application/octet-stream', item
+            elif isinstance(item, dict | list):
+                about, content = f"\r\nContent-Type: {JSON}", json_body(item)
+            else:
+                about, content = "", _text(name, item).encode()
+            head = f'Content-Disposition: form-data; name="{quoted}"{about}\r\n\r\n'.encode()
+            parts.append(b"%b%b\r\n" % (head, content))
+    # A boundary made of the content stands nowhere in it, and the same fields make the same bytes.
+    boundary = sha256(b"".join(parts)).hexdigest()
+    body = b"".join(b"--%b\r\n%b" % (boundary.encode(), part) for part in parts)
+    return b"%b--%b--\r\n" % (body, boundary.encode()), f"multipart/form-data; boundary={boundary}"
 
 
 def _text(name: str, value: Any) -> str:
@@ -458,6 +510,51 @@ def _decode_error(
         why = f"has {found} at {path}, which is not what the API's document says"
     message = f"the answer (status {status}, {len(content)} bytes) {why}"
     return DecodeError(message, path=path, status=status, operation=operation)
+
+
+class Variant(NamedTuple):
+    """One of the objects that a value may be: the names of its fields, values that mark it, and how to read it."""
+
+    names: frozenset[str]
+    marks: Mapping[str, frozenset[Any]]
+    decode: Callable[[dict[str, Any]], Any]
+
+    def fit(self, value: Mapping[str, Any]) -> tuple[int, int]:
+        """How well an object fits: its marks first, then its fields."""
+        marks = sum(
+            1 if isinstance(value[name], str | int) and value[name] in known else -1
+            for name, known in self.marks.items()
+            if name in value
+        )
+        return marks, 2 * len(self.names & value.keys()) - len(self.names)
+
+
+def decode_union(
+    value: Any,
+    *variants: Variant,
+    array: Callable[[Any], Any] | None = None,
+    mapping: Callable[[Any], Any] | None = None,
+    text: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Read a value that may be of several kinds. A kind that was not expected is passed on as it is."""
+    if isinstance(value, dict):
+        if variants:
+            return max(variants, key=lambda variant: variant.fit(value)).decode(value)
+        return mapping(value) if mapping else plain(value)
+    if isinstance(value, list):
+        return array(value) if array else plain(value)
+    return text(value) if text and isinstance(value, str) else value
+
+
+def to_json(value: Any) -> Any:
+    """The JSON form of a value of any type that models hold."""
+    if isinstance(value, Model):
+        return value.to_dict()
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    return encode_int(value)
 
 
 class _NullKeeper(dict[str, Any]):

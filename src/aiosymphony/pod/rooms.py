@@ -27,11 +27,11 @@ from aiosymphony_api.pod.api.streams import (
 from aiosymphony_api.pod.models import (
     MemberInfo,
     RoomDetail,
+    RoomSearchCriteriaSortOrder,
     RoomTag,
     SuccessResponse,
     UserId,
     V2RoomSearchCriteria,
-    V2RoomSearchCriteriaSortOrder,
     V3RoomAttributes,
     V3RoomDetail,
 )
@@ -217,7 +217,7 @@ class Rooms:
             creator=None if creator is None else UserId(id=creator),
             member=None if member is None else UserId(id=member),
             sub_type=sub_type,
-            sort_order=None if sort_order is None else V2RoomSearchCriteriaSortOrder(sort_order),
+            sort_order=None if sort_order is None else RoomSearchCriteriaSortOrder(sort_order),
         )
 
         async def fetch(asked: Query) -> Page[V3RoomDetail]:

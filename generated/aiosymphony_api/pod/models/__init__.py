@@ -156,7 +156,6 @@ if TYPE_CHECKING:
     from .v2_room_attributes import V2RoomAttributes as V2RoomAttributes
     from .v2_room_detail import V2RoomDetail as V2RoomDetail
     from .v2_room_search_criteria import V2RoomSearchCriteria as V2RoomSearchCriteria
-    from .v2_room_search_criteria_sort_order import V2RoomSearchCriteriaSortOrder as V2RoomSearchCriteriaSortOrder
     from .v2_room_specific_stream_attributes import V2RoomSpecificStreamAttributes as V2RoomSpecificStreamAttributes
     from .v2_stream_attributes import V2StreamAttributes as V2StreamAttributes
     from .v2_stream_type import V2StreamType as V2StreamType
@@ -319,7 +318,6 @@ _MODULES = {
     "V2RoomAttributes": ".v2_room_attributes",
     "V2RoomDetail": ".v2_room_detail",
     "V2RoomSearchCriteria": ".v2_room_search_criteria",
-    "V2RoomSearchCriteriaSortOrder": ".v2_room_search_criteria_sort_order",
     "V2RoomSpecificStreamAttributes": ".v2_room_specific_stream_attributes",
     "V2StreamAttributes": ".v2_stream_attributes",
     "V2StreamType": ".v2_stream_type",
@@ -483,7 +481,6 @@ __all__ = [
     "V2RoomAttributes",
     "V2RoomDetail",
     "V2RoomSearchCriteria",
-    "V2RoomSearchCriteriaSortOrder",
     "V2RoomSpecificStreamAttributes",
     "V2StreamAttributes",
     "V2StreamType",

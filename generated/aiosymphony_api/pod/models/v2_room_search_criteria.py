@@ -13,10 +13,10 @@ from aiosymphony.operation import (
     read_dict,
 )
 
-from ..models.v2_room_search_criteria_sort_order import (
-    V2RoomSearchCriteriaSortOrder,
-    decode_v2_room_search_criteria_sort_order,
-    known_v2_room_search_criteria_sort_order,
+from ..models.room_search_criteria_sort_order import (
+    RoomSearchCriteriaSortOrder,
+    decode_room_search_criteria_sort_order,
+    known_room_search_criteria_sort_order,
 )
 
 _new = object.__new__
@@ -47,7 +47,7 @@ class V2RoomSearchCriteria(Model):
     owner: UserId | None = None
     creator: UserId | None = None
     member: UserId | None = None
-    sort_order: V2RoomSearchCriteriaSortOrder | None = None
+    sort_order: RoomSearchCriteriaSortOrder | None = None
     sub_type: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
@@ -98,9 +98,7 @@ def decode_v2_room_search_criteria(d: dict[str, Any]) -> V2RoomSearchCriteria:
     self.member = None if v is None else decode_user_id(v)
     v = pop("sortOrder", None)
     self.sort_order = (
-        None
-        if v is None
-        else known_v2_room_search_criteria_sort_order(v) or decode_v2_room_search_criteria_sort_order(v)
+        None if v is None else known_room_search_criteria_sort_order(v) or decode_room_search_criteria_sort_order(v)
     )
     self.sub_type = pop("subType", None)
     self.additional_properties = extra(d) if d else NO_EXTRA

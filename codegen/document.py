@@ -1,0 +1,57 @@
+"""Generates a package from any one document, as vendors publish them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .apis import format_code, update
+from .fixes import apply_fixes
+from .naming import identifier
+from .package import Report, make_package, validate
+from .problem import Refused
+from .reading import read_document
+from .swagger import convert
+
+
+def read_any(path: Path, fixes: Path | None = None) -> tuple[dict[str, Any], list[str]]:
+    """Read a Swagger 2.0 or OpenAPI 3 document as valid OpenAPI 3, mended by a file of fixes.
+
+    Returns:
+        The document, and a line for each fix.
+    """
+    document = read_document(path)
+    done: list[str] = []
+    if fixes is not None:
+        document, done = apply_fixes(document, fixes)
+    if "swagger" in document:
+        if document["swagger"] != "2.0":
+            raise Refused(str(path), f"is Swagger {document['swagger']}; 2.0, OpenAPI 3.0 and 3.1 can be read")
+        document = convert(document)
+    validate(document, str(path))
+    return document, done
+
+
+def generate_from(path: Path, *, api: str, out: Path, fixes: Path | None = None) -> tuple[Report, list[str]]:
+    """Generate the package ``out/api`` from a document.
+
+    Returns:
+        What went in and came out, and a line for each fix.
+
+    Raises:
+        Refused: The document cannot be read, breaks OpenAPI's rules, or holds what generated code cannot express.
+    """
+    if identifier(api) != api:
+        raise Refused(
+            "--api", f"{api!r} cannot be a package name", f"Use lower case and underscores: {identifier(api)!r}."
+        )
+    document, done = read_any(path, fixes)
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / api
+        report = make_package(document, fresh, api=api)
+        (fresh / "py.typed").write_text("", encoding="utf-8")
+        format_code(fresh)
+        (out / api).mkdir(parents=True, exist_ok=True)
+        update(fresh, out / api)
+    return report, done
