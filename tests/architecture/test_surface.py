@@ -11,7 +11,8 @@ from aiosymphony import SymphonyError
 ROOT = Path(__file__).parents[2]
 
 SURFACE = """
-    ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials ConfigError Conflict ConnectClient
+    ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials CompanyFailed CompanyTimeout
+    ConfigError Conflict ConnectClient
     DecodeError Failed FileTokenStore Forbidden JobError Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown
     Pager PaginationError PodClient RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore
     TransportError Unauthorized __version__ bulk
