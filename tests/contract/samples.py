@@ -1,10 +1,10 @@
 """Sample JSON for the schemas of a document: as the document promises it, and as servers really send it."""
 
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import tomllib
 import yaml
 from hypothesis import strategies as st
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 import pytest
-from aiosymphony.errors import DecodeError
-from aiosymphony.operation import Model, OpenStrEnum
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from aiosymphony.errors import DecodeError
+from aiosymphony.operation import Model, OpenStrEnum
 
 from .samples import Samples, apis, document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from aiosymphony import BadRequest, OutcomeUnknown, PodClient
 from aiosymphony.sandbox import Faults, Sandbox
 from aiosymphony_api.pod.models import ApplicationDetail, ApplicationInfo

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 import respx
+
 from aiosymphony import PaginationError, PodClient, StaticToken
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.transport.httpx import HttpxTransport

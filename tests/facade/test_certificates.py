@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
-from aiosymphony import BadRequest, PodClient
-from aiosymphony.sandbox import Sandbox
-from aiosymphony_api.pod.models import CompanyCertStatusType, CompanyCertTypeType
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NOW = datetime.datetime.now(datetime.UTC)
+from aiosymphony import BadRequest, PodClient
+from aiosymphony.sandbox import Sandbox
+from aiosymphony_api.pod.models import CompanyCertStatusType, CompanyCertTypeType
+
+NOW = dt.datetime.now(dt.UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -21,7 +22,7 @@ def certificate(name: str, issuer: str | None = None) -> str:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     by = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer or name)])
     builder = x509.CertificateBuilder(by, subject, KEY.public_key(), x509.random_serial_number())
-    signed = builder.not_valid_before(NOW).not_valid_after(NOW + datetime.timedelta(days=30)).sign(KEY, hashes.SHA256())
+    signed = builder.not_valid_before(NOW).not_valid_after(NOW + dt.timedelta(days=30)).sign(KEY, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from aiosymphony import BadRequest, PodClient
 from aiosymphony.sandbox import Sandbox
 

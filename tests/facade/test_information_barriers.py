@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 import respx
+
 from aiosymphony import DecodeError, NotFound, PodClient, StaticToken
 from aiosymphony.pod.information_barriers import MemberResult
 from aiosymphony.sandbox import Sandbox

@@ -7,6 +7,7 @@ import base64
 import httpx
 import pytest
 import respx
+
 from aiosymphony import BadRequest, PodClient, StaticToken
 from aiosymphony.pod.messages import WINDOW_MS
 from aiosymphony.sandbox import Sandbox
@@ -17,7 +18,7 @@ from aiosymphony.transport.httpx import HttpxTransport
 @pytest.fixture
 def room(symphony_sandbox: Sandbox) -> Stream:
     """A room with all users of the pod in it."""
-    from aiosymphony.sandbox.state import Member  # noqa: PLC0415
+    from aiosymphony.sandbox.state import Member
 
     db = symphony_sandbox.state.db
     room = Stream(id="cm9vbQ", type="ROOM", attributes={"name": "Room"}, created=1, created_by=1, updated=1)

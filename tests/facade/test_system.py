@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from aiosymphony import BadRequest, NotFound, PodClient
 from aiosymphony.sandbox import Sandbox
 from aiosymphony_api.pod.models import FileExtension, FileExtensionSource, SsoConfiguration

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
+
 from aiosymphony_api.pod.api.info_barriers import (
     v1_admin_group_gid_membership_add_post,
     v1_admin_group_gid_membership_list_get,
