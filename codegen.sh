@@ -14,4 +14,5 @@ if ! "$python" -c 'import openapi_python_client, openapi_spec_validator, yaml' 2
     echo "  Make the project's environment with 'make .venv', or install what [dependency-groups] dev of pyproject.toml lists." >&2
     exit 64
 fi
+export PYTHONPATH="src${PYTHONPATH:+:$PYTHONPATH}"
 exec "$python" -m codegen "$@"

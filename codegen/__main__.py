@@ -6,10 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from aiosymphony.apidiff import compare, to_html, to_json, to_markdown
+
 from .apis import check_tools, regenerate
 from .document import generate_from
 from .package import Report
 from .problem import Refused
+from .reading import read_document
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,12 +26,21 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--api", metavar="NAME", help="with --spec: the package's name")
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --spec: the folder to put the package into")
     parser.add_argument("--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay that mends it")
+    parser.add_argument(
+        "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks"
+    )
+    parser.add_argument("--json", action="store_true", help="with --diff: as JSON instead of Markdown")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="with --diff: also as a page")
     options = parser.parse_args(arguments)
     if options.spec and not (options.api and options.out):
         parser.error("--spec needs --api and --out")
     if not options.spec and (options.api or options.out or options.fixes):
         parser.error("--api, --out and --fixes go with --spec")
+    if not options.diff and (options.json or options.html):
+        parser.error("--json and --html go with --diff")
     try:
+        if options.diff:
+            return _diff(*options.diff, as_json=options.json, html=options.html)
         check_tools()
         if options.spec:
             return _one(options.spec, options.api, options.out, options.fixes)
@@ -44,6 +56,18 @@ def _one(spec: Path, api: str, out: Path, fixes: Path | None) -> int:
         print(f"fixed {line}")
     _tell(report)
     return 0
+
+
+def _diff(old: Path, new: Path, *, as_json: bool, html: Path | None) -> int:
+    documents = read_document(old), read_document(new)
+    try:
+        found = compare(*documents)
+    except ValueError as error:
+        raise Refused(f"{old} or {new}", str(error)) from None
+    if html is not None:
+        html.write_text(to_html(found), encoding="utf-8")
+    print(to_json(found) if as_json else to_markdown(found), end="\n" if as_json else "")
+    return 1 if found.breaking else 0
 
 
 def _all(*, check: bool) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from aiosymphony.apidiff.load import json_loader
 
 from .problem import Refused
 
@@ -16,10 +17,8 @@ from .problem import Refused
 _NODE_LIMIT = 5_000_000
 
 
-class _Loader(yaml.CSafeLoader):
-    """Scalars as in YAML 1.2 and JSON: dates, ``yes`` and ``0777`` stay text. Merge keys and anchors are resolved."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+class _Loader(json_loader()):  # type: ignore[misc]
+    """Refuses a key that is given twice. Merge keys and anchors are resolved."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -31,17 +30,8 @@ class _Loader(yaml.CSafeLoader):
                 place = f"line {key_node.start_mark.line + 1}"
                 raise Refused(place, f"the key {key!r} is given twice", "Remove one of them; the first would be lost.")
             seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("null", r"^(?:null|Null|NULL|~|)$", ["n", "N", "~", ""]),
-    ("merge", r"^<<$", "<"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -248,7 +248,9 @@ class _Converter:
         result: dict[str, Any] = {}
         for key, value in schema.items():
             below = f"{place}/{key}"
-            if value is None and key not in ("default", "example") or key in ("collectionFormat",):
+            if key == "collectionFormat":
+                continue
+            if value is None and key not in ("default", "example"):
                 continue  # a description, title or list that was left empty
             if key == "properties":
                 result[key] = {name: self._schema(part, f"{below}/{name}") for name, part in value.items()}

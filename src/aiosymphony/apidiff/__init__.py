@@ -1,0 +1,14 @@
+"""What changed between two versions of an API's document, and whether it breaks callers of this SDK.
+
+    diff = compare(load_document("old.yaml"), load_document("new.yaml"))
+    print(to_markdown(diff))
+    raise SystemExit(1 if diff.breaking else 0)
+
+Documents are Swagger 2.0 or OpenAPI 3. Comparing needs nothing beyond the standard library, reading YAML needs PyYAML.
+"""
+
+from .compare import Change, Diff, compare
+from .load import load_document
+from .render import to_html, to_json, to_markdown
+
+__all__ = ["Change", "Diff", "compare", "load_document", "to_html", "to_json", "to_markdown"]

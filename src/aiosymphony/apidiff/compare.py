@@ -1,0 +1,208 @@
+"""Compares what callers see of two versions of an API.
+
+What counts as breaking is what would break a program written against the generated code of the old version:
+
+* An operation, argument, model, field or enumeration value that is gone, or has another type; an operation that moved to
+  another tag, because its module moved; one that needs another token.
+* An argument or a body that has become required; a field that has become required in a model that is sent.
+* A result or a field of an answer that may be None now and could not before.
+
+Not breaking: whatever is new and may be left out; new values of an enumeration and new fields of answers, because
+readers are tolerant; deprecation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from .surface import Field, Operation, Surface, read_surface
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    Attributes:
+        kind: What changed: ``operation``, ``argument``, ``body``, ``result``, ``token``, ``model``, ``field``, ``enum``
+            or ``value``.
+        what: How: ``added``, ``removed``, ``changed``, ``deprecated`` or ``restored``.
+        where: The operation, model or enumeration, such as ``GET /v1/presence`` or ``UserV2``.
+        name: Which part of it; empty if it is the whole.
+        detail: What it was and is, in words.
+        breaking: Whether callers have to change their programs.
+        group: The tag of the operation; empty for models and enumerations.
+    """
+
+    kind: str
+    what: str
+    where: str
+    name: str = ""
+    detail: str = ""
+    breaking: bool = False
+    group: str = ""
+
+
+@dataclass
+class Diff:
+    """All changes between two versions.
+
+    Attributes:
+        old: Title and version of the old document.
+        new: Title and version of the new document.
+        changes: The changes, breaking ones first.
+    """
+
+    old: str
+    new: str
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def breaking(self) -> list[Change]:
+        """The changes that make callers change their programs."""
+        return [change for change in self.changes if change.breaking]
+
+
+def compare(old: dict[str, Any], new: dict[str, Any]) -> Diff:
+    """Compare two documents, Swagger 2.0 or OpenAPI 3.
+
+    Raises:
+        ValueError: One of them is no such document, or refers to what is not there.
+    """
+    before, after = read_surface(old), read_surface(new)
+    changes = [*_operations(before, after), *_models(before, after), *_enums(before, after)]
+    changes.sort(key=lambda change: not change.breaking)
+    return Diff(f"{before.title} {before.version}".strip(), f"{after.title} {after.version}".strip(), changes)
+
+
+def _pairs(old: Mapping[Any, V], new: Mapping[Any, V]) -> Iterator[tuple[Any, V | None, V | None]]:
+    for key in [*old, *(key for key in new if key not in old)]:
+        yield key, old.get(key), new.get(key)
+
+
+def _operations(before: Surface, after: Surface) -> Iterator[Change]:
+    for _, old, new in _pairs(before.operations, after.operations):
+        if old is None and new is not None:
+            detail = "deprecated already" if new.deprecated else ""
+            yield Change("operation", "added", new.name, detail=detail, group=new.tag)
+        elif new is None and old is not None:
+            yield Change("operation", "removed", old.name, breaking=True, group=old.tag)
+        elif old is not None and new is not None:
+            for change in _operation(old, new, before, after):
+                yield replace(change, group=new.tag)
+
+
+def _operation(old: Operation, new: Operation, before: Surface, after: Surface) -> Iterator[Change]:
+    where = new.name
+    if old.path != new.path:
+        yield Change(
+            "operation", "changed", where, detail=f"the path was {old.path}; arguments are renamed", breaking=True
+        )
+    if old.deprecated != new.deprecated:
+        yield Change("operation", "deprecated" if new.deprecated else "restored", where)
+    if old.tag != new.tag:
+        detail = f"moved from the tag {old.tag!r} to {new.tag!r}, and its module with it"
+        yield Change("operation", "changed", where, detail=detail, breaking=True)
+    if set(old.auth) != set(new.auth):
+        detail = f"needs {_listed(new.auth)} instead of {_listed(old.auth)}"
+        yield Change("token", "changed", where, detail=detail, breaking=bool(set(new.auth) - set(old.auth)))
+    for name, was, now in _pairs(old.arguments, new.arguments):
+        yield from _part("argument", where, name, was, now, before, after, sent=True, received=False)
+    if old.body or new.body:
+        yield from _part("body", where, "", old.body, new.body, before, after, sent=True, received=False)
+    if old.result != new.result:
+        wider = set(new.result) - set(old.result)
+        detail = f"was {' | '.join(old.result) or 'None'}, is {' | '.join(new.result) or 'None'}"
+        yield Change("result", "changed", where, detail=detail, breaking=bool(wider) or not new.result)
+
+
+def _part(
+    kind: str,
+    where: str,
+    name: str,
+    old: Field | None,
+    new: Field | None,
+    before: Surface,
+    after: Surface,
+    *,
+    sent: bool,
+    received: bool,
+) -> Iterator[Change]:
+    """How an argument, a body or a field changed; whether it is sent or received decides what breaks."""
+    if old is None and new is not None:
+        required = new.required and sent
+        yield Change(kind, "added", where, name, f"{'required ' if new.required else ''}{new.type}", required)
+    elif new is None and old is not None:
+        yield Change(kind, "removed", where, name, f"was {old.type}", breaking=True)
+    elif old is not None and new is not None:
+        if old.type != new.type:
+            harmless = _harmless(old.type, new.type, before, after, sent=sent, received=received)
+            yield Change(kind, "changed", where, name, f"was {old.type}, is {new.type}", not harmless)
+        if old.required != new.required:
+            detail = "required now" if new.required else "no longer required"
+            yield Change(kind, "changed", where, name, detail, sent if new.required else received)
+        if old.deprecated != new.deprecated:
+            yield Change(kind, "deprecated" if new.deprecated else "restored", where, name)
+
+
+def _harmless(old: str, new: str, before: Surface, after: Surface, *, sent: bool, received: bool) -> bool:
+    """Whether a type may change like this: members of string enumerations are strings, and any value is one of Any."""
+    if new == "Any":
+        return True
+    if new in after.enums and old == "str":
+        return not sent
+    return old in before.enums and new == "str" and not received
+
+
+def _models(before: Surface, after: Surface) -> Iterator[Change]:
+    for name, old, new in _pairs(before.models, after.models):
+        if (old is None or new is None) and _goes_with_its_home(name, before, after):
+            continue
+        if old is None and new is not None:
+            yield Change("model", "added", name)
+        elif new is None and old is not None:
+            yield Change("model", "removed", name, detail=_became(name, after), breaking=True)
+        elif old is not None and new is not None:
+            sent = name in before.sent or name in after.sent
+            received = name in before.received or name in after.received
+            for wire, was, now in _pairs(old, new):
+                yield from _part("field", name, wire, was, now, before, after, sent=sent, received=received)
+
+
+def _enums(before: Surface, after: Surface) -> Iterator[Change]:
+    for name, old, new in _pairs(before.enums, after.enums):
+        if (old is None or new is None) and _goes_with_its_home(name, before, after):
+            continue
+        if old is None:
+            yield Change("enum", "added", name)
+        elif new is None:
+            yield Change("enum", "removed", name, detail=_became(name, after), breaking=True)
+        else:
+            for value in old:
+                if value not in new:
+                    yield Change("value", "removed", name, value, breaking=True)
+            for value in new:
+                if value not in old:
+                    yield Change("value", "added", name, value)
+
+
+def _goes_with_its_home(name: str, before: Surface, after: Surface) -> bool:
+    """Whether a class that stands inside a model or an operation came or went with it."""
+    homes = [{*surface.models, *(each.name for each in surface.operations.values())} for surface in (before, after)]
+    parts = re.split(r"([. ])", name)
+    within = {"".join(parts[:end]) for end in range(1, len(parts), 2)} - {name}
+    return any((home in homes[0]) != (home in homes[1]) for home in within)
+
+
+def _became(name: str, after: Surface) -> str:
+    if name in after.enums:
+        return "an enumeration now"
+    return "an object now" if name in after.models else ""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(names) or "no token"

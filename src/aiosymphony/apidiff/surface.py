@@ -1,0 +1,317 @@
+"""What callers see of an API: its operations with their arguments and results, its models and enumerations.
+
+Read from a Swagger 2.0 or OpenAPI 3 document. Types are named as Python would name them; whatever limits values without
+changing their type (lengths, patterns, formats) is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+TOKEN_HEADERS = {"sessiontoken", "keymanagertoken", "authorization", "accept", "content-type", "user-agent"}
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """An argument of an operation, or a field of a model."""
+
+    type: str
+    required: bool = False
+    deprecated: bool = False
+
+
+@dataclass
+class Operation:
+    """One operation, by the names and types a caller meets."""
+
+    method: str
+    path: str
+    tag: str
+    deprecated: bool
+    auth: tuple[str, ...]
+    arguments: dict[str, Field]
+    body: Field | None
+    result: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass
+class Surface:
+    """All that callers see of one version of an API."""
+
+    title: str
+    version: str
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    models: dict[str, dict[str, Field]] = field(default_factory=dict)
+    enums: dict[str, list[str]] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    received: set[str] = field(default_factory=set)
+
+
+def read_surface(document: Json) -> Surface:
+    """Read what callers see out of a document.
+
+    Raises:
+        ValueError: It is neither Swagger 2.0 nor OpenAPI 3, or refers to what is not there; the message says where.
+    """
+    return _Reader(document).read()
+
+
+class _Reader:
+    def __init__(self, document: Json) -> None:
+        version = str(document.get("openapi") or document.get("swagger") or "")
+        if not version.startswith(("3.", "2.")) or not isinstance(document.get("paths"), dict):
+            raise ValueError("not a Swagger 2.0 or OpenAPI 3 document")
+        self.document = document
+        self.swagger = version.startswith("2.")
+        self.schemas: Json = (
+            document.get("definitions") if self.swagger else (document.get("components") or {}).get("schemas")
+        ) or {}
+        info = document.get("info") or {}
+        self.surface = Surface(str(info.get("title", "")), str(info.get("version", "")))
+        self.uses: dict[str, set[str]] = {}
+
+    def read(self) -> Surface:
+        for name, schema in self.schemas.items():
+            if self._is_class(schema):
+                self._model(str(name), schema)
+        for path, item in self.document["paths"].items():
+            item = self._resolve(item)
+            for method in METHODS:
+                if method in item:
+                    operation = self._operation(path, method, item, item[method])
+                    self.surface.operations[operation.method, re.sub(r"{[^}]*}", "{}", path)] = operation
+        for reached in (self.surface.sent, self.surface.received):
+            todo = list(reached)
+            while todo:
+                new = self.uses.get(todo.pop(), set()) - reached
+                reached |= new
+                todo.extend(new)
+        return self.surface
+
+    # --- operations ---
+
+    def _operation(self, path: str, method: str, item: Json, operation: Json) -> Operation:
+        given = {}
+        for parameter in [*(item.get("parameters") or []), *(operation.get("parameters") or [])]:
+            parameter = self._resolve(parameter)
+            given[parameter["in"], parameter["name"]] = parameter
+        where = f"{method.upper()} {path}"
+        arguments = {}
+        form: Json = {}
+        body = None
+        for (place, name), parameter in given.items():
+            if place == "header" and name.lower() in TOKEN_HEADERS:
+                continue
+            if place == "body":
+                body = self._argument(parameter, parameter.get("schema") or {}, f"{where} body")
+            elif place == "formData":
+                form[name] = parameter
+            else:
+                schema = parameter if self.swagger else self._parameter_schema(parameter)
+                required = place == "path" or parameter.get("required") is True
+                arguments[name] = self._argument(parameter, schema, f"{where} {name}", required=required)
+        if form:
+            required_fields = [name for name, parameter in form.items() if parameter.get("required")]
+            shape = {"type": "object", "properties": form, "required": required_fields}
+            body = Field(self._type(shape, f"{where} body", self.surface.sent), bool(required_fields))
+        if "requestBody" in operation:
+            body = self._body(self._resolve(operation["requestBody"]), where)
+        tags = operation.get("tags") or ["default"]
+        return Operation(
+            method=method.upper(),
+            path=path,
+            tag=str(tags[0]),
+            deprecated=operation.get("deprecated") is True,
+            auth=self._auth(operation, given),
+            arguments=arguments,
+            body=body,
+            result=self._result(operation, where),
+        )
+
+    def _argument(self, holder: Json, schema: Json, where: str, *, required: bool | None = None) -> Field:
+        return Field(
+            self._type(schema, where, self.surface.sent),
+            holder.get("required") is True if required is None else required,
+            holder.get("deprecated") is True,
+        )
+
+    def _parameter_schema(self, parameter: Json) -> Json:
+        content = parameter.get("content")
+        found: Json = (next(iter(content.values())) if content else parameter).get("schema") or {}
+        return found
+
+    def _body(self, body: Json, where: str) -> Field | None:
+        content = body.get("content") or {}
+        if not content:
+            return None
+        media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
+        schema = content[media].get("schema") or {}
+        return self._argument(body, schema, f"{where} body")
+
+    def _auth(self, operation: Json, given: dict[tuple[str, str], Json]) -> tuple[str, ...]:
+        ways = [tuple(way) for way in operation.get("security", self.document.get("security")) or [] if way]
+        declared = min(ways, key=len, default=())
+        headers = [name for place, name in given if place == "header" and name in ("sessionToken", "keyManagerToken")]
+        return tuple(sorted({*declared, *headers}))
+
+    def _result(self, operation: Json, where: str) -> tuple[str, ...]:
+        found = []
+        for status, response in (operation.get("responses") or {}).items():
+            if str(status)[0] != "2" and str(status) != "304":
+                continue
+            response = self._resolve(response)
+            schema = response.get("schema") if self.swagger else None
+            if not self.swagger and response.get("content"):
+                content = response["content"]
+                media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
+                schema = content[media].get("schema") or {}
+            kind = "None" if schema is None else self._type(schema, f"{where} answer", self.surface.received)
+            if kind not in found:
+                found.append(kind)
+        return tuple(sorted(found, key=lambda kind: (kind == "None", kind)))
+
+    # --- schemas ---
+
+    def _resolve(self, value: Any) -> Any:
+        seen = set()
+        while isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            reference = value["$ref"]
+            if reference in seen or not reference.startswith("#/"):
+                raise ValueError(f"cannot follow the reference {reference}")
+            seen.add(reference)
+            value = self.document
+            for part in reference[2:].split("/"):
+                key = part.replace("~1", "/").replace("~0", "~")
+                try:
+                    value = value[int(key)] if isinstance(value, list) else value[key]
+                except (KeyError, IndexError, ValueError, TypeError):
+                    raise ValueError(f"the reference {reference} leads nowhere") from None
+        return value
+
+    def _flat(self, schema: Any, depth: int = 0) -> Json:
+        """A schema with what it is composed of (allOf) spelled out."""
+        schema = self._resolve(schema)
+        if not isinstance(schema, dict) or depth > 20:
+            return {}
+        if not schema.get("allOf"):
+            return schema
+        merged: Json = {}
+        for part in [*schema["allOf"], {key: value for key, value in schema.items() if key != "allOf"}]:
+            flat = self._flat(part, depth + 1)
+            merged = {
+                **merged,
+                **flat,
+                "properties": {**merged.get("properties", {}), **(flat.get("properties") or {})},
+                "required": [*merged.get("required", []), *(flat.get("required") or [])],
+            }
+        return merged
+
+    def _is_class(self, schema: Any) -> bool:
+        if not isinstance(schema, dict) or self._alias(schema) is not None:
+            return False
+        flat = self._flat(schema)
+        return bool(flat.get("properties") or _enum(flat))
+
+    def _alias(self, schema: Json) -> Json | None:
+        """What a schema is another name for: a reference, or one wrapped for the sake of a description."""
+        if "$ref" in schema:
+            return schema
+        for key in ("allOf", "anyOf", "oneOf"):
+            parts = [part for part in schema.get(key) or [] if part.get("type") != "null"]
+            if len(parts) == 1 and "$ref" in parts[0] and not schema.get("properties"):
+                found: Json = parts[0]
+                return found
+        return None
+
+    def _type(self, schema: Any, where: str, reached: set[str], depth: int = 0) -> str:
+        """The Python type of a schema; classes that stand inside it are read on the way."""
+        if not isinstance(schema, dict) or depth > 10:
+            return "Any"
+        alias = self._alias(schema)
+        if alias is not None:
+            name = str(alias["$ref"]).rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~")
+            target = self._resolve(alias)
+            if self._is_class(target):
+                reached.add(name)
+                return name
+            return self._type(target, name, reached, depth + 1)
+        flat = self._flat(schema)
+        if flat.get("properties") or _enum(flat):
+            self._model(where, schema)
+            reached.add(where)
+            return where
+        alternatives = [
+            part for key in ("oneOf", "anyOf") for part in flat.get(key) or [] if part.get("type") != "null"
+        ]
+        if alternatives:
+            kinds = {self._type(part, f"{where} {i}", reached, depth + 1) for i, part in enumerate(alternatives, 1)}
+            return " | ".join(sorted(kinds))
+        kinds_stated = [kind for kind in _kinds(flat) if kind != "null"]
+        return " | ".join(sorted({self._plain(kind, flat, where, reached, depth) for kind in kinds_stated})) or "Any"
+
+    def _plain(self, kind: str, schema: Json, where: str, reached: set[str], depth: int) -> str:
+        if kind == "array":
+            return f"list[{self._type(schema.get('items') or {}, f'{where} item', reached, depth + 1)}]"
+        if kind == "object":
+            values = schema.get("additionalProperties")
+            inner = self._type(values, f"{where} value", reached, depth + 1) if isinstance(values, dict) else "Any"
+            return f"dict[str, {inner}]"
+        return {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "file": "bytes"}.get(
+            kind, "Any"
+        )
+
+    def _model(self, name: str, schema: Any) -> None:
+        if name in self.surface.models or name in self.surface.enums:
+            return
+        flat = self._flat(schema)
+        values = _enum(flat)
+        if values and not flat.get("properties"):
+            self.surface.enums[name] = values
+            return
+        self.surface.models[name] = fields = {}
+        uses = self.uses.setdefault(name, set())
+        required = set(flat.get("required") or []) if isinstance(flat.get("required"), list) else set()
+        for wire, value in flat["properties"].items():
+            fields[wire] = Field(
+                self._type(value, f"{name}.{wire}", uses),
+                wire in required and not _filled_by_server(value),
+                isinstance(value, dict) and value.get("deprecated") is True,
+            )
+
+
+def _is_json(media: str) -> bool:
+    kind = media.split(";")[0].strip().lower()
+    return kind in ("application/json", "*/*") or kind.endswith("+json")
+
+
+def _kinds(schema: Json) -> Iterator[str]:
+    stated = schema.get("type")
+    if isinstance(stated, str):
+        yield stated
+    elif isinstance(stated, list):
+        yield from stated
+    elif "items" in schema:
+        yield "array"
+    elif "additionalProperties" in schema:
+        yield "object"
+
+
+def _enum(schema: Json) -> list[str]:
+    if schema.get("type") in ("boolean", "number", "array", "object"):
+        return []
+    values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    return [str(value) for value in values if value is not None]
+
+
+def _filled_by_server(schema: Any) -> bool:
+    return isinstance(schema, dict) and (schema.get("readOnly") is True or schema.get("nullable") is True)

@@ -1,0 +1,299 @@
+"""What changed between two documents: every kind of change is found, named and judged; nothing else is."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from aiosymphony.apidiff import Change, compare, load_document, to_html, to_json, to_markdown
+from aiosymphony.apidiff.load import json_loader
+from aiosymphony.errors import ConfigError
+from codegen.swagger import convert
+
+ROOT = Path(__file__).parents[2]
+
+BASE: dict[str, Any] = yaml.load(
+    """
+openapi: 3.0.3
+info: {title: Small API, version: "1"}
+paths:
+  /v1/user/{uid}:
+    get:
+      tags: [User]
+      security: [{sessionToken: []}]
+      parameters:
+        - {name: uid, in: path, required: true, schema: {type: integer}}
+        - {name: local, in: query, schema: {type: boolean}}
+        - {name: view, in: query, schema: {type: string, enum: [short, long]}}
+      responses:
+        "200": {description: x, content: {application/json: {schema: {$ref: "#/components/schemas/User"}}}}
+        "404": {description: x}
+    post:
+      tags: [User]
+      deprecated: true
+      parameters: [{name: uid, in: path, required: true, schema: {type: integer}}]
+      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Change"}}}}
+      responses: {"200": {description: x}, "204": {description: x}}
+  /v1/old:
+    get:
+      tags: [Old]
+      responses: {"200": {description: x, content: {application/json: {schema: {type: array, items: {type: string}}}}}}
+components:
+  schemas:
+    User:
+      type: object
+      required: [id]
+      properties:
+        id: {type: integer}
+        name: {type: string}
+        state: {$ref: "#/components/schemas/State"}
+        kind: {type: string, enum: [a, b]}
+        inner: {type: object, properties: {x: {type: string}}}
+        manager: {$ref: "#/components/schemas/User"}
+    Change: {type: object, required: [name], properties: {name: {type: string}, tags: {type: array, items: {type: string}}}}
+    State: {type: string, enum: [ON, OFF]}
+    Unused: {type: object, properties: {x: {type: string}}}
+""",
+    Loader=json_loader(),
+)
+
+
+def at(document: Any, path: str) -> tuple[Any, Any]:
+    """The holder and the key of a place, such as ``components.schemas.User``."""
+    *parents, last = [int(part) if part.isdigit() else part.replace("~", ".") for part in path.split(" ")]
+    for part in parents:
+        document = document[
+            part if part in document or not isinstance(part, int) or isinstance(document, list) else str(part)
+        ]
+    return document, last
+
+
+def put(path: str, value: Any) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        holder, key = at(document, path)
+        if isinstance(holder, list) and key == len(holder):
+            holder.append(value)
+        else:
+            holder[key if isinstance(holder, list) else str(key)] = value
+
+    return change
+
+
+def drop(path: str) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        holder, key = at(document, path)
+        del holder[key if isinstance(holder, list) else str(key)]
+
+    return change
+
+
+GET = "paths /v1/user/{uid} get"
+POST = "paths /v1/user/{uid} post"
+USER = "components schemas User properties"
+CHANGE = "components schemas Change"
+JSON_BODY = f"{POST} requestBody content application/json schema"
+G, P = "GET /v1/user/{uid}", "POST /v1/user/{uid}"
+NONE = {"responses": {"200": {"description": "x"}}, "tags": ["User"]}
+
+SEEDED: list[tuple[str, Callable[[Any], None], tuple[str, str, str, str, bool]]] = [
+    ("operation added", put("paths /v1/old post", NONE), ("operation", "added", "POST /v1/old", "", False)),
+    ("operation removed", drop("paths /v1/old get"), ("operation", "removed", "GET /v1/old", "", True)),
+    ("operation deprecated", put(f"{GET} deprecated", True), ("operation", "deprecated", G, "", False)),
+    ("operation restored", drop(f"{POST} deprecated"), ("operation", "restored", P, "", False)),
+    ("operation moved", put(f"{GET} tags", ["People"]), ("operation", "changed", G, "", True)),
+    ("token added", put(f"{GET} security", [{"keyManagerToken": []}]), ("token", "changed", G, "", True)),
+    ("token dropped", put(f"{GET} security", []), ("token", "changed", G, "", False)),
+    ("argument added", put(f"{GET} parameters 3", {"name": "n", "in": "query", "schema": {"type": "string"}}),
+     ("argument", "added", G, "n", False)),
+    ("required argument added",
+     put(f"{GET} parameters 3", {"name": "n", "in": "query", "required": True, "schema": {"type": "string"}}),
+     ("argument", "added", G, "n", True)),
+    ("argument removed", drop(f"{GET} parameters 1"), ("argument", "removed", G, "local", True)),
+    ("argument retyped", put(f"{GET} parameters 1 schema type", "string"), ("argument", "changed", G, "local", True)),
+    ("argument required", put(f"{GET} parameters 1 required", True), ("argument", "changed", G, "local", True)),
+    ("argument deprecated", put(f"{GET} parameters 1 deprecated", True), ("argument", "deprecated", G, "local", False)),
+    ("argument value added", put(f"{GET} parameters 2 schema enum 2", "full"), ("value", "added", f"{G} view", "full", False)),
+    ("argument value removed", drop(f"{GET} parameters 2 schema enum 0"), ("value", "removed", f"{G} view", "short", True)),
+    ("body added", put(f"{GET} requestBody", {"content": {"application/json": {"schema": {"type": "string"}}}}),
+     ("body", "added", G, "", False)),
+    ("body removed", drop(f"{POST} requestBody"), ("body", "removed", P, "", True)),
+    ("body retyped", put(JSON_BODY, {"type": "array", "items": {"type": "integer"}}), ("body", "changed", P, "", True)),
+    ("body optional", put(f"{POST} requestBody required", False), ("body", "changed", P, "", False)),
+    ("result retyped", put("paths /v1/old get responses 200 content application/json schema items type", "integer"),
+     ("result", "changed", "GET /v1/old", "", True)),
+    ("result may be None", put(f"{GET} responses 204", {"description": "x"}), ("result", "changed", G, "", True)),
+    ("model added", put("components schemas New", {"type": "object", "properties": {"x": {"type": "string"}}}),
+     ("model", "added", "New", "", False)),
+    ("model removed", drop("components schemas Unused"), ("model", "removed", "Unused", "", True)),
+    ("field added", put(f"{USER} new", {"type": "string"}), ("field", "added", "User", "new", False)),
+    ("field removed", drop(f"{USER} name"), ("field", "removed", "User", "name", True)),
+    ("field retyped", put(f"{USER} name", {"type": "boolean"}), ("field", "changed", "User", "name", True)),
+    ("field becomes anything", put(f"{USER} name", {}), ("field", "changed", "User", "name", False)),
+    ("field becomes an enumeration", put(f"{USER} name", {"$ref": "#/components/schemas/State"}),
+     ("field", "changed", "User", "name", False)),
+    ("received field required", put("components schemas User required 1", "name"), ("field", "changed", "User", "name", False)),
+    ("received field optional", drop("components schemas User required 0"), ("field", "changed", "User", "id", True)),
+    ("sent field required", put(f"{CHANGE} required 1", "tags"), ("field", "changed", "Change", "tags", True)),
+    ("sent field optional", drop(f"{CHANGE} required 0"), ("field", "changed", "Change", "name", False)),
+    ("sent field becomes an enumeration", put(f"{CHANGE} properties name", {"$ref": "#/components/schemas/State"}),
+     ("field", "changed", "Change", "name", True)),
+    ("field deprecated", put(f"{USER} name deprecated", True), ("field", "deprecated", "User", "name", False)),
+    ("inline field removed", put(f"{USER} inner properties", {"y": {"type": "string"}}),
+     ("field", "removed", "User.inner", "x", True)),
+    ("enumeration added", put("components schemas New", {"type": "string", "enum": ["x"]}), ("enum", "added", "New", "", False)),
+    ("value added", put("components schemas State enum 2", "AWAY"), ("value", "added", "State", "AWAY", False)),
+    ("value removed", drop("components schemas State enum 1"), ("value", "removed", "State", "OFF", True)),
+    ("inline value removed", drop(f"{USER} kind enum 0"), ("value", "removed", "User.kind", "a", True)),
+]  # fmt: skip
+
+
+def changed(change: Callable[[Any], None]) -> dict[str, Any]:
+    document = copy.deepcopy(BASE)
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(("change", "expected"), [pytest.param(c, e, id=name) for name, c, e in SEEDED])
+def test_every_kind_of_change_is_found(
+    change: Callable[[Any], None], expected: tuple[str, str, str, str, bool]
+) -> None:
+    diff = compare(BASE, changed(change))
+    found = [(c.kind, c.what, c.where, c.name, c.breaking) for c in diff.changes]
+    assert expected in found
+    assert bool(diff.breaking) == expected[4] or "inline" in str(found)
+    assert len(found) == 1 or expected[:2] in {("field", "removed"), ("enum", "added")}, found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("info", {"title": "Small API", "version": "1", "description": "new"}),
+        put(f"{GET} summary", "New words."),
+        put(f"{GET} responses 403", {"description": "x"}),
+        put(f"{USER} name", {"type": "string", "maxLength": 3, "description": "new", "example": "x"}),
+        put(f"{USER} name", {"type": "string", "nullable": True}),
+        put(f"{USER} state", {"allOf": [{"$ref": "#/components/schemas/State"}], "description": "wrapped"}),
+        put(f"{GET} operationId", "renamed"),
+    ],
+)
+def test_what_callers_do_not_see_is_no_change(change: Callable[[Any], None]) -> None:
+    assert compare(BASE, changed(change)).changes == []
+
+
+def test_a_renamed_path_parameter_is_no_removal() -> None:
+    text = json.dumps(BASE).replace("{uid}", "{userId}").replace('"name": "uid"', '"name": "userId"')
+    changes = compare(BASE, json.loads(text)).changes
+    assert not [c for c in changes if (c.kind, c.what) == ("operation", "removed")]
+    assert ("operation", "changed", "GET /v1/user/{userId}", True) in [
+        (c.kind, c.what, c.where, c.breaking) for c in changes
+    ]
+
+
+def test_swagger_and_openapi_are_comparable() -> None:
+    swagger = yaml.safe_load(
+        """
+        swagger: "2.0"
+        info: {title: A, version: "1"}
+        paths:
+          /v1/a/{id}:
+            post:
+              tags: [A]
+              parameters:
+                - {name: sessionToken, in: header, required: true, type: string}
+                - {name: id, in: path, required: true, type: string}
+                - {name: ids, in: query, type: array, items: {type: integer}, collectionFormat: multi}
+                - {name: body, in: body, required: true, schema: {$ref: "#/definitions/A"}}
+              responses: {200: {description: x, schema: {type: array, items: {$ref: "#/definitions/A"}}}}
+        definitions: {A: {type: object, required: [x], properties: {x: {type: string, enum: [p, q]}}}}
+        """
+    )
+    converted = convert(json.loads(json.dumps(swagger)))
+    assert compare(swagger, converted).changes == []
+    del converted["components"]["schemas"]["A"]["properties"]["x"]["enum"][0]
+    assert [c.where for c in compare(swagger, converted).breaking] == ["A.x"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "specs").glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_document_does_not_differ_from_itself(path: Path) -> None:
+    assert compare(load_document(path), load_document(path)).changes == []
+
+
+def test_from_1_40_to_20_17() -> None:
+    old, new = (load_document(ROOT / f"specs/pod/{version}.yaml") for version in ("1.40.0", "20.17.1"))
+    changes = compare(old, new).changes
+
+    def found(kind: str, what: str) -> set[str]:
+        return {change.where for change in changes if (change.kind, change.what) == (kind, what)}
+
+    assert found("operation", "removed") == {"GET /v1/presence"}
+    assert len(found("operation", "added")) == 141 - 62 + 1
+    old_names = {(path, method) for path, item in old["paths"].items() for method in item}
+    deprecated = {
+        f"{method.upper()} {path}"
+        for path, item in new["paths"].items()
+        for method in item
+        if item[method].get("deprecated") and (path, method) in old_names
+    }
+    already = {
+        f"{method.upper()} {path}"
+        for path, item in old["paths"].items()
+        for method in item
+        if item[method].get("deprecated")
+    }
+    assert len(deprecated) == 17
+    assert found("operation", "deprecated") == deprecated - already
+    status = {(c.what, c.name) for c in changes if c.where == "UserConnection.status"}
+    assert {("removed", "accepted"), ("added", "ACCEPTED")} <= status
+    fields = {f"{c.where}.{c.name}" for c in changes if (c.kind, c.what) == ("field", "added")}
+    assert {"UserSystemInfo.suspended", "UserSystemInfo.suspendedUntil", "UserV2.roles"} <= fields
+    assert not found("field", "removed")
+
+
+HOSTILE = "<script>alert(1)</script>|`\n# x"
+
+
+def test_it_is_shown_as_markdown_json_and_html() -> None:
+    document = changed(put(f"{USER} {HOSTILE.replace(' ', '~')}", {"type": "string"}))
+    del document["paths"]["/v1/old"]
+    diff = compare(BASE, document)
+    markdown = to_markdown(diff)
+    assert markdown.startswith("# Small API 1 → Small API 1\n\n**1 breaking change, 1 compatible.**\n")
+    assert "## Breaking for callers\n\n### Operations removed (1)\n\n- Old: `GET /v1/old`\n" in markdown
+    assert "<script>" not in markdown.replace("\\<script>", "")
+    assert len([line for line in markdown.splitlines() if line.startswith("# ")]) == 1
+    value = json.loads(to_json(diff))
+    assert (value["breaking"], [c["kind"] for c in value["changes"]]) == (1, ["operation", "field"])
+    assert {Change(**c) for c in value["changes"]} == set(diff.changes)
+    page = to_html(diff)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "1 breaking change, 1 compatible." in page
+    assert to_markdown(compare(BASE, BASE)).count("Nothing changed.") == 1
+
+
+def test_the_exit_code_says_whether_it_breaks(
+    run: Callable[..., Any], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    old = written(BASE, "old.yaml")
+    breaks = written(changed(drop("paths /v1/old get")), "breaks.yaml")
+    grows = written(changed(put("components schemas State enum 2", "AWAY")), "grows.yaml")
+    broken = run("--diff", old, breaks, "--html", tmp_path / "diff.html")
+    assert (broken.returncode, "GET /v1/old" in broken.stdout) == (1, True)
+    assert "GET /v1/old" in (tmp_path / "diff.html").read_text(encoding="utf-8")
+    grown = run("--diff", old, grows, "--json")
+    assert (grown.returncode, json.loads(grown.stdout)["breaking"]) == (0, 0)
+    wrong = run("--diff", old, written("a: b", "none.yaml"))
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (64, False)
+
+
+def test_files_that_are_no_documents_are_refused(tmp_path: Path, written: Callable[..., Path]) -> None:
+    for path in (tmp_path / "none.yaml", written("[1, 2]"), written("a: b: c")):
+        with pytest.raises(ConfigError, match=path.name):
+            load_document(path)
+    with pytest.raises(ValueError, match="not a Swagger"):
+        compare({"a": 1}, BASE)
