@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -55,7 +55,8 @@ class Tenant:
         wanted = {key for user in users for key in user.identities()}
         return [there for there in self.users.values() if self._shown(there) and wanted & {*self._keys(there)}]
 
-    async def create(self, users: Sequence[User]) -> Sequence[Result]:
+    async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
+        users = [user_class(self.kind).from_dict(row) for row in rows]
         self.creates.append([user.label for user in users])
         number = len(self.creates)
         await asyncio.sleep(0)

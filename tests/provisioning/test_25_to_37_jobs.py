@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,7 @@ async def test_exists_elsewhere_is_a_failure(journal: Path) -> None:
     tenant = Tenant()
     wanted = planned(tenant, PEOPLE[:3])
 
-    async def elsewhere(users: Sequence[User]) -> Sequence[Any]:
+    async def elsewhere(users: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
         from aiosymphony.provisioning.target import Refused
 
         return [Refused("40002", "a user with this email exists", exists=True) for _ in users]
@@ -361,11 +361,11 @@ async def test_30_a_process_that_lost_the_job_sends_nothing_more(journal: Path) 
     held = asyncio.Event()
 
     class Held(Tenant):
-        async def create(self, users: Sequence[User]) -> Sequence[Any]:
+        async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
             if len(self.creates) == 3:
                 held.set()
                 await asyncio.Event().wait()
-            return await super().create(users)
+            return await super().create(rows)
 
     first_tenant = Held(unique=False, batch=1, users=tenant.users)
     now = [1000.0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aiosymphony_api.connect.models import User as ApiUser
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectTarget"]
 
+_ATTRIBUTES = ConnectUser.attributes()  # which the API's model names alike
 EMAIL_EXISTS = 40002
 NO_COMPANY = 40102
 
@@ -58,9 +59,9 @@ class ConnectTarget:
             if not wanted.isdisjoint(keys_of(there.values, ConnectUser))
         ]
 
-    async def create(self, users: Sequence[User]) -> Sequence[Result]:
+    async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create up to 20 users in one request."""
-        bodies = [ApiUser.from_dict(user.to_dict()) for user in users]
+        bodies = [ApiUser(**{_ATTRIBUTES[name]: value for name, value in row.items()}) for row in rows]
         try:
             results = await self._connect.users.create_batch(self._company, bodies)
         except ApiError as error:

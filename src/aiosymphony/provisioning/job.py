@@ -39,7 +39,7 @@ from ..errors import (
 )
 from .actual import Actual, ActualUser
 from .audit import audit
-from .planning import Plan, decide
+from .planning import ONE_CREATE, Plan, decide
 from .rows import User, keys_of, user_class
 from .store import LOOKED_UP, Change, Fenced, JobHeader, JobRow, JobStore, State
 from .target import Created, Refused, Target
@@ -262,9 +262,9 @@ class Job:
             yield batch
 
     def _batch_size(self, row: JobRow) -> int:
-        if row.step > 0 or row.steps[0]["do"] != "create":
+        if row.steps is not ONE_CREATE and (row.step > 0 or row.steps[0]["do"] != "create"):
             return 1
-        return max(1, self._target.batch // int(_SHRINK**row.attempts))
+        return self._target.batch if not row.attempts else max(1, self._target.batch // int(_SHRINK**row.attempts))
 
     async def _send(self, rows: list[JobRow]) -> None:
         """Carry out one unit, from the intent to the outcome. Raises nothing: what fails is noted."""
@@ -289,9 +289,8 @@ class Job:
             self.progress.in_flight -= len(rows)
 
     async def _create(self, rows: list[JobRow]) -> None:
-        users = [self._user.from_dict(row.row) for row in rows]
         try:
-            results = await self._target.create(users)
+            results = await self._target.create([row.row for row in rows])
         except JobError:
             self._put_back(rows)
             raise
@@ -545,16 +544,17 @@ class Job:
         message: str = "",
         attempts: int = 0,
     ) -> Change:
-        return Change(row.n, state, self._clock.time(), step, id, None, code, message[:MESSAGE_LIMIT], attempts)
+        return Change(row.n, state, step, id, None, code, message[:MESSAGE_LIMIT], attempts)
 
     def _record(self, changes: Sequence[Change]) -> None:
         """Write outcomes, without waiting: a crash before they are durable leaves INTENT, which is looked up."""
-        write = asyncio.ensure_future(self._store.record(changes))
+        write = asyncio.ensure_future(self._store.record(changes, self._clock.time()))
         self._writes.add(write)
         write.add_done_callback(self._noted)
-        for change in changes:
-            self._done_in_round += change.state == "DONE"
-            self._moved("INTENT", change.state, 1)
+        for state, count in Counter([change.state for change in changes]).items():
+            self._moved("INTENT", state, count)
+            if state == "DONE":
+                self._done_in_round += count
 
     def _noted(self, write: asyncio.Future[None]) -> None:
         self._writes.discard(write)

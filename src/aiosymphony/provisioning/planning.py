@@ -40,6 +40,9 @@ Step = dict[str, Any]
 """One request of an action: ``{"do": "create"}``, ``{"do": "update", "set": {…}}``, ``{"do": "role", "role": …}``,
 ``{"do": "features", "set": {…}}`` or ``{"do": "active", "active": …}``. All but the first may be repeated freely."""
 
+ONE_CREATE: tuple[Step, ...] = ({"do": "create"},)
+"""What most rows take."""
+
 
 @attrs.frozen
 class Action:

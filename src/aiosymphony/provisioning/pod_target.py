@@ -80,10 +80,9 @@ class PodTarget:
                     actual.append(outcome.value)
         return actual
 
-    async def create(self, users: Sequence[User]) -> Sequence[Result]:
+    async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create one user, with its roles."""
-        (user,) = users
-        row = user.to_dict()
+        (row,) = rows
         made = await self._pod.users.create(
             V2UserCreate(user_attributes=_attributes(row), roles=list(row["roles"]) if "roles" in row else None)
         )

@@ -186,13 +186,14 @@ class _Row:
 
     @classmethod
     @functools.cache
-    def _attributes(cls) -> Mapping[str, str]:
+    def attributes(cls) -> Mapping[str, str]:
+        """The attributes' names, by column."""
         return {field.metadata["column"].name: field.name for field in _fields(cls)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Any:
         """A row from its columns, taken as they are: for values that were checked before."""
-        attributes = cls._attributes()
+        attributes = cls.attributes()
         return cls(**{attributes[name]: value for name, value in values.items()})
 
     @classmethod
@@ -228,7 +229,7 @@ class _Row:
         """The row's columns that say something."""
         return {
             name: value
-            for name, attribute in self._attributes().items()
+            for name, attribute in self.attributes().items()
             if (value := getattr(self, attribute)) is not None
         }
 

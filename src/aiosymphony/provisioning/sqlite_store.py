@@ -23,7 +23,7 @@ import orjson
 
 from ..errors import JobError
 from .owner import Owner
-from .planning import Action
+from .planning import ONE_CREATE, Action
 from .store import Change, Fenced, JobHeader, JobRow, State
 
 __all__ = ["SqliteStore"]
@@ -38,20 +38,39 @@ _GROUP = 1000
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
-CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE shard (shard INTEGER PRIMARY KEY, owner TEXT, epoch INTEGER NOT NULL, lease_until REAL NOT NULL);
 -- What changes lies apart from what does not, so that a commit touches few pages.
-CREATE TABLE wanted (n INTEGER PRIMARY KEY, line INTEGER NOT NULL, label TEXT NOT NULL, row BLOB NOT NULL);
+CREATE TABLE wanted (n INTEGER PRIMARY KEY, line INTEGER NOT NULL, label TEXT NOT NULL, row TEXT NOT NULL);
 CREATE TABLE row (
   n INTEGER PRIMARY KEY, shard INTEGER NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL,
   step INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, id TEXT, sent_at REAL, done_at REAL,
-  code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '', steps BLOB
+  code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '', steps TEXT
 );
 """
-_COLUMNS = (
-    "row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, steps, wanted.row"
-)
-_ONE_CREATE = orjson.dumps([{"do": "create"}])
+# Whole lists go in and out of a statement as JSON: a statement for each row would let go of the interpreter's lock and
+# fight for it each time.
+_FETCH = """
+SELECT json_group_array(json_array(
+  n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, json(steps), json(wanted)))
+FROM (
+  SELECT row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, steps,
+    wanted.row AS wanted
+  FROM row JOIN wanted ON wanted.n = row.n
+  WHERE row.n > ? AND state IN (SELECT value FROM json_each(?)) {own}
+  ORDER BY row.n LIMIT ?)
+"""
+_OWN = "AND shard IN (SELECT value FROM json_each(?))"
+_INTEND = """
+UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ?, code = '', message = ''
+WHERE n IN (SELECT value FROM json_each(?)) AND state = 'TODO'
+"""
+_RECORD = """
+UPDATE row SET state = ?, done_at = ?, step = coalesce(?, step), id = coalesce(each.value, row.id),
+  steps = coalesce(?, steps), code = ?, message = ?, attempts = attempts + ?
+FROM json_each(?) AS each WHERE row.n = CAST(each.key AS INTEGER)
+"""
+_ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 
 
 class SqliteStore:
@@ -119,10 +138,8 @@ class SqliteStore:
             now = self._clock()
             for n, action in enumerate(actions, 1):
                 state, code, done_at = _first_state(action, now)
-                steps = orjson.dumps(action.steps)
-                db.execute(
-                    "INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, orjson.dumps(action.row))
-                )
+                steps = _json(action.steps)
+                db.execute("INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, _json(action.row)))
                 db.execute(
                     "INSERT INTO row (n, shard, action, state, id, done_at, code, message, steps) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -196,53 +213,37 @@ class SqliteStore:
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
     ) -> list[JobRow]:
         def fetch(db: sqlite3.Connection) -> list[JobRow]:
-            shards = list(self._epochs) if own else None
-            where = f"state IN ({_marks(states)})" + ("" if shards is None else f" AND shard IN ({_marks(shards)})")
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM row JOIN wanted ON wanted.n = row.n "  # noqa: S608 - only marks are put in
-                f"WHERE row.n > ? AND {where} ORDER BY row.n LIMIT ?",
-                (after, *states, *(shards or ()), limit),
-            )
-            return [_job_row(row) for row in rows]
+            shards = [_json([*self._epochs])] if own else []
+            statement = _FETCH.format(own=_OWN if own else "")
+            (found,) = db.execute(statement, (after, _json(states), *shards, limit)).fetchone()
+            return [_job_row(row) for row in orjson.loads(found)]
 
         return await self._do(fetch)
 
-    async def intend(self, rows: Sequence[int], at: float) -> None:
+    async def intend(self, rows: list[int], at: float) -> None:
+        numbers = _json(rows)
+
         def intend(db: sqlite3.Connection) -> None:
             self._check_fence(db)
-            changed = db.executemany(
-                "UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ?, "
-                "code = '', message = '' WHERE n = ? AND state = 'TODO'",
-                [(at, n) for n in rows],
-            ).rowcount
+            changed = db.execute(_INTEND, (at, numbers)).rowcount
             if changed != len(rows):
                 raise Fenced(f"rows of the job in {self.path} were changed by someone else: stopped")
 
         await self._do(intend)
 
-    async def record(self, changes: Sequence[Change]) -> None:
-        values = [
-            (
-                change.state,
-                change.at,
-                change.step,
-                change.id,
-                None if change.steps is None else orjson.dumps(change.steps),
-                change.code,
-                change.message,
-                change.attempts,
-                change.n,
-            )
-            for change in changes
-        ]
+    async def record(self, changes: Sequence[Change], at: float) -> None:
+        # What the rows of a batch share is written once; their ids differ.
+        alike: dict[tuple[Any, ...], dict[str, str | None]] = {}
+        for change in changes:
+            steps = None if change.steps is None else _json(change.steps)
+            shared = (change.state, at, change.step, steps, change.code, change.message, change.attempts)
+            alike.setdefault(shared, {})[str(change.n)] = change.id
+        values = [(*shared, _json(ids)) for shared, ids in alike.items()]
 
         def record(db: sqlite3.Connection) -> None:
             self._check_fence(db)
-            db.executemany(
-                "UPDATE row SET state = ?, done_at = ?, step = coalesce(?, step), id = coalesce(?, id), "
-                "steps = coalesce(?, steps), code = ?, message = ?, attempts = attempts + ? WHERE n = ?",
-                values,
-            )
+            for each in values:
+                db.execute(_RECORD, each)
 
         await self._do(record)
 
@@ -453,7 +454,7 @@ def _header(db: sqlite3.Connection) -> JobHeader | None:
 
 
 def _keep(db: sqlite3.Connection, name: str, value: object) -> None:
-    db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, orjson.dumps(value)))
+    db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, _json(value)))
 
 
 def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
@@ -469,11 +470,11 @@ def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
             return "TODO", "", None
 
 
-def _job_row(row: tuple[Any, ...]) -> JobRow:
-    steps, wanted = row[-2:]
-    fields: list[Any] = [*row[:-2], orjson.loads(_ONE_CREATE if steps is None else steps), orjson.loads(wanted)]
-    return JobRow(*fields)
+def _job_row(row: list[Any]) -> JobRow:
+    if row[-2] is None:
+        row[-2] = ONE_CREATE
+    return JobRow(*row)
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -85,7 +85,7 @@ class JobHeader:
             raise JobError(f"the job in {where} began {word} --disable-missing: {remedy}", exit_code=64)
 
 
-@attrs.frozen
+@attrs.define(eq=False)  # not frozen, as there are many: freezing triples what it costs to make one
 class JobRow:
     """A row as the journal holds it.
 
@@ -115,18 +115,17 @@ class JobRow:
     done_at: float | None
     code: str
     message: str
-    steps: list[Step]
+    steps: Sequence[Step]
     row: dict[str, Any]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Change:
     """What became of a row; None leaves a field as it is.
 
     Attributes:
         n: The row.
         state: Its new state.
-        at: The time, in seconds since the epoch.
         step, id, steps: New values.
         code, message: Why; empty clears them.
         attempts: Added to the count of attempts: -1 for one that did not leave after all.
@@ -134,7 +133,6 @@ class Change:
 
     n: int
     state: State
-    at: float
     step: int | None = None
     id: str | None = None
     steps: Sequence[Step] | None = None
@@ -195,7 +193,7 @@ class JobStore(Protocol):
         """Up to ``limit`` rows in these states numbered above ``after``, in order; of all shards if not ``own``."""
         ...
 
-    async def intend(self, rows: Sequence[int], at: float) -> None:
+    async def intend(self, rows: list[int], at: float) -> None:
         """TODO becomes INTENT and counts as an attempt.
 
         Raises:
@@ -204,8 +202,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def record(self, changes: Sequence[Change]) -> None:
-        """Write outcomes.
+    async def record(self, changes: Sequence[Change], at: float) -> None:
+        """Write outcomes, of the time ``at`` in seconds since the epoch.
 
         Raises:
             Fenced: The rows are another's by now.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 
@@ -14,7 +14,7 @@ from .rows import Kind, User
 __all__ = ["Created", "Refused", "Result", "Target", "Unclear", "observe"]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Created:
     """The user was created and has this id."""
 
@@ -76,8 +76,8 @@ class Target(Protocol):
         """Those that are there with any key of these users, more than one for a user if there are."""
         ...
 
-    async def create(self, users: Sequence[User]) -> Sequence[Result]:
-        """Create users in one request; the results in the order of the users.
+    async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
+        """Create users from their rows' columns in one request; the results in the order of the rows.
 
         Raises:
             OutcomeUnknown: All, some or none of them may have been created.
