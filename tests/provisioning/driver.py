@@ -120,7 +120,7 @@ def main() -> None:
         if pid == 0:
             try:
                 code = child(order)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - a fork must never fall through into its parent's loop
                 sys.excepthook(*sys.exc_info())
                 code = 70
             sys.stderr.flush()

@@ -228,7 +228,7 @@ def test_29_a_second_command_is_refused_while_the_first_runs(
     file = people(tmp_path / "people.csv", [f"u{n}" for n in range(2000)])
     with start(file, company) as job:
         until_it_sends(file, capsys)
-        code, out, err = run(capsys, "provision", "apply", file, "--target", "connect", "--company", company)
+        code, _, err = run(capsys, "provision", "apply", file, "--target", "connect", "--company", company)
         assert code == 75
         assert f"process {job.pid} on" in err
         job.send_signal(signal.SIGTERM)

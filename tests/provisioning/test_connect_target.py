@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -104,3 +105,21 @@ async def test_a_company_that_is_not_complete_stops_the_job(
     async with SqliteStore(tmp_path / "job.journal", read_only=True) as store:
         report = await Report.of(store)
         assert (report.untouched, report.exit_code) == (100, 75)
+
+
+async def test_the_program_of_the_documentation(
+    connect: ConnectClient, sandbox: Sandbox, company: str, tmp_path: Path
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "provisioning.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(program, str(page), "exec"), names)
+    file = tmp_path / "people.csv"
+    file.write_text("email,firstName,lastName\nann@acme.com,Ann,Lee\nbob@acme.com,Bob,Ray\n")
+    for _ in range(2):
+        report = await names["provision"](connect, company, str(file))
+        assert (report.done, report.exit_code) == (2, 0)
+    assert there(sandbox, company) == {"ann@acme.com": 1, "bob@acme.com": 1}
+    file.write_text("email,firstName,lastName\nann@acme.com,Ann,Lee\n")
+    with pytest.raises(JobError, match=r"people\.csv was changed since the job began"):
+        await names["provision"](connect, company, str(file))

@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec
 
-import attrs
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -21,10 +20,10 @@ from rich.table import Table
 
 from ..errors import ConfigError, JobError, RateLimited
 from ..limits import Limits
-from ..provisioning import Desired, Job, Plan, Report, SqliteStore, make_plan, renew_plan
+from ..provisioning import Desired, Job, Plan, Report, SqliteStore, make_plan, prepare
 from ..provisioning.desired import read_map
 from ..provisioning.planning import ACTIONS
-from ..provisioning.prepare import check_input
+from ..provisioning.preparing import check_input
 from ..provisioning.rows import Kind
 from .clients import ConfigOption
 from .output import STOPPED, JsonOption, console, print_json
@@ -151,7 +150,7 @@ async def apply_command(
         if target or company or disable_missing or column_map or strict:
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
         check_input(saved, file)
-        kind, disable_missing, wanted = saved.kind, saved.disable_missing, saved
+        kind, wanted = saved.kind, saved
         company = saved.target.rpartition("/")[2] if kind == "connect" else None
     journal = journal or file.with_name(file.name + ".journal")
     traffic = Traffic()
@@ -160,29 +159,11 @@ async def apply_command(
         SqliteStore(journal) as store,
         _open(kind, company, config, traffic, limits) as (where, limiter),
     ):
-        made: Plan | None = None
-        there = await store.header()
-        if there is not None:
-            there.check(
-                attrs.evolve(
-                    there,
-                    kind=kind,
-                    target=where.name,
-                    input_name=wanted.name,
-                    input_digest=wanted.digest,
-                    disable_missing=disable_missing,
-                ),
-                str(journal),
-            )
-            if not as_json:
+        made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
+        if not as_json:
+            if made is None:
                 _errors().print(f"going on with the job in {journal}", markup=False)
-        else:
-            if isinstance(wanted, Plan):
-                made = await renew_plan(where, wanted)
             else:
-                made = await make_plan(where, wanted, disable_missing=disable_missing)
-            made.allow(force=force)
-            if not as_json:
                 _print_plan(made, details=False)
         job = Job(where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, take=take)
         stopped: JobError | None = None

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from .planning import Plan as Plan
     from .planning import plan as plan
     from .pod_target import PodTarget as PodTarget
-    from .prepare import make_plan as make_plan
-    from .prepare import renew_plan as renew_plan
+    from .preparing import make_plan as make_plan
+    from .preparing import prepare as prepare
+    from .preparing import renew_plan as renew_plan
     from .report import Report as Report
     from .rows import ConnectUser as ConnectUser
     from .rows import PodUser as PodUser
@@ -49,10 +50,11 @@ _HOMES = {
     "Report": "report",
     "SqliteStore": "sqlite_store",
     "Target": "target",
-    "make_plan": "prepare",
+    "make_plan": "preparing",
     "observe": "target",
     "plan": "planning",
-    "renew_plan": "prepare",
+    "prepare": "preparing",
+    "renew_plan": "preparing",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 - the keys are names

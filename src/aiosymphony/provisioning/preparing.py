@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
+import attrs
+
 from ..errors import JobError
 from .actual import Actual
-from .desired import WantedRow, file_digest
+from .desired import Desired, WantedRow, file_digest
 from .planning import ACTIONS, Plan, Wanted, plan
 from .rows import User
+from .store import JobStore
 from .target import Target, observe
 
-__all__ = ["check_input", "make_plan", "renew_plan"]
+__all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
 
 async def make_plan(target: Target, desired: Wanted, *, disable_missing: bool = False) -> Plan:
@@ -49,6 +52,54 @@ async def renew_plan(target: Target, saved: Plan) -> Plan:
             + ": make the plan anew, and look at it again",
             exit_code=64,
         )
+    return made
+
+
+async def prepare(
+    store: JobStore,
+    target: Target,
+    wanted: Desired | Plan,
+    *,
+    disable_missing: bool = False,
+    force: bool = False,
+) -> Plan | None:
+    """Make the plan that a job begins with, or make sure that the journal holds this very job.
+
+    Used as ``await Job(target, store).run(await prepare(store, target, desired))``.
+
+    Args:
+        store: The journal.
+        target: Where.
+        wanted: The checked file, or a saved plan.
+        disable_missing: Disable users that are not in the file; a saved plan knows by itself.
+        force: Allow many users to be disabled; see ``Plan.allow``.
+
+    Returns:
+        The plan, if the journal is empty; None if it holds this very job already.
+
+    Raises:
+        JobError: The journal is of another job, the plan is of an older state, or disables too many.
+        SymphonyError: The target could not be read.
+    """
+    if isinstance(wanted, Plan):
+        disable_missing = wanted.disable_missing
+    there = await store.header()
+    if there is not None:
+        same = attrs.evolve(
+            there,
+            kind=wanted.kind,
+            target=target.name,
+            input_name=wanted.name,
+            input_digest=wanted.digest,
+            disable_missing=disable_missing,
+        )
+        there.check(same, store.name)
+        return None
+    if isinstance(wanted, Plan):
+        made = await renew_plan(target, wanted)
+    else:
+        made = await make_plan(target, wanted, disable_missing=disable_missing)
+    made.allow(force=force)
     return made
 
 
