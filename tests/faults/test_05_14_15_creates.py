@@ -117,18 +117,19 @@ async def test_case_05_a_lost_batch_of_connect_users_is_unknown_and_the_others_g
     assert server.logins["/oauth/token"] == 1
 
 
+@pytest.mark.parametrize("behind", [True, False], ids=["own answer behind", "no answer behind"])
 async def test_case_14_another_users_answer_is_not_taken_for_the_one_that_was_created(
-    server: FaultServer, pod: PodClient
+    behind: bool, server: FaultServer, pod: PodClient
 ) -> None:
     """Bytes that arrive after the request was written: no transport can tell them from its answer."""
     intruder = response(200, json.dumps(pod_user("mallory")).encode())
     own = response(200, json.dumps(pod_user("jane")).encode())
 
-    async def twice(exchange: Exchange) -> None:
+    async def astray(exchange: Exchange) -> None:
         await exchange.write(intruder)
-        await exchange.write(own)
+        await exchange.write(own if behind else b"")
 
-    server.on("POST", POD_USER, acts(twice), then=acts(reply(200, pod_user("joan"))))
+    server.on("POST", POD_USER, acts(astray), then=acts(reply(200, pod_user("joan"))))
     with pytest.raises(OutcomeUnknown, match=r"mallory.*jane"):
         await create_user(pod)
     assert (await create_user(pod, "joan")).user_attributes.user_name == "joan"
