@@ -111,6 +111,11 @@ class Request(Generic[T]):
         self.body = body
         self.content_type = content_type
 
+    @property
+    def target(self) -> str:
+        """The path with the query, as it goes on the wire."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
     def __repr__(self) -> str:
         return f"<Request {self.operation.method} {self.operation.path}>"
 

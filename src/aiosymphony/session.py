@@ -35,8 +35,8 @@ logger = logging.getLogger("aiosymphony.session")
 LOGIN_API: Final = "login"
 """Operations of this API obtain tokens: they carry their own and wait in no queue, as the queue may wait for them."""
 
-BEARER: Final = "bearer"
-"""The security scheme whose token travels as ``Authorization: Bearer``; all others name their header."""
+_HEADERS: Final = {"bearer": ("Authorization", "Bearer ")}
+"""The header and its prefix for security schemes that are not named like their header."""
 
 
 class Auth(Protocol):
@@ -166,98 +166,59 @@ class Session:
             DecodeError: The answer could not be read.
             ConfigError: The session is closed, or belongs to another event loop or process.
         """
-        core = self._core
-        # Written out here, as every call passes: a method of its own would cost as much as what it does.
+        core, operation = self._core, request.operation
+        # All in one function, as every call passes: each further one costs more than what it would do.
         if core.closed or core.loop is not asyncio.get_running_loop() or core.pid != os.getpid():
-            core.check_usable(request.operation)
+            core.check_usable(operation)
         core.active += 1
         try:
             call = _Call(core.clock.monotonic())
-            attempt = self._attempt if self._observer is None else self._observed_attempt
+            route = core.routes.get(operation) or core.route(operation, self)
+            limiter = route.limiter
             while True:
+                if limiter is not None and not limiter.try_acquire():
+                    await limiter.acquire()
                 try:
-                    return await attempt(request, call)
+                    headers = RequestHeaders({"X-Trace-Id": call.trace_id})
+                    if request.content_type is not None:
+                        headers["Content-Type"] = request.content_type
+                    if request.headers is not None:
+                        headers.update(request.headers)
+                    for header, prefix, cache in route.tokens:
+                        token = cache.ready() or await cache.get()
+                        call.used.append((cache, token))
+                        headers[header] = prefix + token.secret.reveal()
+                    if (counter := SENDS.get()) is not None and limiter is not None:
+                        counter[0] += 1
+                    call.sent_at = core.clock.monotonic()
+                    call.response = response = await route.transport.send(
+                        operation.method,
+                        route.base_url + request.target,
+                        headers,
+                        request.body,
+                        timeout=self._timeout,
+                        max_bytes=self._max_bytes,
+                    )
+                    result = operation.parse(response.status, response.headers, response.content)
                 except SymphonyError as error:
-                    failure = error
-                await self._prepare_next(request.operation, call, failure)
+                    call.failure = call.own(error, operation)
+                else:
+                    if core.budget.spent:
+                        core.budget.deposit()
+                    if limiter is not None and limiter.reduced:
+                        limiter.succeeded()
+                    return result
+                finally:
+                    if limiter is not None:
+                        limiter.release()
+                    if self._observer is not None and call.sent_at is not None:
+                        self._observer(call.attempt(request, route.base_url, core.clock.monotonic() - call.sent_at))
+                await self._prepare_next(operation, call, call.failure)
+                call.begin_again()
         finally:
             core.active -= 1
             if core.idle is not None and core.active == 0:
                 core.idle.set()
-
-    async def _attempt(self, request: Request[T], call: _Call) -> T:
-        """Limit, token, send, parse: once."""
-        core, operation = self._core, request.operation
-        route = core.routes.get(operation) or core.route(operation, self)
-        limiter = route.limiter
-        if limiter is not None and not limiter.try_acquire():
-            await limiter.acquire()
-        try:
-            headers = RequestHeaders({"X-Trace-Id": call.trace_id})
-            if request.content_type is not None:
-                headers["Content-Type"] = request.content_type
-            if request.headers is not None:
-                headers.update(request.headers)
-            call.used.clear()
-            for scheme, cache in route.tokens:
-                token = cache.ready() or await cache.get()
-                call.used.append((cache, token))
-                if scheme == BEARER:
-                    headers["Authorization"] = "Bearer " + token.secret.reveal()
-                else:
-                    headers[scheme] = token.secret.reveal()
-            if (counter := SENDS.get()) is not None and limiter is not None:
-                counter[0] += 1
-            call.begin_send(core.clock.monotonic())
-            url = route.base_url + request.path
-            response = await route.transport.send(
-                operation.method,
-                f"{url}?{request.query}" if request.query else url,
-                headers,
-                request.body,
-                timeout=self._timeout,
-                max_bytes=self._max_bytes,
-            )
-        except SymphonyError as error:
-            raise call.own(error, operation) from error.__cause__
-        finally:
-            if limiter is not None:
-                limiter.release()
-        call.response = response
-        try:
-            result = operation.parse(response.status, response.headers, response.content)
-        except SymphonyError as error:
-            raise call.own(error, operation) from error.__cause__
-        if core.budget.spent:
-            core.budget.deposit()
-        if limiter is not None and limiter.reduced:
-            limiter.succeeded()
-        return result
-
-    async def _observed_attempt(self, request: Request[T], call: _Call) -> T:
-        """An attempt, with its :class:`Attempt` handed to the observer."""
-        failure: SymphonyError | None = None
-        try:
-            return await self._attempt(request, call)
-        except SymphonyError as error:
-            failure = error
-            raise
-        finally:
-            if self._observer is not None and call.sending:
-                response, call.sending = call.response, False
-                self._observer(
-                    Attempt(
-                        operation=request.operation,
-                        server=self._core.routes[request.operation].base_url,
-                        number=call.sends,
-                        status=None if response is None else response.status,
-                        duration=self._core.clock.monotonic() - call.sent_at,
-                        bytes_sent=0 if request.body is None else len(request.body),
-                        bytes_received=0 if response is None else len(response.content),
-                        error=failure,
-                        trace_id=call.trace_id,
-                    )
-                )
 
     async def _prepare_next(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
         """Do what the next attempt needs (a new token, a wait); raise if there is none."""
@@ -336,18 +297,39 @@ class Session:
 class _Call:
     """What is known of one call from its first attempt to its last."""
 
-    __slots__ = ("failures", "refused_at", "response", "sending", "sends", "sent_at", "started", "trace_id", "used")
+    __slots__ = ("failure", "failures", "refused_at", "response", "sends", "sent_at", "started", "trace_id", "used")
 
     def __init__(self, started: float) -> None:
         self.started = started
-        self.sent_at = started
         self.trace_id = f"{random.getrandbits(24):06x}"
-        self.sends = 0
+        self.sends = 1
         self.failures = 0
-        self.sending = False
         self.refused_at: float | None = None
-        self.response: Response | None = None
         self.used: list[tuple[TokenCache, IssuedToken]] = []
+        self.sent_at: float | None = None
+        self.response: Response | None = None
+        self.failure: SymphonyError | None = None
+
+    def begin_again(self) -> None:
+        """Forget the attempt that failed."""
+        self.sends += 1
+        self.used.clear()
+        self.sent_at = self.response = self.failure = None
+
+    def attempt(self, request: Request[Any], server: str, duration: float) -> Attempt:
+        """The attempt that has just ended, for an observer."""
+        response = self.response
+        return Attempt(
+            operation=request.operation,
+            server=server,
+            number=self.sends,
+            status=None if response is None else response.status,
+            duration=duration,
+            bytes_sent=0 if request.body is None else len(request.body),
+            bytes_received=0 if response is None else len(response.content),
+            error=self.failure,
+            trace_id=self.trace_id,
+        )
 
     def own(self, error: SymphonyError, operation: Operation[..., Any]) -> SymphonyError:
         """Name the request in an error, and take out what must not be seen.
@@ -363,21 +345,15 @@ class _Call:
             error.redact(token.secret.reveal())
         return error.with_traceback(None)
 
-    def begin_send(self, now: float) -> None:
-        self.sends += 1
-        self.sent_at = now
-        self.sending = True
-        self.response = None
-
 
 @attrs.frozen
 class _Route:
-    """What an operation always takes: its host, its limiter, and the tokens it needs."""
+    """What an operation always takes: its host, its limiter, and the tokens it needs, each with its header."""
 
     base_url: str
     transport: Transport
     limiter: Limiter | None
-    tokens: tuple[tuple[str, TokenCache], ...]
+    tokens: tuple[tuple[str, str, TokenCache], ...]
 
 
 class _Core:
@@ -452,7 +428,7 @@ class _Core:
             route = _Route(self.hosts(operation), self.login_transport, None, ())
         else:
             limiter = self.families.get(operation.family or "", self.limiter)
-            tokens = tuple((scheme, self.token_cache(scheme, session)) for scheme in operation.auth)
+            tokens = tuple((*_HEADERS.get(s, (s, "")), self.token_cache(s, session)) for s in operation.auth)
             route = _Route(self.hosts(operation), self.transport, limiter, tokens)
         self.routes[operation] = route
         return route
