@@ -20,7 +20,10 @@ from .problem import Refused
 #: What the output depends on, exactly.
 TOOLS = {"openapi-python-client": "0.29.1", "openapi-spec-validator": "0.9.0", "ruff": "0.17.6"}
 
-_ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API and version; each has ``OPERATIONS``, ``api``, ``models``."""
+_ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API and version.
+
+Each has its operations by id in ``OPERATIONS`` and as modules in ``api``, and its ``models``.
+"""
 '''
 _FACTS = ("idempotent", "paging", "family")
 

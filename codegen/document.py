@@ -14,6 +14,10 @@ from .problem import Refused
 from .reading import read_document
 from .swagger import convert
 
+# What stands below these keys of a document is data, and names that its author chose.
+_DATA = {"default", "enum", "example", "examples", "const"}
+_NAMED = {"properties", "patternProperties", "schemas", "paths", "responses", "mapping", "headers", "parameters"}
+
 
 def read_any(path: Path, fixes: Path | None = None) -> tuple[dict[str, Any], list[str]]:
     """Read a Swagger 2.0 or OpenAPI 3 document as valid OpenAPI 3, mended by a file of fixes.
@@ -29,8 +33,20 @@ def read_any(path: Path, fixes: Path | None = None) -> tuple[dict[str, Any], lis
         if document["swagger"] != "2.0":
             raise Refused(str(path), f"is Swagger {document['swagger']}; 2.0, OpenAPI 3.0 and 3.1 can be read")
         document = convert(document)
+    document = _without_empty_words(document)
     validate(document, str(path))
     return document, done
+
+
+def _without_empty_words(value: Any, *, names: bool = False) -> Any:
+    """A document without descriptions that were left empty; ``names`` where keys are names and not keywords."""
+    if isinstance(value, dict):
+        return {
+            key: item if key in _DATA and not names else _without_empty_words(item, names=key in _NAMED and not names)
+            for key, item in value.items()
+            if names or item is not None or key not in ("description", "summary", "title")
+        }
+    return [_without_empty_words(item) for item in value] if isinstance(value, list) else value
 
 
 def generate_from(path: Path, *, api: str, out: Path, fixes: Path | None = None) -> tuple[Report, list[str]]:

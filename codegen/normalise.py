@@ -642,11 +642,15 @@ class _Normaliser:
 
     def _results(self, operation: dict[str, Any], place: str, hint: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """What counts as success and how it is read; error answers are the runtime's, whatever they look like."""
-        responses = {str(status).upper().replace("DEFAULT", "default"): self._deref(response, f"{place}/responses/{status}")
-                     for status, response in (operation.get("responses") or {}).items() if not str(status).startswith("x-")}  # fmt: skip
+        responses = {
+            "default" if status == "default" else status.upper(): self._deref(response, f"{place}/responses/{status}")
+            for status, response in (operation.get("responses") or {}).items()
+            if not status.startswith("x-")
+        }
         good = {status: response for status, response in responses.items() if status[0] == "2" or status == "304"}
         if not any(status[0] == "2" for status in good):
             # A document that names no success means "default" by it, or nothing at all.
+            self.notes.append(f"{place}/responses: names no success; every answer 2xx counts as one")
             default = responses.get("default", {})
             looks_like_error = any(
                 word in _text(default.get("description")).lower() for word in ("error", "unexpected")
@@ -835,12 +839,12 @@ def _path_parts(path: str, names: dict[str, str], place: str) -> list[list[str]]
 
 
 def _is_json(media: str) -> bool:
-    kind = media.split(";")[0].strip().lower()
+    kind = media.split(";", maxsplit=1)[0].strip().lower()
     return kind in ("application/json", "*/*", "application/*", "text/json") or kind.endswith("+json")
 
 
 def _body_kind(media: str) -> str:
-    kind = media.split(";")[0].strip().lower()
+    kind = media.split(";", maxsplit=1)[0].strip().lower()
     if _is_json(media):
         return "json"
     if kind == "application/x-www-form-urlencoded":

@@ -91,6 +91,8 @@ def validate(document: dict[str, Any], place: str) -> None:
                 break
     except OpenAPIValidationError as error:
         problems.append(str(error))
+    except RecursionError:
+        problems.append("#/components/schemas: a schema is composed (allOf) of itself")
     if problems:
         raise Refused(place, "is not valid OpenAPI:\n    " + "\n    ".join(problems), "Mend it, or give fixes for it.")
 
@@ -165,8 +167,8 @@ def _count(plain: Normalised, target: Path) -> Report:
         try:
             compile(path.read_text(encoding="utf-8"), str(path.relative_to(target)), "exec", dont_inherit=True)
         except SyntaxError as error:
-            raise Refused(f"{target.name}/{path.relative_to(target)}", f"was generated wrongly: {error}",
-                          "This is a fault of the templates; please report it with the document.") from None  # fmt: skip
+            remedy = "This is a fault of the templates; please report it with the document."
+            raise Refused(str(path.relative_to(target.parent)), f"was generated wrongly: {error}", remedy) from None
     classes = plain.counts.schemas - len(plain.aliases)
     arguments = sum(
         len(facts[f"{where}_parameters"])

@@ -180,9 +180,12 @@ def query_string(*pairs: tuple[str, Any]) -> str:
     for name, value in pairs:
         if value is None:
             continue
+        wire_name = name if _UNRESERVED(name) else _quote(name, name)
+        if type(value) is int:  # an id, most often, and most often the only parameter
+            parts.append(f"{wire_name}={value}")
+            continue
         for item in value if isinstance(value, list | tuple) else (value,):
             text = _text(name, item)
-            wire_name = name if _UNRESERVED(name) else _quote(name, name)
             parts.append(f"{wire_name}={text if _UNRESERVED(text) else _quote(name, text)}")
     return "&".join(parts)
 
@@ -484,7 +487,12 @@ def read(operation: Operation[..., Any], status: int, content: bytes, decode: Ca
 
 def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
     """As :func:`read`, for an operation that may have nothing to say: a bare ``null`` is None."""
-    return None if content.strip() == b"null" else read(operation, status, content, decode)
+    try:
+        value = orjson.loads(content)
+        return None if value is None else decode(_keeping_nulls(value) if _NULL(content) else value)
+    except _UNREADABLE:
+        pass
+    raise _decode_error(operation, status, content, decode)
 
 
 def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+
 from aiosymphony.apidiff import Change, compare, load_document, to_html, to_json, to_markdown
 from aiosymphony.apidiff.load import json_loader
 from aiosymphony.errors import ConfigError
 from codegen.swagger import convert
+
+# A change a line reads best, however long the line.
+# ruff: noqa: E501
 
 ROOT = Path(__file__).parents[2]
 

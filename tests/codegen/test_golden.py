@@ -1,7 +1,7 @@
 """A small document that uses every feature becomes exactly what is in ``golden/expected``, and that works.
 
-After a wanted change: ``./codegen.sh --spec tests/codegen/golden/document.yaml --api golden --out tests/codegen/golden/expected``,
-and read the difference.
+After a wanted change, read the difference that this makes:
+``./codegen.sh --spec tests/codegen/golden/document.yaml --api golden --out tests/codegen/golden/expected``
 """
 
 import json
@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+
 from aiosymphony.errors import ConfigError, DecodeError
 from aiosymphony.operation import TextInt
 from codegen.apis import differences
 from codegen.document import generate_from
-
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -105,12 +105,12 @@ def test_arguments_left_out_leave_no_trace(golden: ModuleType) -> None:
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_path_values_that_name_another_resource_are_refused(golden: ModuleType, value: str) -> None:
-    with pytest.raises(ConfigError, match="^part: "):
+    with pytest.raises(ConfigError, match=r"^part: "):
         operation("v1_things_thing_id_parts_part_get").build(7, value, since="now")
 
 
 def test_headers_cannot_be_split(golden: ModuleType) -> None:
-    with pytest.raises(ConfigError, match="^X-Trace-Id: "):
+    with pytest.raises(ConfigError, match=r"^X-Trace-Id: "):
         operation("v1_things_thing_id_parts_part_get").build(7, "p", since="now", x_trace_id="a\r\nsessionToken: b")
 
 

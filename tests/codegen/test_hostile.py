@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from codegen.document import generate_from
 
 # What ends a docstring, a string, an f-string, a comment, a line or a template, and then runs.

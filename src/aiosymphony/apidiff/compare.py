@@ -2,8 +2,8 @@
 
 What counts as breaking is what would break a program written against the generated code of the old version:
 
-* An operation, argument, model, field or enumeration value that is gone, or has another type; an operation that moved to
-  another tag, because its module moved; one that needs another token.
+* An operation, argument, model, field or enumeration value that is gone, or has another type; an operation that moved
+  to another tag, because its module moved; one that needs another token.
 * An argument or a body that has become required; a field that has become required in a model that is sent.
 * A result or a field of an answer that may be None now and could not before.
 

@@ -177,14 +177,17 @@ _HEAD = """<!doctype html>
   --bad: light-dark(#b42318, #f97066); --good: light-dark(#067647, #47cd89); }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.55 system-ui, sans-serif; }
 main { max-width: 58rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h1 span { color: var(--dim); } h2 { font-size: 1.15rem; margin: 0 0 .75rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h1 span { color: var(--dim); }
+h2 { font-size: 1.15rem; margin: 0 0 .75rem; }
 .verdict { font-size: 1.1rem; font-weight: 600; } .bad > h2, .verdict.bad { color: var(--bad); }
 .good > h2, .verdict.good { color: var(--good); }
-section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.25rem; margin-top: 1.5rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }
+section { padding: 1.25rem; margin-top: 1.5rem; }
 table { border-collapse: collapse; } td, th { padding: .25rem 1rem .25rem 0; text-align: right; font-weight: 400; }
 th { color: var(--dim); } td:first-child { text-align: left; color: var(--dim); }
 details { border-top: 1px solid var(--line); padding: .6rem 0; } summary { cursor: pointer; font-weight: 600; }
-summary b { color: var(--dim); font-weight: 400; } ul { margin: .5rem 0 0; padding-left: 1.1rem; } li { margin: .2rem 0; }
+summary b { color: var(--dim); font-weight: 400; }
+ul { margin: .5rem 0 0; padding-left: 1.1rem; } li { margin: .2rem 0; }
 code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; } code.where { font-weight: 600; }
 </style></head><body><main>
 """

@@ -290,7 +290,7 @@ class _Reader:
 
 
 def _is_json(media: str) -> bool:
-    kind = media.split(";")[0].strip().lower()
+    kind = media.split(";", maxsplit=1)[0].strip().lower()
     return kind in ("application/json", "*/*") or kind.endswith("+json")
 
 
