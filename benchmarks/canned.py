@@ -22,7 +22,6 @@ USER = orjson.dumps(
         "displayName": "Ada Lovelace",
         "title": "Analyst",
         "company": "Example Engines",
-        "companyId": 4711,
         "username": "ada.lovelace",
         "location": "London",
         "accountType": "NORMAL",
