@@ -201,7 +201,7 @@ class Session:
                     )
                     result = operation.parse(response.status, response.headers, response.content)
                 except SymphonyError as error:
-                    call.failure = call.own(error, operation)
+                    call.failure = call.own(error, request)
                 else:
                     if core.budget.spent:
                         core.budget.deposit()
@@ -331,11 +331,12 @@ class _Call:
             trace_id=self.trace_id,
         )
 
-    def own(self, error: SymphonyError, operation: Operation[..., Any]) -> SymphonyError:
+    def own(self, error: SymphonyError, request: Request[Any]) -> SymphonyError:
         """Name the request in an error, and take out what must not be seen.
 
         That is a token which the server repeated, and the frames below, whose locals hold bodies and answers.
         """
+        operation = request.operation
         if not error.operation:
             error.about(operation)
         error.trace_id = error.trace_id or self.trace_id
@@ -343,6 +344,9 @@ class _Call:
             error.may_have_acted = False  # whether a login took effect or not, it may simply be repeated
         for _, token in self.used:
             error.redact(token.secret.reveal())
+        if isinstance(request.headers, RequestHeaders):  # a login or a logout, which carries a token of its own
+            for value in request.headers.values():
+                error.redact(value)
         return error.with_traceback(None)
 
 

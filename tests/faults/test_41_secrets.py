@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from aiosymphony import OnBehalfOf, PodClient
 from aiosymphony.auth.oauth import ClientCredentials
 from aiosymphony.auth.rsa import RsaAuth
 from aiosymphony.auth.secrets import HeaderSecret, Secret
 from aiosymphony.auth.static import StaticToken
-from aiosymphony.errors import AuthError, BadRequest, ConfigError, SymphonyError, TransportError
+from aiosymphony.errors import AuthError, BadRequest, ConfigError, Forbidden, SymphonyError, TransportError
 from aiosymphony.retry import RetryPolicy
 
 from .canary import CANARY, Trail
@@ -184,3 +185,36 @@ async def test_case_41_tokens_never_travel_in_the_address(server: FaultServer, c
     server.on("GET", THING, then=reply(200, {}))
     await clients.session().execute(READ.build())
     assert not any(CANARY in seen.target for seen in server.requests)
+
+
+async def parrot(exchange) -> None:
+    await reply(403, f"<p>you sent {exchange.request.header_lines}</p>")(exchange)
+
+
+async def test_case_41_acting_for_a_user_shows_neither_the_apps_token_nor_the_users(
+    server: FaultServer, trail: Trail, pem: str
+) -> None:
+    user_login = "/login/pubkey/app/user/7/authenticate"
+    trail.secrets.update(line for line in pem.splitlines() if "----" not in line)
+    server.check_tokens = True
+    server.on("POST", user_login, parrot, then=token())
+    server.on("GET", "/pod/v2/sessioninfo", reply(200, {"id": 7}), then=parrot)
+    async with PodClient(server.url, OnBehalfOf("app", pem)) as app:
+        with pytest.raises(AuthError, match="you sent"):
+            await app.on_behalf_of(user_id=7).session.info()
+        pod = app.on_behalf_of(user_id=8)
+        server.on("POST", "/login/pubkey/app/user/8/authenticate", then=token())
+        assert (await pod.session.info()).id == 7
+        with pytest.raises(Forbidden, match="you sent"):
+            await pod.session.info()
+    assert server.logins["/login/pubkey/app/authenticate"] == 1
+
+
+async def test_case_41_a_logout_that_fails_shows_no_token(server: FaultServer, pem: str) -> None:
+    server.on("GET", "/pod/v2/sessioninfo", then=reply(200, {"id": 7}))
+    server.on("POST", "/sessionauth/v1/logout", then=parrot)
+    async with PodClient(server.url, RsaAuth("bot", pem)) as pod:
+        await pod.session.info()
+        with pytest.raises(Forbidden, match="you sent"):
+            await pod.logout()
+    assert server.counts["POST", "/sessionauth/v1/logout"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,13 @@ class OnBehalfOf:
 
         if scheme != APP_TOKEN:
             raise ConfigError("OnBehalfOf acts for a user: call on_behalf_of(user_id=...) of the client first")
-        body = AuthenticateRequest(token=login_jwt(self._app_id, self._key).reveal())
-        return grant_of(await caller.execute(login_pubkey_app_authenticate_post.build(body=body)))
+        # In a thread: reading a file and signing block. Revealed inline: a local would show in tracebacks with locals.
+        proof = await asyncio.to_thread(login_jwt, self._app_id, self._key)
+        return grant_of(
+            await caller.execute(
+                login_pubkey_app_authenticate_post.build(body=AuthenticateRequest(token=proof.reveal()))
+            )
+        )
 
 
 class UserOfApp:
