@@ -351,11 +351,20 @@ class Model:
     def __repr__(self) -> str:
         shown = ((name, getattr(self, name)) for name in self.__slots__)
         fields = ", ".join(
-            f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={value!r}"
+            f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={_masked(value)!r}"
             for name, value in shown
             if value is not None and value is not NO_EXTRA
         )
         return f"{self.__class__.__name__}({fields})"
+
+
+def _masked(value: Any) -> Any:
+    """A value as it may be shown: a server may add a secret where the document names none."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: "***" if isinstance(key, str) and _NAMES_A_SECRET(key) else _masked(item) for key, item in value.items()
+    }
 
 
 class OpenStrEnum(StrEnum):

@@ -132,7 +132,7 @@ def answers(schema: Any) -> dict[str, Any]:
 
 REFUSED: list[Any] = [
     ("a remote reference", swagger(definitions={"A": {"$ref": "other.yaml#/A"}}), "#/definitions/A/$ref", "other.yaml"),
-    ("an unknown key", swagger(definitions={"A": {"anyOf": []}}), "#/definitions/A/anyOf", "nothing that Swagger 2.0 knows"),
+    ("an unknown key", swagger(definitions={"A": {"anyOf": []}}), "#/definitions/A/anyOf", "nothing that Swagger"),
     ("tab-separated lists", swagger(paths={"/a": {"get": {"parameters": [
         {"name": "x", "in": "query", "type": "array", "items": {"type": "string"}, "collectionFormat": "tsv"}],
         "responses": {"200": {"description": "x"}}}}}), "#/paths/~1a/get/parameters/0/collectionFormat", "tsv"),

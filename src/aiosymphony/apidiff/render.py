@@ -172,9 +172,10 @@ _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-:root { color-scheme: light dark; --text: light-dark(#1c2330, #e4e8ef); --dim: light-dark(#667085, #98a2b3);
-  --page: light-dark(#f6f7f9, #12161d); --card: light-dark(#fff, #1b212b); --line: light-dark(#e4e7ec, #2d3542);
-  --bad: light-dark(#b42318, #f97066); --good: light-dark(#067647, #47cd89); }
+:root { color-scheme: light dark; --text: #1c2330; --dim: #667085; --page: #f6f7f9; --card: #fff; --line: #e4e7ec;
+  --bad: #b42318; --good: #067647; }
+@media (prefers-color-scheme: dark) { :root { --text: #e4e8ef; --dim: #98a2b3; --page: #12161d; --card: #1b212b;
+  --line: #2d3542; --bad: #f97066; --good: #47cd89; } }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.55 system-ui, sans-serif; }
 main { max-width: 58rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h1 span { color: var(--dim); }

@@ -1,0 +1,117 @@
+"""What generated code stands on: what it costs to import, and what its values can be used for."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+
+from aiosymphony.errors import ConfigError, DecodeError
+from aiosymphony.operation import NO_EXTRA, TextInt, json_body, path_segment, query_string
+from aiosymphony_api.connect.models import Company, CompanyState
+from aiosymphony_api.login.models import Token
+from aiosymphony_api.pod import OPERATIONS
+from aiosymphony_api.pod.models import UserV2
+
+ROOT = Path(__file__).parents[2]
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules of generated code that are loaded once some code has run in a fresh interpreter."""
+    script = f"import sys\n{code}\nprint(*[name for name in sys.modules if name.startswith('aiosymphony_api')])"
+    path = f"{ROOT / 'src'}:{ROOT / 'generated'}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_operations_are_counted_and_listed_without_importing_them() -> None:
+    package = {"aiosymphony_api", "aiosymphony_api.pod"}
+    assert modules_after("import aiosymphony_api.pod as p; len(p.OPERATIONS); list(p.OPERATIONS)") == package
+    assert modules_after("import aiosymphony_api.pod as p; 'v2_user_get' in p.OPERATIONS; dir(p)") == package
+
+
+def test_one_operation_brings_only_the_models_it_needs() -> None:
+    loaded = modules_after("import aiosymphony_api.pod as p; p.OPERATIONS['v2_user_get']")
+    operations = {name for name in loaded if name.startswith("aiosymphony_api.pod.api.") and name.count(".") == 4}
+    assert operations == {"aiosymphony_api.pod.api.users.v2_user_get"}
+    models = {name.split(".")[-1] for name in loaded if name.startswith("aiosymphony_api.pod.models.")}
+    assert models == {"user_v2", "user_v2_account_type", "avatar"}
+
+
+def test_models_are_values() -> None:
+    company = Company.from_dict({"name": "Acme", "state": "NEW_STATE", "more": {"a": None}, "id": None})
+    for other in (copy.copy(company), copy.deepcopy(company), pickle.loads(pickle.dumps(company))):
+        assert other == company
+        assert other is not company
+        assert other.to_dict() == company.to_dict()
+    assert attrs.evolve(company, name="Other") != company
+    assert company != object()
+    with pytest.raises(TypeError):
+        hash(company)
+    with pytest.raises(TypeError):
+        Company("positional")  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        company.nmae = "typo"  # type: ignore[attr-defined]
+    empty = pickle.loads(pickle.dumps(UserV2(id=1)))
+    assert empty.additional_properties is NO_EXTRA
+
+
+def test_open_enumerations() -> None:
+    new = CompanyState("NEW_STATE")
+    assert (new, new.is_known, CompanyState.COMPLETED.is_known) == ("NEW_STATE", False, True)
+    assert {CompanyState.COMPLETED: 1}["COMPLETED"] == 1
+    assert pickle.loads(pickle.dumps(new)) == new
+    assert copy.deepcopy(new) == new
+    assert orjson.dumps([new, CompanyState.COMPLETED]) == b'["NEW_STATE","COMPLETED"]'
+    assert "NEW_STATE" not in CompanyState.__members__
+    with pytest.raises(ValueError, match="7"):
+        CompanyState(7)
+
+
+def test_numbers_that_came_as_text() -> None:
+    user = UserV2.from_dict({"id": "007"})
+    assert user.id == 7
+    assert isinstance(user.id, TextInt)
+    assert pickle.loads(pickle.dumps(user)).to_dict() == copy.deepcopy(user).to_dict() == {"id": "007"}
+    for odd in ("", "-", "1.5", "9" * 5000, "\u0663", " 1", "0x1", True, 1.5, [1]):
+        assert UserV2.from_dict({"id": odd}).to_dict() == {"id": odd}
+
+
+def test_reprs_show_no_secret() -> None:
+    token = Token.from_dict({"name": "sessionToken", "token": "canary", "refreshToken": "canary"})
+    assert "canary" not in repr(token)
+    assert "sessionToken" in repr(token)
+    request = OPERATIONS["v2_user_get"].build(email="canary@b.c")
+    assert "canary" not in repr(request)
+
+
+def test_errors_show_no_value() -> None:
+    parse = OPERATIONS["v2_user_get"].parse
+    with pytest.raises(DecodeError) as caught:
+        parse(200, {}, b'{"avatars": [{"url": "canary"}, "canary"]}')
+    assert "canary" not in str(caught.value)
+    assert caught.value.path == "$.avatars[1]"
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("value", [None, 1.5j, b"x", object()])
+def test_arguments_that_are_no_text_are_refused(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^uid: "):
+        path_segment("uid", value)
+    with pytest.raises(ConfigError, match=r"^uid: "):
+        query_string(("uid", [value]))
+
+
+def test_bodies_that_are_no_json_are_refused() -> None:
+    for value in ({"a": object()}, {"a": 2**70}, {"a": "\ud800"}):
+        with pytest.raises(ConfigError, match=r"^body: "):
+            json_body(value)
+    with pytest.raises(ConfigError, match="surrogate"):
+        path_segment("name", "\ud800")
