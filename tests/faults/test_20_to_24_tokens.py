@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 
+from aiosymphony import OnBehalfOf, PodClient
+from aiosymphony.auth.store import FileTokenStore
 from aiosymphony.errors import ApiError, AuthError, ServerError, SymphonyError, TransportError
 from aiosymphony.retry import RetryPolicy
 
@@ -366,3 +369,22 @@ async def test_case_24_an_api_error_is_no_reason_to_log_in(server: FaultServer, 
             await session.execute(READ.build())
     assert server.logins[LOGIN] == 1
     assert server.counts["GET", THING] == 3
+
+
+async def test_case_20_a_store_is_shared_by_an_app_and_its_users_without_a_deadlock(
+    server: FaultServer, pem: str, tmp_path: Path
+) -> None:
+    """The login for a user holds its lock while the application logs in."""
+    info = "/pod/v2/sessioninfo"
+    server.on("GET", info, then=reply(200, {"id": 7}))
+    store = await asyncio.to_thread(FileTokenStore, tmp_path / "tokens.json")
+    auth = await asyncio.to_thread(OnBehalfOf, "app", pem)
+    for _ in range(2):  # the second time as another process of the same application
+        async with asyncio.timeout(600.0), PodClient(server.url, auth, token_store=store) as app:
+            await asyncio.gather(*(app.on_behalf_of(user_id=user).session.info() for user in range(1, 21)))
+    assert server.logins["/login/pubkey/app/authenticate"] == 1
+    assert sum(server.logins.values()) == 21
+    assert server.counts["GET", info] == 40
+    assert len({seen.token for seen in server.seen("GET", info)}) == 20
+    modes = await asyncio.to_thread(lambda: {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()})
+    assert modes == {0o600}

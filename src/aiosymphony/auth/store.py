@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 import tempfile
@@ -46,8 +47,8 @@ class TokenStore(Protocol):
 class FileTokenStore:
     """Keeps tokens in one JSON file that only its owner can read.
 
-    The file is replaced whole, so that a reader never sees half of it, and a lock beside it lets one process at a
-    time log in. A file that cannot be read as tokens is taken for empty. Needs a POSIX system.
+    The file is replaced whole, so that a reader never sees half of it, and a lock beside it for each key lets one
+    process at a time log in. A file that cannot be read as tokens is taken for empty. Needs a POSIX system.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -65,9 +66,10 @@ class FileTokenStore:
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
 
-    def exclusive(self, key: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - one lock for the whole file
+    def exclusive(self, key: str) -> AbstractAsyncContextManager[None]:
         """See :meth:`TokenStore.exclusive`."""
-        return self._locked()
+        # One lock for all keys would never open: a login for a user may have to log its application in.
+        return self._locked(hashlib.sha256(key.encode()).hexdigest()[:16])
 
     async def load(self, key: str) -> StoredToken | None:
         """See :meth:`TokenStore.load`."""
@@ -82,8 +84,8 @@ class FileTokenStore:
         await asyncio.to_thread(self._replace, key, token)
 
     @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None, None]:
-        descriptor = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    async def _locked(self, name: str) -> AsyncGenerator[None, None]:
+        descriptor = self._open_lock(f".{name}.lock")
         try:
             # Polled instead of waited for in a thread: a thread that waits for a lock cannot be cancelled.
             while not _try_lock(descriptor):  # noqa: ASYNC110 - another process holds it: no event will tell
@@ -91,6 +93,9 @@ class FileTokenStore:
             yield
         finally:
             os.close(descriptor)
+
+    def _open_lock(self, suffix: str) -> int:
+        return os.open(self._path.with_name(self._path.name + suffix), os.O_RDWR | os.O_CREAT, 0o600)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -100,6 +105,14 @@ class FileTokenStore:
         return content if isinstance(content, dict) else {}
 
     def _replace(self, key: str, token: StoredToken) -> None:
+        descriptor = self._open_lock(".lock")
+        try:
+            _wait_for_lock(descriptor)
+            self._write(key, token)
+        finally:
+            os.close(descriptor)
+
+    def _write(self, key: str, token: StoredToken) -> None:
         content = self._read()
         content[key] = {
             "token": token.token.reveal(),
@@ -130,6 +143,14 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _wait_for_lock(descriptor: int) -> None:
+    """Wait, in a thread, for a lock that is held no longer than a file takes to be written."""
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - there is none on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _number(value: Any) -> float | None:
