@@ -295,6 +295,22 @@ def test_the_exit_code_says_whether_it_breaks(
     assert (wrong.returncode, "Traceback" in wrong.stderr) == (64, False)
 
 
+def test_the_command_for_users_says_the_same(
+    written: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from aiosymphony.cli.app import run
+
+    old, new = written(BASE, "old.yaml"), written(changed(drop("paths /v1/old get")), "new.yaml")
+    diff = compare(load_document(old), load_document(new))
+    assert run(["api", "diff", str(old), str(new), "--html", str(tmp_path / "diff.html")]) == 1
+    assert capsys.readouterr().out == to_markdown(diff)
+    assert (tmp_path / "diff.html").read_text(encoding="utf-8") == to_html(diff)
+    assert run(["api", "diff", str(old), str(old), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changes"] == []
+    assert run(["api", "diff", str(old), str(tmp_path / "none.yaml")]) == 64
+    assert "none.yaml: cannot be read" in capsys.readouterr().err
+
+
 def test_files_that_are_no_documents_are_refused(tmp_path: Path, written: Callable[..., Path]) -> None:
     for path in (tmp_path / "none.yaml", written("[1, 2]"), written("a: b: c")):
         with pytest.raises(ConfigError, match=path.name):

@@ -1,0 +1,46 @@
+"""``aiosymphony api``: what changes from one version of an API to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..apidiff import compare, load_document, to_html, to_json, to_markdown
+from ..errors import ConfigError
+from .output import FAILED, JsonOption
+
+app = typer.Typer(name="api", help="The documents of Symphony's APIs.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """The documents of Symphony's APIs."""
+
+
+@app.command("diff")
+def diff(
+    old: Annotated[Path, typer.Argument(help="The document in use: Swagger 2.0 or OpenAPI 3, YAML or JSON.")],
+    new: Annotated[Path, typer.Argument(help="The document to compare with it.")],
+    *,
+    html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed between two documents of an API, and what of it breaks callers.
+
+    Ends with 1 if something breaks, with 0 if not.
+    """
+    documents = load_document(old), load_document(new)
+    try:
+        found = compare(*documents)
+    except ValueError as error:
+        raise ConfigError(f"{old} or {new}: {error}") from None
+    if html is not None:
+        try:
+            html.write_text(to_html(found), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{html}: cannot be written: {error.strerror}") from None
+    typer.echo(to_json(found) if as_json else to_markdown(found), nl=as_json)
+    if found.breaking:
+        raise typer.Exit(FAILED)
