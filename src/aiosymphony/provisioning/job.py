@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -275,7 +275,7 @@ class Job:
         try:
             await self._store.intend([row.n for row in rows], self._clock.time())
             self._moved("TODO", "INTENT", len(rows))
-            async with self._lease.guard():
+            with self._lease.guard():
                 self.progress.sent += 1
                 if rows[0].step == 0 and rows[0].steps[0]["do"] == "create":
                     await self._create(rows)
@@ -548,7 +548,7 @@ class Job:
 
     def _record(self, changes: Sequence[Change]) -> None:
         """Write outcomes, without waiting: a crash before they are durable leaves INTENT, which is looked up."""
-        write = asyncio.ensure_future(self._store.record(changes, self._clock.time()))
+        write = self._store.record(changes, self._clock.time())
         self._writes.add(write)
         write.add_done_callback(self._noted)
         for state, count in Counter([change.state for change in changes]).items():
@@ -589,41 +589,57 @@ class _Lease:
         self._store = store
         self._seconds = seconds
         self._until = 0.0
-        self._guards: set[asyncio.Timeout] = set()
+        self._lost = False
+        self._sending: set[asyncio.Task[Any]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
 
     async def begin(self, take: int | None, fail: Callable[[JobError], None]) -> None:
         began = asyncio.get_running_loop().time()
         await self._store.acquire(self._seconds, take)
-        self._until = began + self._seconds
+        self._hold_until(began + self._seconds)
         self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
 
     async def end(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     def cut(self) -> None:
         """Cancel what is on its way, and let nothing more go."""
-        self._until = 0.0
-        for guard in self._guards:
-            guard.reschedule(self._until)
+        self._lost = True
+        for task in self._sending:
+            task.cancel()
 
-    @contextlib.asynccontextmanager
-    async def guard(self) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
         """Around everything that is sent.
 
         Raises:
             TimeoutError: The lease ran out.
         """
-        if asyncio.get_running_loop().time() >= self._until:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - only coroutines send
+        # The timer may not have had its turn yet, if this process was stopped.
+        if self._lost or asyncio.get_running_loop().time() >= self._until:
             raise TimeoutError
-        async with asyncio.timeout_at(self._until) as guard:
-            self._guards.add(guard)
-            try:
-                yield
-            finally:
-                self._guards.discard(guard)
+        self._sending.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._lost and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._sending.discard(task)
+
+    def _hold_until(self, when: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._until = when
+        self._expiry = asyncio.get_running_loop().call_at(when, self.cut)
 
     async def _keep(self, fail: Callable[[JobError], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -638,9 +654,7 @@ class _Lease:
             except JobError as error:
                 fail(error)
                 return
-            self._until = asked + self._seconds
-            for guard in self._guards:
-                guard.reschedule(self._until)
+            self._hold_until(asked + self._seconds)
 
 
 def _overslept() -> Fenced:

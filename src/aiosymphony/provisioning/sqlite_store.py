@@ -34,6 +34,9 @@ APPLICATION_ID = 0x61735079
 VERSION = 1
 _GROUP = 1000
 """Operations in one commit at most."""
+_PATIENCE = 0.02
+"""Seconds that an outcome may wait to be written: for an intent, whose commit it then shares. A crash before that
+leaves the row in flight, to be looked up."""
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -50,9 +53,13 @@ CREATE TABLE row (
 """
 # Whole lists go in and out of a statement as JSON: a statement for each row would let go of the interpreter's lock and
 # fight for it each time.
+# A row's own JSON is put in as the text that it is, rather than read and written anew.
 _FETCH = """
-SELECT json_group_array(json_array(
-  n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, json(steps), json(wanted)))
+SELECT '[' || coalesce(group_concat(
+  '[' || n || ',' || shard || ',' || line || ',' || json_quote(label) || ',' || json_quote(action) || ','
+  || json_quote(state) || ',' || step || ',' || attempts || ',' || json_quote(id) || ',' || json_quote(sent_at) || ','
+  || json_quote(done_at) || ',' || json_quote(code) || ',' || json_quote(message) || ',' || coalesce(steps, 'null')
+  || ',' || wanted || ']'), '') || ']'
 FROM (
   SELECT row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, steps,
     wanted.row AS wanted
@@ -231,7 +238,7 @@ class SqliteStore:
 
         await self._do(intend)
 
-    async def record(self, changes: Sequence[Change], at: float) -> None:
+    def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:
         # What the rows of a batch share is written once; their ids differ.
         alike: dict[tuple[Any, ...], dict[str, str | None]] = {}
         for change in changes:
@@ -245,7 +252,7 @@ class SqliteStore:
             for each in values:
                 db.execute(_RECORD, each)
 
-        await self._do(record)
+        return self._put(record, patient=True)
 
     async def counts(self) -> Mapping[tuple[str, State], int]:
         def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
@@ -356,32 +363,43 @@ class SqliteStore:
     async def _do(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._thread is None:
             await self.open()
+        return await self._put(function)
+
+    def _put(self, function: Callable[[sqlite3.Connection], T], *, patient: bool = False) -> asyncio.Future[T]:
+        """Hand something to the writer thread; what is patient may wait a moment for company."""
+        operation = _Operation(function, asyncio.get_running_loop(), patient)
         if self._broken is not None:
-            raise self._broken
-        operation = _Operation(function, asyncio.get_running_loop())
-        self._queue.put(operation)
-        return await operation.future
+            operation.future.set_exception(self._broken)
+        else:
+            self._queue.put(operation)
+        return operation.future
 
     def _work(self, db: sqlite3.Connection) -> None:
-        stop = False
-        while not stop:
-            first = self._queue.get()
-            group: list[_Operation[Any]] = []
-            item: _Operation[Any] | None = first
-            while True:
-                if item is None:
-                    stop = True
-                    break
-                group.append(item)
-                if len(group) >= _GROUP:
-                    break
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
+        going = True
+        while going:
+            group, going = self._next_group()
             if group:
                 self._carry_out(db, group)
         db.close()
+
+    def _next_group(self) -> tuple[list[_Operation[Any]], bool]:
+        """What goes into the next transaction, and whether there will be another."""
+        group: list[_Operation[Any]] = []
+        patience = None
+        while len(group) < _GROUP:
+            try:
+                hurried = group and patience is None
+                item = self._queue.get_nowait() if hurried else self._queue.get(timeout=patience)
+            except queue.Empty:
+                break
+            if item is None:
+                return group, False
+            if not item.patient:
+                patience = None
+            elif not group:
+                patience = _PATIENCE
+            group.append(item)
+        return group, True
 
     def _carry_out(self, db: sqlite3.Connection, group: Sequence[_Operation[Any]]) -> None:
         """One transaction for the whole group: either all of it is durable, or all of it failed."""
@@ -420,6 +438,7 @@ class _Operation(Generic[T]):
 
     function: Callable[[sqlite3.Connection], T]
     loop: asyncio.AbstractEventLoop
+    patient: bool = False
     future: asyncio.Future[T] = attrs.field(init=False)
     result: T | None = None
 

@@ -10,6 +10,7 @@ No password, token, salt or key is ever put into a journal: the rows that are re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self
 
@@ -202,12 +203,10 @@ class JobStore(Protocol):
         """
         ...
 
-    async def record(self, changes: Sequence[Change], at: float) -> None:
-        """Write outcomes, of the time ``at`` in seconds since the epoch.
+    def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:
+        """Write outcomes, of the time ``at`` in seconds since the epoch. The future is done when they are durable.
 
-        Raises:
-            Fenced: The rows are another's by now.
-            JobError: The store cannot be written.
+        It fails with ``Fenced`` if the rows are another's by now, and with ``JobError`` if the store cannot be written.
         """
         ...
 
