@@ -187,10 +187,10 @@ class TransportError(SymphonyError):
         operation: Operation[..., Any] | None = None,
         trace_id: str = "",
     ) -> None:
-        super().__init__(message, operation=operation, trace_id=trace_id)
-        self.sent = sent
+        self.sent = sent  # first: naming the operation asks for it
         self.permanent = permanent
         self.kind = kind
+        super().__init__(message, operation=operation, trace_id=trace_id)
         self.may_have_acted = sent and self.method not in _READ_METHODS
 
     def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:

@@ -83,7 +83,7 @@ class SkipLimit:
 
     def __init__(self, page_size: int) -> None:
         self._limit = _checked(page_size)
-        self._previous: Sequence[Any] = ()
+        self._first: Sequence[Any] = ()
 
     def first(self) -> Query:
         return {"skip": 0, "limit": self._limit}
@@ -92,9 +92,9 @@ class SkipLimit:
         items = page.items
         if not items:
             return None
-        if _same(items, self._previous):
-            raise PaginationError("the server ignores skip: it answered with the same page again")
-        self._previous = items
+        if _same(items, self._first):
+            raise PaginationError("the server ignores skip: it answered with the first page again")
+        self._first = self._first or items
         skip = query["skip"] + len(items)
         # A total that equals a full page may be the count of that page alone: one more request tells.
         if page.total is not None and skip >= page.total and not (page.total == len(items) >= self._limit):
@@ -108,7 +108,7 @@ class CurrentPage:
     def __init__(self, page_size: int) -> None:
         self._size = _checked(page_size)
         self._seen = 0
-        self._previous: Sequence[Any] = ()
+        self._first: Sequence[Any] = ()
 
     def first(self) -> Query:
         return {"page_size": self._size}
@@ -118,9 +118,9 @@ class CurrentPage:
         number = page.number if page.number is not None else asked or 0
         if asked is not None and number < asked:
             raise PaginationError(f"the server ignores currentPage: page {asked} was asked for and {number} came")
-        if _same(page.items, self._previous):
-            raise PaginationError("the server ignores currentPage: it answered with the same page again")
-        self._previous = page.items
+        if _same(page.items, self._first):
+            raise PaginationError("the server ignores currentPage: it answered with the first page again")
+        self._first = self._first or page.items
         self._seen += len(page.items)
         if not page.items or (page.total is not None and self._seen >= page.total):
             return None
@@ -217,15 +217,15 @@ class Offset:
 
     def __init__(self, page_size: int) -> None:
         self._limit = _checked(page_size)
-        self._previous: Sequence[Any] = ()
+        self._first: Sequence[Any] = ()
 
     def first(self) -> Query:
         return {"offset": 0, "limit": self._limit}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        if _same(page.items, self._previous):
-            raise PaginationError("the server ignores offset: it answered with the same page again")
-        self._previous = page.items
+        if _same(page.items, self._first):
+            raise PaginationError("the server ignores offset: it answered with the first page again")
+        self._first = self._first or page.items
         start = query["offset"] + len(page.items)
         if not page.items or (page.total is not None and start >= page.total):
             return None
