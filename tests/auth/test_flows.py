@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,14 @@ def test_a_bad_key_is_told_at_once(source: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint) as caught:
         RsaAuth("bot", source)
     assert "nonsense" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrap", ["".join, "\n".join])
+def test_a_key_without_its_frame_is_not_taken_for_a_path_and_shown(wrap: Callable[[list[str]], str]) -> None:
+    key = wrap(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ"] * 30)
+    with pytest.raises(ConfigError, match="neither a path nor PEM text") as caught:
+        RsaAuth("bot", key)
+    assert "MIIE" not in str(caught.value)
 
 
 def test_other_kinds_of_keys_are_refused(tmp_path: Path) -> None:

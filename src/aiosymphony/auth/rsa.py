@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LIFETIME: Final = 240.0
 """Seconds that a login JWT holds; a pod refuses more than 300, and clocks differ."""
 
+_LONGEST_PATH: Final = 1024
+"""Characters of a text that may be a path. A longer one is a key without its PEM frame, and must not be shown."""
+
 
 class PrivateKey:
     """An RSA private key in PEM (PKCS#1 or PKCS#8), as a file or as text.
@@ -37,6 +40,8 @@ class PrivateKey:
             ConfigError: The file or the text is not a usable key.
         """
         is_text = isinstance(source, str) and "-----BEGIN" in source
+        if not is_text and (len(str(source)) > _LONGEST_PATH or "\n" in str(source)):
+            raise ConfigError("the private key is neither a path nor PEM text, which begins with -----BEGIN")
         self._path = None if is_text else Path(source)
         self._text = Secret(str(source), name="private key") if is_text else None
         self.load()
