@@ -93,9 +93,9 @@ def from_config(path: str | Path, *, limits: Limits | None = None, observer: Obs
     return PodClient(
         _url(config, config.section("pod")),
         _auth(config),
-        session_auth_url=_url(config, config.section("sessionAuth")),
-        key_manager_url=_url(config, config.section("keyManager")),
-        agent_url=_url(config, config.section("agent")),
+        session_auth_url=_own_url(config, config.section("sessionAuth")),
+        key_manager_url=_own_url(config, config.section("keyManager")),
+        agent_url=_own_url(config, config.section("agent")),
         limits=limits,
         transport=transport,
         observer=observer,
@@ -156,6 +156,11 @@ def _url(top: _Section, section: _Section) -> str:
     if port is not None and int(port) != _DEFAULT_PORT.get(scheme):
         url += f":{port}"
     return f"{url}/{context}" if context else url
+
+
+def _own_url(top: _Section, section: _Section) -> str | None:
+    """The URL of a host that a program may do without; None, for the pod's, if the file does not name it."""
+    return _url(top, section) if section.text("host") or top.text("host") else None
 
 
 def _auth(config: _Section) -> Auth:

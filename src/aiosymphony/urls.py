@@ -20,13 +20,15 @@ def check_base_url(url: str, name: str) -> str:
         ConfigError: It is no absolute http(s) URL, holds credentials, a query or a fragment, or is plain http and
             not on loopback.
     """
+    # What is no URL may hold a password all the same.
+    told = name if "@" in str(url) else f"{name} {url!r}"
     try:
         parsed = URL(url)
         host = parsed.host
     except (ValueError, TypeError):
-        raise ConfigError(f"{name} {url!r} is not a URL") from None
+        raise ConfigError(f"{told} is not a URL") from None
     if parsed.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"{name} {url!r} is not an absolute https:// URL")
+        raise ConfigError(f"{told} is not an absolute https:// URL")
     if parsed.user is not None or parsed.password is not None:
         raise ConfigError(f"{name} holds credentials: pass them as authentication instead")
     if parsed.query_string or parsed.fragment:

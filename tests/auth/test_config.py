@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aiosymphony import ConfigError, ConnectClient, PodClient
+from aiosymphony import ConfigError, ConnectClient, PodClient, StaticToken
 from aiosymphony.config import connect_from_env, pod_from_env
 from aiosymphony.sandbox import Sandbox
 
@@ -62,6 +62,16 @@ async def test_the_environment(tmp_path: Path) -> None:
             assert len(await connect.companies.list()) == 1
 
 
+async def test_a_file_may_name_the_pod_alone(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        file = tmp_path / "config.json"
+        host, port = sandbox.url.removeprefix("http://").split(":")
+        bot = {"username": sandbox.bot.username, "privateKey": {"content": sandbox.bot.private_key}}
+        file.write_text(json.dumps({"pod": {"scheme": "http", "host": host, "port": port}, "bot": bot}))
+        async with PodClient.from_config(file) as pod:
+            assert (await pod.session.info()).username == sandbox.bot.username
+
+
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
@@ -74,6 +84,15 @@ async def test_the_environment(tmp_path: Path) -> None:
 def test_what_is_missing_in_the_environment_is_named(environment: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         pod_from_env(environment)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:hunter2@acme.example:99999", "ftp://u:hunter2@a.b", "https://u:hunter2@a.b"]
+)
+def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        PodClient(url, StaticToken("t"))
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
