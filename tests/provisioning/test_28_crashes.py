@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -180,19 +181,37 @@ async def test_30_stopped_past_its_lease_and_woken(jobs: Driver, case: Case) -> 
     order = {**case.order, "lease": 0.6, "concurrency": 4}
     case.sandbox.faults = attrs.evolve(FAULTS, rate_delay=1.0, delay_seconds=0.05)
     first = await jobs.start(order)
-    while sum(case.there().values()) < 300:
-        await asyncio.sleep(0.01)
-    os.kill(first, signal.SIGSTOP)
-    assert await jobs.run(order) == 75, "a live lease is refused"
-    before = case.there()
-    await asyncio.sleep(0.7)
-    assert await jobs.run(order) == 0
-    # What the first had sent before it was stopped had landed by then; awake again, it sends nothing.
-    os.kill(first, signal.SIGCONT)
-    assert await jobs.wait(first) == 75
-    await asyncio.sleep(2 * LATE)
-    assert case.there() == WANTED
-    assert sum(before.values()) < ROWS
+    try:
+        while sum(case.there().values()) < 300:
+            await asyncio.sleep(0.01)
+        await stop_outside_a_commit(first, order["journal"])
+        assert await jobs.run(order) == 75, "a live lease is refused"
+        before = case.there()
+        await asyncio.sleep(0.7)
+        assert await jobs.run(order) == 0
+        # What the first had sent before it was stopped had landed by then; awake again, it sends nothing.
+        os.kill(first, signal.SIGCONT)
+        assert await jobs.wait(first) == 75
+        await asyncio.sleep(2 * LATE)
+        assert case.there() == WANTED
+        assert sum(before.values()) < ROWS
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGKILL)
+
+
+async def stop_outside_a_commit(pid: int, journal: str) -> None:
+    """Stop a process, but not in a transaction: as long as it holds that, nobody can take the journal over."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(journal, timeout=0, isolation_level=None)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                await asyncio.sleep(0.003)
+            else:
+                return
 
 
 async def test_29_two_processes_share_by_shards_and_one_is_killed(jobs: Driver, case: Case) -> None:

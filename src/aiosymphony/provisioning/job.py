@@ -609,9 +609,10 @@ class _Lease:
 
     def cut(self) -> None:
         """Cancel what is on its way, and let nothing more go."""
-        self._lost = True
-        for task in self._sending:
-            task.cancel()
+        if not self._lost:
+            self._lost = True
+            for task in self._sending:
+                task.cancel()
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:

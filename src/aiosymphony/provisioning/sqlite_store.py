@@ -345,6 +345,12 @@ class SqliteStore:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return self._damaged(str(error))
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return JobError(
+                f"the journal {self.path} is locked by another process, which may hang: let it finish or end it, then "
+                "run the same command again",
+                exit_code=75,
+            )
         return JobError(
             f"the journal {self.path} cannot be written ({error}), so nothing more was sent: make room for it or make "
             "it writable, then run the same command again",
