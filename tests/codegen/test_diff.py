@@ -229,7 +229,8 @@ def test_a_document_does_not_differ_from_itself(path: Path) -> None:
 
 def test_from_1_40_to_20_17() -> None:
     old, new = (load_document(ROOT / f"specs/pod/{version}.yaml") for version in ("1.40.0", "20.17.1"))
-    changes = compare(old, new).changes
+    diff = compare(old, new)
+    changes = diff.changes
 
     def found(kind: str, what: str) -> set[str]:
         return {change.where for change in changes if (change.kind, change.what) == (kind, what)}
@@ -251,6 +252,9 @@ def test_from_1_40_to_20_17() -> None:
     }
     assert len(deprecated) == 17
     assert found("operation", "deprecated") == deprecated - already
+    assert set(diff.deprecated_before) == deprecated & already
+    assert "17 are deprecated: 10 newly, 7 as before" in to_markdown(diff)
+    assert "17 are deprecated: 10 newly, 7 as before" in to_html(diff)
     status = {(c.what, c.name) for c in changes if c.where == "UserConnection.status"}
     assert {("removed", "accepted"), ("added", "ACCEPTED")} <= status
     fields = {f"{c.where}.{c.name}" for c in changes if (c.kind, c.what) == ("field", "added")}

@@ -55,11 +55,13 @@ class Diff:
         old: Title and version of the old document.
         new: Title and version of the new document.
         changes: The changes, breaking ones first.
+        deprecated_before: Operations that are deprecated in both versions, which is no change and yet worth knowing.
     """
 
     old: str
     new: str
     changes: list[Change] = field(default_factory=list)
+    deprecated_before: list[str] = field(default_factory=list)
 
     @property
     def breaking(self) -> list[Change]:
@@ -76,7 +78,13 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Diff:
     before, after = read_surface(old), read_surface(new)
     changes = [*_operations(before, after), *_models(before, after), *_enums(before, after)]
     changes.sort(key=lambda change: not change.breaking)
-    return Diff(f"{before.title} {before.version}".strip(), f"{after.title} {after.version}".strip(), changes)
+    deprecated_before = [
+        new.name
+        for _, old, new in _pairs(before.operations, after.operations)
+        if old is not None and new is not None and old.deprecated and new.deprecated
+    ]
+    old_name, new_name = (f"{version.title} {version.version}".strip() for version in (before, after))
+    return Diff(old_name, new_name, changes, deprecated_before)
 
 
 def _pairs(old: Mapping[Any, V], new: Mapping[Any, V]) -> Iterator[tuple[Any, V | None, V | None]]:

@@ -54,12 +54,13 @@ def verdict(diff: Diff) -> str:
 
 
 def to_json(diff: Diff) -> str:
-    """The diff as a JSON object: ``old``, ``new``, ``breaking`` (a number) and ``changes``."""
+    """The diff as a JSON object: ``old``, ``new``, ``breaking`` (a number), ``changes``, ``deprecated_before``."""
     value = {
         "old": diff.old,
         "new": diff.new,
         "breaking": len(diff.breaking),
         "changes": [asdict(change) for change in diff.changes],
+        "deprecated_before": diff.deprecated_before,
     }
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -67,6 +68,8 @@ def to_json(diff: Diff) -> str:
 def to_markdown(diff: Diff) -> str:
     """The diff as Markdown."""
     lines = [f"# {diff.old} → {diff.new}", "", f"**{verdict(diff)}**", ""]
+    if told := _deprecations(diff):
+        lines += [told, ""]
     lines += [f"| {' | '.join(row)} |" for row in _summary(diff)]
     for title, sections in _halves(diff):
         lines += ["", f"## {title}"]
@@ -84,6 +87,8 @@ def to_html(diff: Diff) -> str:
     parts = [_HEAD.replace("{title}", escape(f"{diff.old} → {diff.new}"))]
     parts.append(f"<h1>{escape(diff.old)} <span>→</span> {escape(diff.new)}</h1>")
     parts.append(f'<p class="verdict {"bad" if diff.breaking else "good"}">{escape(verdict(diff))}</p>')
+    if told := _deprecations(diff):
+        parts.append(f"<p>{escape(told)}</p>")
     head, _, *rows = _summary(diff)
     parts.append("<table><tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>")
     parts += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
@@ -119,6 +124,15 @@ def _halves(diff: Diff) -> Iterator[tuple[str, list[tuple[str, list[Change]]]]]:
         ]
         if sections:
             yield title, sections
+
+
+def _deprecations(diff: Diff) -> str:
+    """How many of the operations that stay are deprecated, in words; empty if none is."""
+    newly = sum((change.kind, change.what) == ("operation", "deprecated") for change in diff.changes)
+    before = len(diff.deprecated_before)
+    if not newly + before:
+        return ""
+    return f"Of the operations that stay, {newly + before} are deprecated: {newly} newly, {before} as before."
 
 
 def _bare(changes: list[Change]) -> dict[str, list[str]]:
