@@ -69,7 +69,7 @@ def test_stale_is_the_last_fifth_15_minutes_at_most_less_up_to_a_minute(life: fl
         window = min(0.2 * life, 900.0)
         assert token.expires_at == token.issued_at + life
         early = token.expires_at - token.stale_at
-        assert window - 1e-6 <= early <= window + min(60.0, window) + 1e-6
+        assert early == pytest.approx(window + jitter * min(60.0, window))
         assert early < life
 
     run(main)
