@@ -422,8 +422,9 @@ class _Core:
             raise ConfigError("this client was opened before the process forked: open a new one in the child")
         if self.loop is not loop:
             raise ConfigError("this client belongs to another event loop: open one client per event loop")
-        # Closing waits for the calls under way, and they may need a login to end well.
-        if self.closed and not (self.active and operation.api == LOGIN_API):
+        # Closing waits for the calls under way, and they may need a login to end well; those for users, one of the app.
+        is_awaited = self.active or any(child.active for child in self.children)
+        if self.closed and not (is_awaited and operation.api == LOGIN_API):
             raise ConfigError("this client is closed")
 
     def route(self, operation: Operation[..., Any], session: Session) -> _Route:
