@@ -15,7 +15,7 @@ more memory than a hundred. A slow reader of outcomes slows the workers down.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeAlias, TypeVar
 
@@ -127,6 +127,10 @@ class BulkRun(Generic[I, V]):
         ordered: bool,
     ) -> None:
         self._source: Iterator[I] | AsyncIterator[I] = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        # A reading that was begun here, such as a Pager's, ends here; a caller's own iterator stays the caller's.
+        self._close_source: Callable[[], Awaitable[None]] | None = (
+            self._source.aclose if isinstance(self._source, AsyncGenerator) and self._source is not items else None
+        )
         self._function = function
         self._concurrency = concurrency
         self._limiter = limiter
@@ -151,7 +155,10 @@ class BulkRun(Generic[I, V]):
         return self.started - self.succeeded - self.failed
 
     def stop(self) -> None:
-        """Begin no further item; what is under way finishes and is reported."""
+        """Begin no further item; what is under way finishes and is reported.
+
+        An async iterator that is being asked for its next item is waited for, and that item is begun: it is not lost.
+        """
         self._exhausted = True
 
     async def __aenter__(self) -> Self:
@@ -168,6 +175,8 @@ class BulkRun(Generic[I, V]):
         for worker in self._workers:
             worker.cancel()
         await asyncio.wait(self._workers)
+        if self._close_source is not None:
+            await self._close_source()
         for worker in self._workers:
             # What is left is a fault of this module, not of an item: it must not vanish in a task nobody awaits.
             if not worker.cancelled() and (fault := worker.exception()) is not None and error is None:

@@ -34,6 +34,21 @@ async def double(n: int) -> int:
     return 2 * n
 
 
+class Listing:
+    """Begins a reading each time it is iterated, as a Pager does."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        self.open += 1
+        try:
+            for item in itertools.count():
+                yield item
+        finally:
+            self.open -= 1
+
+
 async def counted(items: range) -> AsyncIterator[int]:
     for item in items:
         await asyncio.sleep(0)
@@ -326,3 +341,15 @@ def test_misuse_is_named() -> None:
             aiter(bulk([1], double))
 
     asyncio.run(main())
+
+
+def test_a_run_that_is_left_early_ends_the_reading_that_it_began_and_no_other() -> None:
+    async def main() -> None:
+        listing, mine = Listing(), aiter(Listing())
+        for source in (listing, mine):
+            async with bulk(source, double, concurrency=2) as run:
+                await anext(aiter(run))
+        assert listing.open == 0
+        assert await anext(mine) >= 0
+
+    run(main)
