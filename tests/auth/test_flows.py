@@ -21,8 +21,11 @@ from aiosymphony import (
     PodClient,
     RsaAuth,
     StaticToken,
+    TransportError,
 )
 from aiosymphony.sandbox import Sandbox
+from aiosymphony.session import Attempt
+from aiosymphony.transport.httpx import HttpxTransport
 
 
 def rsa_auth(sandbox: Sandbox) -> RsaAuth:
@@ -133,6 +136,20 @@ async def test_acting_for_users_shares_one_app_login() -> None:
                 app.on_behalf_of()
 
 
+async def test_closing_waits_for_a_call_for_a_user_that_needs_the_app_to_log_in() -> None:
+    async with Sandbox(users=1) as sandbox:
+        app = PodClient(sandbox.url, OnBehalfOf(sandbox.app.username, sandbox.app.private_key))
+        pod = app.on_behalf_of(user_id=7696581394433)
+        await pod.session.info()
+        sandbox.revoke_tokens()
+        call = asyncio.create_task(pod.session.info())
+        await asyncio.sleep(0)
+        await app.close()
+        assert (await call).id == 7696581394433
+        with pytest.raises(ConfigError, match="closed"):
+            await pod.session.info()
+
+
 async def test_only_apps_act_for_users() -> None:
     async with Sandbox() as sandbox, PodClient(sandbox.url, rsa_auth(sandbox)) as pod:
         with pytest.raises(ConfigError, match="OnBehalfOf"):
@@ -157,6 +174,23 @@ async def test_certificate_login_over_mutual_tls(tmp_path: Path) -> None:
         assert login_host.stats.by_operation["sessionauth_v1_authenticate_post"] == 2
         assert login_host.stats.by_status[200] == 2
         assert "sessionauth_v1_authenticate_post" not in pod_host.stats.by_operation
+
+
+@pytest.mark.parametrize("make", [lambda: None, HttpxTransport])
+async def test_a_certificate_that_does_not_fit_is_told_at_once_with_the_host(
+    make: Callable[[], HttpxTransport | None],
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    sends: list[Attempt] = []
+    async with (
+        Sandbox(ssl_context=context) as sandbox,
+        PodClient(sandbox.url, StaticToken("t"), transport=make(), observer=sends.append) as pod,
+    ):
+        with pytest.raises(TransportError, match=sandbox.url.removeprefix("https://")) as caught:
+            await pod.session.info()
+    assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, True, "tls")
+    assert len(sends) == 1
 
 
 async def test_logout_ends_the_session_and_the_next_call_logs_in_again() -> None:

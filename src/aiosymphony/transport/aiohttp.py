@@ -126,7 +126,7 @@ class AiohttpTransport:
             else:
                 content = await response.read()
         except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
-            failure = _transport_error(error)
+            failure = _transport_error(error, _origin(url[: url.index("/", 8)])[1])
         except asyncio.CancelledError:
             if response is not None:
                 response.close()
@@ -209,21 +209,21 @@ class _TooLarge(ValueError):
     """The body passes the cap."""
 
 
-def _transport_error(error: Exception) -> TransportError:
+def _transport_error(error: Exception, server: str) -> TransportError:
     """Say what a failure of aiohttp means; its own words are dropped, since they can hold headers and URLs."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return TransportError(
-                "the server's certificate is not valid for it", sent=False, permanent=True, kind="tls"
+                f"the certificate of {server} is not valid for it", sent=False, permanent=True, kind="tls"
             )
         case aiohttp.ClientConnectorSSLError() | aiohttp.ServerFingerprintMismatch():
-            return TransportError("the TLS handshake failed", sent=False, permanent=True, kind="tls")
+            return TransportError(f"the TLS handshake with {server} failed", sent=False, permanent=True, kind="tls")
         case aiohttp.ClientConnectorDNSError():
-            return TransportError("the host name could not be resolved", sent=False, kind="connect")
+            return TransportError(f"the host name of {server} could not be resolved", sent=False, kind="connect")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return TransportError("the connection could not be made", sent=False, kind="connect")
+            return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
         case aiohttp.ConnectionTimeoutError():
-            return TransportError("no connection could be had in time", sent=False, kind="connect")
+            return TransportError(f"no connection to {server} could be had in time", sent=False, kind="connect")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return TransportError("the URL cannot be used", sent=False, permanent=True, kind="protocol")
         case _TooLarge():

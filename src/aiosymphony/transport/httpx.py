@@ -6,6 +6,7 @@ Needs the extra ``aiosymphony[httpx]``. Under load it is several times slower th
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 
 import httpx
@@ -47,8 +48,13 @@ class HttpxTransport:
             if content is not None:
                 return Response(response.status_code, response.headers, content)
             failure = TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            failure = TransportError("the connection could not be made", sent=False, kind="connect")
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            server = httpx.URL(url).netloc.decode("ascii")
+            failure = (
+                TransportError(f"the TLS handshake with {server} failed", sent=False, permanent=True, kind="tls")
+                if _is_tls(error)
+                else TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
+            )
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError, ValueError):
             failure = TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
         except (httpx.TimeoutException, TimeoutError):
@@ -67,6 +73,15 @@ class HttpxTransport:
         """Close the client if it was made here."""
         if self._owned:
             await self._client.aclose()
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    """Whether certificates or protocols do not fit: httpx says no more than that there is no connection."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes | None:
