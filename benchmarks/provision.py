@@ -1,8 +1,9 @@
 """A provisioning job with its journal, against a script that posts the same batches and remembers nothing.
 
 Both create users of a company in a sandbox of its own process, in batches of 20, as many at once. What is compared is
-the sending: the script reads no file, makes no plan and audits nothing. The last run is a job from the file to the
-audited end, for its memory and for what the rest takes.
+the sending: the script reads no file, makes no plan and audits nothing. Once every answer takes as long as over a
+network, once it comes as fast as the sandbox can, at several times the rate that Symphony allows. The last run is a job
+from the file to the audited end, for its memory and for what the rest takes.
 """
 
 from __future__ import annotations
@@ -24,18 +25,22 @@ import orjson
 
 from aiosymphony import ClientCredentials, ConnectClient, Limits
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, Report, SqliteStore, make_plan
+from aiosymphony.provisioning.store import JobHeader
 
 from .bulk import resident_mib
 
 ROWS = 100_000
-ROUNDS = 10
+ROUNDS = 6
+DELAYS = (0.05, 0.0)
 CONCURRENCY = 32
 BATCH = 20
 
 
 @contextmanager
-def sandbox() -> Iterator[dict[str, Any]]:
+def sandbox(delay: float = 0.0) -> Iterator[dict[str, Any]]:
+    faults = json.dumps({"rate_delay": 1.0 if delay else 0.0, "delay_seconds": delay})
     command = [sys.executable, "-m", "aiosymphony.sandbox", "--port", "0", "--company-seconds", "0.05", "--json"]
+    command += ["--faults", faults]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
@@ -96,46 +101,53 @@ async def by_hand(facts: dict[str, Any], company_id: str, people: list[dict[str,
 
 
 async def by_job(connect: ConnectClient, company_id: str, file: Path, journal: Path) -> float:
-    """Seconds that the job takes without its audit; planned before."""
+    """Seconds that the job takes without its audit; it was planned and put into the journal before."""
     target = ConnectTarget(connect, company_id)
     async with SqliteStore(journal) as store:
         plan = await make_plan(target, Desired.read(file, "connect"))
+        await store.begin(JobHeader.of(plan, made_at=time.time()), plan.actions())
         job = Job(target, store, concurrency=CONCURRENCY, audit=False)
         began = time.perf_counter()
-        await job.run(plan)
+        await job.run()
         took = time.perf_counter() - began
         assert (await Report.of(store, rows=False)).exit_code == 0
     return took
 
 
 async def run() -> None:
-    with tempfile.TemporaryDirectory() as folder, sandbox() as facts:
-        async with client(facts) as connect:
-            rows = ROWS // ROUNDS
-            ratios, rates = [], []
-            for number in range(ROUNDS):
-                ours, theirs = (f"{side}{number}" for side in ("ours", "theirs"))
-                companies = {name: await company(connect, name) for name in (ours, theirs)}
-                file = Path(folder) / f"{ours}.csv"
-                write(file, ours, rows)
-                people = [person(theirs, each) for each in range(rows)]
-                took = {}
-                for side in (ours, theirs) if number % 2 else (theirs, ours):
-                    began = time.perf_counter()
-                    if side == ours:
-                        took[ours] = await by_job(connect, companies[ours], file, file.with_suffix(".journal"))
-                    else:
-                        await by_hand(facts, companies[theirs], people)
-                        took[theirs] = time.perf_counter() - began
-                ratios.append(took[theirs] / took[ours])
-                rates.append(rows / took[ours])
-            print(
-                f"provision, {ROUNDS} times {rows:,} rows, {CONCURRENCY} at once: {statistics.median(ratios):.2f} of "
-                f"the rows/s of a script without a journal ({min(ratios):.2f} to {max(ratios):.2f}); "
-                f"{statistics.median(rates):,.0f} rows/s"
-            )
+    for delay in DELAYS:
+        with tempfile.TemporaryDirectory() as folder, sandbox(delay) as facts:
+            await compared(facts, Path(folder), delay)
     with tempfile.TemporaryDirectory() as folder, sandbox() as facts:
         await whole(facts, Path(folder))
+
+
+async def compared(facts: dict[str, Any], folder: Path, delay: float) -> None:
+    """Both sides in turns, each with companies of its own."""
+    rows = ROWS // 10
+    ratios, rates = [], []
+    async with client(facts) as connect:
+        for number in range(ROUNDS):
+            ours, theirs = (f"{side}{number}" for side in ("ours", "theirs"))
+            companies = {name: await company(connect, name) for name in (ours, theirs)}
+            file = folder / f"{ours}.csv"
+            write(file, ours, rows)
+            people = [person(theirs, each) for each in range(rows)]
+            took = {}
+            for side in (ours, theirs) if number % 2 else (theirs, ours):
+                if side == ours:
+                    took[ours] = await by_job(connect, companies[ours], file, file.with_suffix(".journal"))
+                else:
+                    began = time.perf_counter()
+                    await by_hand(facts, companies[theirs], people)
+                    took[theirs] = time.perf_counter() - began
+            ratios.append(took[theirs] / took[ours])
+            rates.append(rows / took[ours])
+    print(
+        f"provision, {ROUNDS} times {rows:,} rows, {CONCURRENCY} at once, answers after {delay * 1000:g} ms: "
+        f"{statistics.median(ratios):.2f} of the rows/s of a script without a journal ({min(ratios):.2f} to "
+        f"{max(ratios):.2f}); {statistics.median(rates):,.0f} rows/s"
+    )
 
 
 async def whole(facts: dict[str, Any], folder: Path) -> None:

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x61735079
 VERSION = 1
+_OLDEST = (3, 33, 0)
+"""The first release with UPDATE … FROM."""
 _GROUP = 1000
 """Operations in one commit at most."""
 _PATIENCE = 0.02
@@ -279,6 +281,9 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         path = self.path
+        if sqlite3.sqlite_version_info < _OLDEST:
+            oldest = ".".join(map(str, _OLDEST))
+            raise JobError(f"the journal needs SQLite {oldest}, and this is {sqlite3.sqlite_version}", exit_code=64)
         try:
             if not self._read_only:
                 self._make()
