@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,9 +36,10 @@ def demo(
 ) -> None:
     """Provision a thousand users over Connect and the Pod, while the server throttles, fails and expires tokens.
 
-    The server is a sandbox on loopback, started for this. Exit code 0 only if in the end it holds what was wanted.
+    The Connect part is a provisioning job, killed in the middle and resumed. The server is a sandbox on loopback,
+    started for this. Exit code 0 only if in the end it holds what was wanted.
     """
-    from ..demo.job import FAULTS, DemoOptions, run_demo, users_file  # loads the clients
+    from ..demo.run import FAULTS, DemoOptions, run_demo, users_file  # loads the clients
 
     options = DemoOptions(
         file=file or users_file(), rows=rows, pod_users=pod_users, rooms=rooms, faults={**FAULTS, "seed": seed}
@@ -47,10 +49,11 @@ def demo(
         print_json(report.to_dict())
     elif console().is_terminal:
         with _bars() as bars:
-            report = asyncio.run(run_demo(options, progress=_shown_as_bars(bars)))
+            say = partial(bars.console.print, markup=False)
+            report = asyncio.run(run_demo(options, progress=_shown_as_bars(bars), say=say))
         _show(report)
     else:
-        report = asyncio.run(run_demo(options, progress=_shown_as_lines()))
+        report = asyncio.run(run_demo(options, progress=_shown_as_lines(), say=partial(print, flush=True)))
         _show(report)
     raise typer.Exit(0 if report.ok else FAILED)
 
@@ -108,7 +111,7 @@ def _show(report: DemoReport) -> None:
     for name, value in (
         ("faults injected", faults or "none"),
         ("retries", str(report.retries)),
-        ("creates looked up", str(report.looked_up)),
+        ("other creates looked up", str(report.looked_up)),
         ("logins", str(report.logins)),
         ("requests", str(report.requests)),
         ("seconds", f"{report.seconds:.1f}"),
@@ -116,6 +119,20 @@ def _show(report: DemoReport) -> None:
     ):
         numbers.add_row(name, value)
     out.print(numbers)
+    rows = report.job["rows"]
+    job = Table("the job's report", "", title_justify="left")
+    job.columns[1].justify = "right"
+    for name in ("done", "failed", "unknown"):
+        job.add_row(f"rows {name}", f"{rows[name]:,}")
+    job.add_row("rows found by look-up", f"{report.job['looked_up']:,}")
+    for kind, count in report.job["audit"]["counts"].items():
+        job.add_row(f"audit: {kind}", f"{count:,}")
+    killed = report.killed
+    job.add_row(
+        "killed and resumed",
+        "never: it was too fast" if killed is None else f"once, after {killed.done:,} of {killed.rows:,} rows",
+    )
+    out.print(job)
     if report.ok:
         out.print("The sandbox holds what was wanted, by its APIs and by its own account.")
         return

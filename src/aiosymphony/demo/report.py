@@ -18,13 +18,22 @@ class Rejection:
         line: Its line in the file, the header being line 1.
         who: Its email address, as far as it has one.
         reason: Why, and which column it is about.
-        by: Who found out: ``check`` before anything was sent, or ``Connect``.
+        by: Who found out: ``check`` when the plan was made, before anything was sent, or ``Connect``.
     """
 
     line: int
     who: str
     reason: str
     by: str
+
+
+@attrs.frozen
+class Killed:
+    """Where the job stood when it was killed: rows done, rows on their way, rows in all."""
+
+    done: int
+    in_flight: int
+    rows: int
 
 
 @attrs.frozen
@@ -58,17 +67,25 @@ class DemoReport:
     """How the demo went.
 
     Attributes:
+        plan: What ``provision plan`` printed.
+        job: What ``provision apply`` printed when the job had finished.
+        killed: Where the job was killed; None if it had finished before that.
         counts: What was wanted and what was created, by kind.
         rejections: The rows that were not provisioned, in the file's order.
         differences: What is not as wanted, a sentence each; empty if all is well.
-        retries: Requests that were sent again: after throttling, after a failure, with a new token.
-        looked_up: Creates whose answer was lost, and that were looked up before anything was repeated.
+        retries: Requests that were sent again: after throttling, after a failure, with a new token. Those of the plan
+            and of the killed process are not in it: nobody is left to tell.
+        looked_up: Creates of the company and in the pod whose answer was lost, and that were looked up before anything
+            was repeated. Of the rows of the job, its own report tells.
         logins: Logins, by the sandbox's count.
         requests: Requests, by the sandbox's count.
         faults: Faults that the sandbox injected, by kind.
         seconds: From the first request to the last comparison.
     """
 
+    plan: dict[str, Any]
+    job: dict[str, Any]
+    killed: Killed | None
     counts: tuple[Count, ...]
     rejections: tuple[Rejection, ...]
     differences: tuple[str, ...]
@@ -81,7 +98,7 @@ class DemoReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the sandbox holds what was wanted, no more and no less."""
+        """Whether the sandbox holds what was wanted, no more and no less, and the job says so too."""
         return not self.differences
 
     @property

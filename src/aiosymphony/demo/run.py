@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import attrs
@@ -18,11 +20,13 @@ from ..pod.client import PodClient
 from ..provisioning import Desired
 from ..provisioning.desired import WantedRow
 from . import onboarding, populating, state
+from .commands import Commands, Say
 from .comparing import differences
-from .onboarding import NewCompany, Onboarded, onboard
+from .onboarding import NewCompany, create_company
 from .populating import Populated, Population, populate
 from .progress import Progress, stages
-from .report import Count, DemoReport, Rejection, Traffic
+from .provisioning import Provisioned, provision
+from .report import Count, DemoReport, Traffic
 from .server import Server, sandbox_process
 
 COMPANY: Final = NewCompany(
@@ -31,7 +35,16 @@ COMPANY: Final = NewCompany(
     email_domains=("northwind-capital.example", "northwind.example"),
 )
 
-FAULTS: Final[Mapping[str, Any]] = {"rate_429": 0.02, "rate_503": 0.01, "after_acting": 0.5}
+KIND: Final = "connect"
+
+FAULTS: Final[Mapping[str, Any]] = {
+    "rate_429": 0.02,
+    "rate_503": 0.01,
+    "after_acting": 0.5,
+    # Every answer takes its time, as over a network.
+    "rate_delay": 1.0,
+    "delay_seconds": 0.05,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -61,12 +74,15 @@ def users_file() -> Path:
     return packaged if packaged.exists() else Path(__file__).parents[3] / "examples" / "users.csv"
 
 
-async def run_demo(options: DemoOptions, *, progress: Progress, server: Server | None = None) -> DemoReport:
+async def run_demo(
+    options: DemoOptions, *, progress: Progress, say: Say = lambda _line: None, server: Server | None = None
+) -> DemoReport:
     """Do it all.
 
     Args:
         options: What to do.
         progress: Told how it goes.
+        say: Told of commands and what came of them, a line each.
         server: A sandbox that runs already; if None, one is started with the options' tokens and faults, and stopped
             at the end.
 
@@ -75,22 +91,18 @@ async def run_demo(options: DemoOptions, *, progress: Progress, server: Server |
         JobError: The file is missing, or is no file of Connect users.
         SymphonyError: Something failed that retries and look-ups did not mend.
     """
-    rows, rejections = await asyncio.to_thread(_read, options)
-    if server is not None:
-        return await _against(server, options, rows, rejections, progress)
-    progress("Sandbox", 0, 1)
-    async with sandbox_process(token_ttl=options.token_ttl, faults=options.faults) as started:
-        progress("Sandbox", 1, 1)
-        return await _against(started, options, rows, rejections, progress)
+    with TemporaryDirectory(prefix="aiosymphony-demo-") as folder:
+        file = Path(folder) / f"people{options.file.suffix}"
+        await asyncio.to_thread(_copy, options, file)
+        if server is not None:
+            return await _against(server, options, file, progress, say)
+        progress("Sandbox", 0, 1)
+        async with sandbox_process(token_ttl=options.token_ttl, faults=options.faults) as started:
+            progress("Sandbox", 1, 1)
+            return await _against(started, options, file, progress, say)
 
 
-async def _against(
-    server: Server,
-    options: DemoOptions,
-    rows: Sequence[WantedRow],
-    rejections: Sequence[Rejection],
-    progress: Progress,
-) -> DemoReport:
+async def _against(server: Server, options: DemoOptions, file: Path, progress: Progress, say: Say) -> DemoReport:
     traffic = Traffic()
     started = time.monotonic()
 
@@ -106,30 +118,35 @@ async def _against(
         observer=traffic,
     )
     async with connect, pod:
-        onboarded = await onboard(connect, COMPANY, rows, stage=stage)
+        company_id, looked_up = await create_company(connect, COMPANY, stage=stage)
+        provisioned = await provision(Commands(server, file.parent, say), file.name, company_id, progress=progress)
+        # What is wanted is found out from the file and not from the job: it must not judge itself.
+        rows = [row for row in await asyncio.to_thread(_usable, file) if COMPANY.takes(row)]
         people = Population(
-            users=sorted(onboarded.created, key=lambda row: row.line)[: options.pod_users],
+            users=rows[: options.pod_users],
             rooms=[f"Desk {number:02}" for number in range(1, options.rooms + 1)],
         )
         populated = await populate(pod, people, stage=stage)
-        wanted = [*onboarding.things(onboarded.created), *people.things(populated.owner)]
+        wanted = [*onboarding.things(rows), *people.things(populated.owner)]
         compared = stage("Read back", 2)
-        sources = onboarding.read_back(connect, onboarded.company_id), populating.read_back(pod, populated)
+        sources = onboarding.read_back(connect, company_id), populating.read_back(pod, populated)
         found = [thing for source in sources async for thing in source]
-        wrong = [*differences(wanted, found, source="the APIs")]
+        wrong = [*provisioned.complaints(len(rows)), *differences(wanted, found, source="the APIs")]
         compared(1)
-    held = state.things(await server.state(), company_id=onboarded.company_id, users_before=populated.before)
+    held = state.things(await server.state(), company_id=company_id, users_before=populated.before)
     wrong += differences(wanted, held, source="the sandbox's state")
     compared(1)
     seconds = time.monotonic() - started
     stats = await server.stats()
-    refused = sorted([*rejections, *onboarded.rejections], key=lambda rejection: rejection.line)
     return DemoReport(
-        counts=tuple(_counts(len(rows) + len(rejections), len(refused), onboarded, people, populated)),
-        rejections=tuple(refused),
+        plan=provisioned.plan,
+        job=provisioned.report,
+        killed=provisioned.killed,
+        counts=tuple(_counts(provisioned, people, populated)),
+        rejections=provisioned.rejections,
         differences=tuple(wrong),
-        retries=traffic.retries,
-        looked_up=onboarded.looked_up + populated.looked_up,
+        retries=traffic.retries + provisioned.report["traffic"]["retries"],
+        looked_up=looked_up + populated.looked_up,
         logins=stats["logins"],
         requests=stats["requests"],
         faults=stats["faults"],
@@ -137,27 +154,24 @@ async def _against(
     )
 
 
-def _counts(
-    rows: int, rejected: int, onboarded: Onboarded, people: Population, populated: Populated
-) -> Iterator[Count]:
+def _counts(provisioned: Provisioned, people: Population, populated: Populated) -> Iterator[Count]:
     yield Count("Company", 1, 1)
-    yield Count("Connect users", rows, len(onboarded.created), rejected)
+    rows = provisioned.report["rows"]
+    yield Count("Connect users", rows["total"], provisioned.done, rows["failed"])
     yield Count("Pod users", len(people.users), len(populated.users))
     yield Count("Rooms", len(people.rooms), len(populated.rooms))
     yield Count("Members", len(list(people.memberships())), populated.memberships)
     yield Count("Presences", len(people.users), populated.presences)
 
 
-def _read(options: DemoOptions) -> tuple[list[WantedRow], list[Rejection]]:
-    """The file's usable rows, and the others with what is wrong with them."""
-    rows: list[WantedRow] = []
-    rejections: list[Rejection] = []
-    for item in Desired.read(options.file, "connect").both():
-        if options.rows is not None and len(rows) + len(rejections) == options.rows:
-            break
-        if isinstance(item, WantedRow):
-            rows.append(item)
-        else:
-            reasons = "; ".join(f"{problem.column} {problem.reason}".strip() for problem in item)
-            rejections.append(Rejection(item[0].line, "", reasons, "check"))
-    return rows, rejections
+def _copy(options: DemoOptions, target: Path) -> None:
+    """Copy the file, or as many of its rows as are wanted."""
+    desired = Desired.read(options.file, KIND)  # refuses what is no such file, by the name that it was given by
+    begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.both())
+    after = next(islice(begins, options.rows, None), None) if options.rows is not None else None
+    with options.file.open("rb") as source, target.open("wb") as copy:
+        copy.writelines(islice(source, None if after is None else after - 1))
+
+
+def _usable(file: Path) -> list[WantedRow]:
+    return list(Desired.read(file, KIND).rows())

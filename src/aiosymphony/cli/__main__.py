@@ -1,0 +1,7 @@
+"""``python -m aiosymphony.cli``: the same as ``aiosymphony``, for where the script is not on the path."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

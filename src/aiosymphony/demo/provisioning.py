@@ -1,0 +1,150 @@
+"""The job of the Connect part: planned, applied, killed in the middle, and resumed by the same command."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from ..connect.users import MAX_BATCH
+from ..errors import JobError
+from ..provisioning import Report, SqliteStore
+from ..provisioning.report import each_row
+from .commands import Commands, Running
+from .progress import Progress
+from .report import Killed, Rejection
+
+STAGE: Final = "Connect users"
+KILL_AT: Final = 0.4
+"""The share of the rows after which the job is killed."""
+BATCHES_AT_ONCE: Final = 16
+SETTLE: Final = 1
+"""Seconds within which every write lands that was cut off: the sandbox's delays are far shorter."""
+WATCH_EVERY: Final = 0.02
+FINISHED: Final = (0, 2, 3)
+"""Exit codes of a job that came to its end: all done, some rows failed, some unknown."""
+
+
+@attrs.frozen
+class Provisioned:
+    """How the job went.
+
+    Attributes:
+        plan: What ``provision plan`` said.
+        report: What ``provision apply`` said when it had finished.
+        killed: When it was killed; None if it was too fast for that.
+        rejections: The rows that were not provisioned.
+    """
+
+    plan: dict[str, Any]
+    report: dict[str, Any]
+    killed: Killed | None
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def done(self) -> int:
+        """Rows that are as wanted, says the job."""
+        return int(self.report["rows"]["done"])
+
+    def complaints(self, wanted: int) -> Iterator[str]:
+        """What the job itself is not content with, beyond rejected rows; ``wanted`` is how many should be done."""
+        if self.report["rows"]["unknown"]:
+            yield f"the job: the outcome of {self.report['rows']['unknown']} rows is unknown"
+        if self.done != wanted:
+            yield f"the job: {self.done} rows are done, not {wanted}"
+        for kind, count in self.report["audit"]["counts"].items():
+            if count:
+                yield f"the job's audit: {count} users are {kind}"
+
+
+async def provision(commands: Commands, file: str, company_id: str, *, progress: Progress) -> Provisioned:
+    """Plan a file, apply the plan, kill that process with SIGKILL in the middle, and start the same command again.
+
+    Args:
+        commands: Run in the file's folder.
+        file: Its name there: users of a Connect company.
+        company_id: The company.
+        progress: Told how it goes, from the job's journal.
+
+    Raises:
+        SymphonyError: A command failed as a whole.
+    """
+    target = ("--target", "connect", "--company", company_id)
+    async with commands.begin("provision", "plan", file, *target, "--json") as run:
+        plan = await run.result(0)
+    counts = ", ".join(f"{count:,} {action}" for action, count in plan["counts"].items() if count)
+    commands.say(f"The plan: {counts}. Saved as {plan['plan']}; nothing is changed yet.")
+
+    journal = commands.folder / f"{plan['plan']}.journal"
+    concurrency = _concurrency(sum(plan["counts"].values()))
+    options = ("--concurrency", str(concurrency), "--settle", str(SETTLE))
+    apply = ("provision", "apply", plan["plan"], *options, "--json")
+    killed = None
+    async with commands.begin(*apply) as run:
+        await _watch(run, journal, progress, kill_at=KILL_AT)
+        if await run.exit_code() == -signal.SIGKILL:
+            killed = await _killed(journal)
+    if killed is not None:
+        commands.say(
+            f"Killed it (SIGKILL) with {killed.done:,} of {killed.rows:,} rows done and {killed.in_flight:,} on their "
+            "way. The same command again:"
+        )
+        async with commands.begin(*apply) as run:
+            await _watch(run, journal, progress)
+    report = await run.result(*FINISHED)
+    if killed is None:
+        commands.say("It had finished before it could be killed in the middle.")
+    else:
+        commands.say(f"Resumed and finished: {report['looked_up']:,} rows were looked up and found to be there.")
+    async with SqliteStore(journal, read_only=True) as store:
+        rejections = [
+            Rejection(
+                row.line,
+                row.label,
+                row.message if row.code in ("", "invalid") else f"{row.message} (code {row.code})",
+                "check" if row.code == "invalid" else "Connect",
+            )
+            async for row in each_row(store, ("FAILED", "CONFLICT"))
+        ]
+    return Provisioned(plan, report, killed, tuple(rejections))
+
+
+def _concurrency(rows: int) -> int:
+    """Requests at once: 16, and fewer for a small file, so that there is a middle to be killed in."""
+    return max(1, min(BATCHES_AT_ONCE, rows // MAX_BATCH // 3))
+
+
+async def _watch(run: Running, journal: Path, progress: Progress, *, kill_at: float | None = None) -> None:
+    """Tell how a job goes until its process is over; kill it once this share of its rows is done and not all are."""
+    told = -1
+    over = False
+    while not over:
+        over = run.is_over  # asked first: what it wrote last is told too
+        there = await _standing(journal)
+        if there is not None:
+            if (settled := there.total - there.untouched) != told:
+                progress(STAGE, settled, there.total)
+                told = settled
+            if kill_at is not None and there.untouched and there.done >= kill_at * there.total:
+                run.kill()
+                return
+        await asyncio.sleep(WATCH_EVERY)
+
+
+async def _standing(journal: Path) -> Report | None:
+    """Where the job stands by its journal; None before it has begun."""
+    try:
+        async with SqliteStore(journal, read_only=True) as store:
+            return await Report.of(store, rows=False)
+    except JobError:
+        return None
+
+
+async def _killed(journal: Path) -> Killed:
+    async with SqliteStore(journal, read_only=True) as store:
+        there = await Report.of(store, rows=False)
+    return Killed(there.done, there.state("INTENT"), there.total)
