@@ -125,3 +125,31 @@ async def test_an_answer_that_is_not_as_documented_is_noticed(monkeypatch: pytes
         assert (await client.get("/pod/v1/sessioninfo"))[0] == 500
     assert len(sandbox.violations) == 1
     assert "userId" in sandbox.violations[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--port", "99999", "99999 is not 0 to 65535"),
+        ("--users", "-5", "-5 is not 0 or more"),
+        ("--page-cap", "0", "0 is not 1 or more"),
+        ("--token-ttl", "nan", "nan is not 0 or more"),
+        ("--port", "many", "invalid int value: 'many'"),
+    ],
+)
+async def test_numbers_out_of_range_are_refused(option: str, value: str, message: str) -> None:
+    running = await start(option, value)
+    async with asyncio.timeout(30):
+        _, err = await running.communicate()
+    assert running.returncode == 2
+    assert f"argument {option}: {message}" in err.decode()
+
+
+async def test_a_key_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "bot.pem").write_text("a real bot's key")
+    running = await start("--dir", str(tmp_path))
+    async with asyncio.timeout(30):
+        _, err = await running.communicate()
+    assert running.returncode == 64
+    assert b"bot.pem" in err
+    assert (tmp_path / "bot.pem").read_text() == "a real bot's key"

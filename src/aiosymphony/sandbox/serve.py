@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import math
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -41,7 +42,7 @@ def serve(
         output: Where to describe it.
 
     Raises:
-        OSError: The port is taken, or the key file cannot be written.
+        OSError: The port is taken, or the key file cannot be written or is there already.
 
     """
     # The state is large, lives long and has no cycles; with the default thresholds, most of the time that it takes to
@@ -60,8 +61,8 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
         temporary = tempfile.TemporaryDirectory(prefix="aiosymphony-sandbox-")
         directory = Path(temporary.name)
     key_file = directory / "bot.pem"
+    _write_private(key_file, sandbox.bot.private_key)
     try:
-        _write_private(key_file, sandbox.bot.private_key)
         async with sandbox:
             facts = {
                 "url": sandbox.url,
@@ -89,7 +90,7 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
 
 def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # an older file would keep its mode
+    # A key that is there already may be a real bot's: it is neither overwritten nor removed at the end.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
 
@@ -103,19 +104,33 @@ def _faults(text: str) -> Faults:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _between(kind: type[int | float], least: float, most: float = math.inf) -> Callable[[str], float]:
+    """An option's type: a number in a range."""
+
+    def read(text: str) -> float:
+        number = kind(text)
+        if not least <= number <= most:
+            msg = f"{text} is not {least:g} or more" if most == math.inf else f"{text} is not {least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(msg)
+        return number
+
+    read.__name__ = kind.__name__  # argparse names the type of what cannot be read at all
+    return read
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.")
     add = parser.add_argument
-    add("--port", type=int, default=0, help="0 for a free one")
-    add("--users", type=int, default=0, help="made-up users of the pod")
-    add("--external-users", type=int, default=0, help="made-up users of another pod")
-    add("--companies", type=int, default=0, help="Connect companies that are COMPLETED")
+    add("--port", type=_between(int, 0, 65_535), default=0, help="0 for a free one")
+    add("--users", type=_between(int, 0), default=0, help="made-up users of the pod")
+    add("--external-users", type=_between(int, 0), default=0, help="made-up users of another pod")
+    add("--companies", type=_between(int, 0), default=0, help="Connect companies that are COMPLETED")
     add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page")
-    add("--page-cap", type=int, help="largest page of any list")
-    add("--token-ttl", type=float, help="seconds that tokens live")
+    add("--page-cap", type=_between(int, 1), help="largest page of any list")
+    add("--token-ttl", type=_between(float, 0), help="seconds that tokens live")
     add("--expires-in", action="store_true", help="state expires_in in OAuth tokens")
     add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that exist")
-    add("--company-seconds", type=float, default=0.3, help="from a company's STARTED to its COMPLETED")
+    add("--company-seconds", type=_between(float, 0), default=0.3, help="from a company's STARTED to its COMPLETED")
     add("--failing-company", action="append", default=[], metavar="VANITY", help="a company that ends in an error")
     add("--trusted-certificate", metavar="USERNAME", help="user that certificate logins get over plain http")
     add("--validate-responses", action="store_true", help="check each answer against the documents")
