@@ -106,7 +106,7 @@ async def test_an_error_of_the_server_ends_with_1_in_one_sentence(run: Run) -> N
         (["pod"], "Missing argument 'OPERATION'"),
         (["pod", "v2_user_get", "--parma", "a=b"], "--parma"),
         (["pod", "v2_user_get", "-p", "email"], "'email' is not NAME=VALUE"),
-        (["pod", "v2_user_get", "-p", "mail=a"], "no parameter 'mail': it takes --param uid="),
+        (["pod", "v2_user_get", "-p", "mail=a"], "no parameter 'mail': it takes --param uid=int, --param email=str"),
         (["pod", "v2_user_get", "-p", "uid=many"], "uid: 'many' is not a whole number"),
         (["pod", "v2_user_get", "-p", "local=perhaps"], "local: 'perhaps' is not true or false"),
         (["pod", "v2_user_get", "-p", "uid=1", "-p", "uid=2"], "uid is given 2 times"),

@@ -56,6 +56,16 @@ async def test_a_sandbox_with_wrong_options() -> None:
     assert b"aiosymphony sandbox: error: argument --port: invalid int value: 'many'" in err
 
 
+def test_a_failed_login_is_told_once(tmp_path: Path, symphony_sandbox: Sandbox) -> None:
+    key = tmp_path / "bot.pem"
+    key.write_text(symphony_sandbox.bot.private_key)
+    command = ["auth", "check", "--url", "http://127.0.0.1:1", "--username", "bot", "--private-key", str(key)]
+    ended = subprocess.run([sys.executable, "-c", MAIN, *command], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("could not be made") == 1
+    assert "127.0.0.1:1 " in ended.stderr
+
+
 async def test_ctrl_c_ends_a_call(symphony_sandbox: Sandbox, tmp_path: Path) -> None:
     symphony_sandbox.faults = Faults(rate_delay=1, delay_seconds=60, operations={"v2_sessioninfo_get"})
     key = tmp_path / "bot.pem"

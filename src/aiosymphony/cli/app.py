@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import logging
 from typing import Annotated
 
 import typer
 
 from .._version import __version__
 from ..errors import SymphonyError
-from . import auth, call, demo, sandbox
+from . import api, auth, call, demo, provision, sandbox
 from .output import INTERRUPTED, USAGE, exit_code_of, print_error
 
 __all__ = ["app", "run"]
@@ -46,20 +46,11 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )(sandbox.sandbox)
 app.add_typer(auth.app)
+app.add_typer(provision.app)
+app.add_typer(api.app)
 
-
-def _mount(module: str) -> None:
-    """Add a module's commands, if this installation has them."""
-    name = f"{__package__}.{module}"
-    try:
-        app.add_typer(import_module(name).app)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-
-
-_mount("provision")
-_mount("api")
+# Without a handler, Python prints the library's warnings, and each failed login would be told twice.
+logging.getLogger("aiosymphony").addHandler(logging.NullHandler())
 
 
 def run(arguments: list[str]) -> int:

@@ -113,7 +113,7 @@ def read_arguments(operation: Operation[..., Any], params: Sequence[str], body: 
 def _usage(signature: Mapping[str, inspect.Parameter]) -> str:
     """What an operation takes, in one line."""
     taken = [
-        f"--body {one.annotation}" if name == "body" else f"--param {name}=({one.annotation})"
+        ("--body " if name == "body" else f"--param {name}=") + str(one.annotation).removesuffix(" | None")
         for name, one in signature.items()
     ]
     return f"it takes {', '.join(taken)}" if taken else "it takes no arguments"
