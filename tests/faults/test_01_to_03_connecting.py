@@ -54,6 +54,30 @@ async def test_case_01_a_server_that_comes_back_gets_the_create_once(server: Fau
     assert server.counts["POST", THING] == 1
 
 
+@pytest.mark.parametrize(("whole", "connecting"), [(30.0, 10.0), (5.0, 10.0), (10.0, 10.0)])
+async def test_case_01_a_host_that_does_not_answer_is_not_sent(
+    whole: float, connecting: float, clients: Clients
+) -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for filler in (first, second):  # with its queue full, the system lets further connections wait
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        session = clients.session(
+            base_url=f"http://127.0.0.1:{full.getsockname()[1]}",
+            transport=clients.transport(connect_timeout=connecting),
+            timeout=whole,
+            retry=RetryPolicy(attempts=2),
+        )
+        seen = []
+        session._observer = seen.append
+        with pytest.raises(TransportError, match="Nothing was sent") as caught:
+            await session.execute(OPEN_CREATE.build({"name": "x"}))
+        assert (caught.value.sent, caught.value.kind) == (False, "connect")
+        assert len(seen) == 2
+
+
 @pytest.mark.parametrize("flaw", ["wrong_host", "expired", "unknown_ca"])
 async def test_case_02_a_server_certificate_that_does_not_fit_is_permanent(
     flaw: str, certificates: Certificates, clients: Clients

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+
 import pytest
 
-from aiosymphony.errors import DecodeError, OutcomeUnknown, TransportError
+from aiosymphony.errors import ApiError, BadRequest, DecodeError, OutcomeUnknown, TransportError
 from aiosymphony.retry import RetryPolicy
 
-from .clients import OPEN_CREATE, OPEN_READ, THING, Clients, operation
+from .clients import OPEN_CREATE, OPEN_READ, THING, Clients, attempt, operation
 from .server import (
     FaultServer,
     Step,
@@ -163,6 +166,40 @@ async def test_case_08_what_is_not_http_leaves_a_create_unknown(
         await clients.session().execute(OPEN_CREATE.build({"name": "x"}))
     assert isinstance(caught.value.__cause__, TransportError)
     assert len(server.writes) == server.counts["POST", THING] == 1
+
+
+async def test_case_08_whatever_bytes_come_a_create_is_never_said_not_to_have_been_sent(
+    server: FaultServer, clients: Clients
+) -> None:
+    """A good answer with random damage: it is read, or unknown, or an error the server could have meant."""
+    order = random.Random(8)
+    good = response(201, BODY, [("Content-Type", "application/json"), ("X-Trace-Id", "abc"), ("Set-Cookie", "a=b")])
+    session = clients.session(transport=clients.transport(), timeout=1.0)
+
+    def damaged() -> bytes:
+        data = bytearray(good)
+        for _ in range(order.choice([1, 1, 2, 5])):
+            at = order.randrange(len(data))
+            match order.randrange(4):
+                case 0:
+                    data[at] = order.randrange(256)
+                case 1:
+                    del data[at : at + order.choice([1, 2, 40])]
+                case 2:
+                    data[at:at] = order.choice([b"\r\n", b"\0", b"9", b":", b"\xff", b"Content-Length: 1\r\n"])
+                case 3:
+                    data[at:at] = data[at : at + 20]
+        return bytes(data)
+
+    for count in range(1, 601):
+        server.on("POST", THING, then=acts(raw(damaged())))
+        outcome = await attempt(session.execute(OPEN_CREATE.build({})))
+        await asyncio.sleep(0.01)  # until the client has seen the connection close
+        assert len(server.writes) == count
+        if isinstance(outcome, Exception):
+            assert isinstance(outcome, OutcomeUnknown | ApiError)
+            assert "Nothing was sent" not in str(outcome)
+            assert not isinstance(outcome, BadRequest)
 
 
 HEADER_BOMBS = {

@@ -10,8 +10,9 @@ import pytest
 
 from aiosymphony.errors import ApiError, DecodeError, OutcomeUnknown, TransportError
 from aiosymphony.retry import RetryPolicy
+from aiosymphony.transport.deadlines import Deadlines
 
-from .clients import CREATE, OPEN_CREATE, OPEN_READ, READ, THING, Clients, operation
+from .clients import CREATE, OPEN_CREATE, OPEN_READ, READ, THING, Clients, attempt, operation
 from .server import (
     FaultServer,
     acts,
@@ -76,6 +77,57 @@ async def test_case_11_a_gzip_bomb_is_refused_before_it_unpacks(server: FaultSer
     assert (caught.value.kind, caught.value.permanent) == ("too_large", True)
     assert peak < 48 * MEGABYTE
     assert server.counts["GET", THING] == 1
+
+
+async def test_case_10_each_of_a_hundred_calls_meets_its_own_deadline(server: FaultServer, clients: Clients) -> None:
+    server.on("GET", THING, then=hang())
+    session = clients.session(retry=RetryPolicy(attempts=1))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def late_by(whole: float) -> float:
+        outcome = await attempt(session.with_options(timeout=whole).execute(OPEN_READ.build()))
+        assert isinstance(outcome, TransportError)
+        assert outcome.kind == "timeout"
+        return loop.time() - began - whole
+
+    late = await asyncio.gather(*(late_by(1.0 + (37 * n) % 100) for n in range(100)))
+    assert all(0.0 <= seconds < 0.1 for seconds in late)
+    assert server.counts["GET", THING] == 100
+
+
+async def test_case_10_a_deadline_leaves_its_task_as_it_found_it() -> None:
+    """Also when the work fails otherwise at the last moment, or is cancelled by somebody else at the same time."""
+    deadlines = Deadlines()
+
+    async def fails_otherwise() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        deadline = deadlines.enter(1.0)
+        try:
+            await asyncio.sleep(5.0)
+        except asyncio.CancelledError:
+            pass  # as a library that turns a cancellation into an error of its own
+        finally:
+            deadline.leave()
+        return task.cancelling()
+
+    async def is_cancelled() -> None:
+        deadline = deadlines.enter(1.0)
+        try:
+            await asyncio.sleep(5.0)
+        except asyncio.CancelledError:
+            if not deadline.caused():
+                raise
+        finally:
+            deadline.leave()
+
+    assert await asyncio.ensure_future(fails_otherwise()) == 0
+    task = asyncio.ensure_future(is_cancelled())
+    asyncio.get_running_loop().call_later(1.0, task.cancel)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert await asyncio.ensure_future(is_cancelled()) is None
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])

@@ -115,7 +115,8 @@ class AiohttpTransport:
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                timeout=self._connecting if timeout >= self._connect_timeout else _connecting(timeout),
+                # Getting a connection ends before the whole does: only then is it known that nothing was sent.
+                timeout=self._connecting if 0.9 * timeout > self._connect_timeout else _connecting(0.9 * timeout),
                 proxy=self._proxy,
                 # aiohttp would make up a content type for a POST without a body, which some pods' logins refuse.
                 skip_auto_headers=_NO_CONTENT_TYPE if body is None and method != "GET" else None,

@@ -64,7 +64,7 @@ class Deadlines:
 class Deadline:
     """One deadline of one task."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_task", "at", "expired")
+    __slots__ = ("_cancelling", "_deadlines", "_taken_back", "_task", "at", "expired")
 
     def __init__(self, deadlines: Deadlines, at: float) -> None:
         task = asyncio.current_task()
@@ -73,12 +73,15 @@ class Deadline:
         self._deadlines = deadlines
         self._task = task
         self._cancelling = task.cancelling()
+        self._taken_back = False
         self.at = at
         self.expired = False
 
     def leave(self) -> None:
         """The deadline's work is done or has failed."""
         self._deadlines.discard(self)
+        if self.expired and not self._taken_back:
+            self._task.uncancel()  # the work failed otherwise at the last moment; its task is not to stay cancelled
 
     def expire(self) -> None:
         """Cancel the task."""
@@ -87,4 +90,7 @@ class Deadline:
 
     def caused(self) -> bool:
         """Whether a CancelledError just caught came from this deadline alone; if so, it is taken back."""
-        return self.expired and self._task.uncancel() <= self._cancelling
+        if not self.expired:
+            return False
+        self._taken_back = True
+        return self._task.uncancel() <= self._cancelling
