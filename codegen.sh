@@ -11,7 +11,7 @@ python=python3
 
 if ! "$python" -c 'import openapi_python_client, openapi_spec_validator, yaml' 2>/dev/null; then
     echo "codegen.sh: $python lacks the tools of code generation." >&2
-    echo "  Make the project's environment with 'make .venv', or install what [dependency-groups] dev of pyproject.toml lists." >&2
+    echo "  'make generate' and 'make drift' install them first. Or install what [dependency-groups] dev of pyproject.toml lists." >&2
     exit 64
 fi
 export PYTHONPATH="src${PYTHONPATH:+:$PYTHONPATH}"
