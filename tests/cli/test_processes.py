@@ -17,6 +17,7 @@ import pytest
 
 from aiosymphony.sandbox import Faults, Sandbox
 
+SPECS = Path(__file__).parents[2] / "specs" / "login"
 MAIN = "import sys; from aiosymphony.cli import main; sys.exit(main())"
 
 
@@ -64,6 +65,16 @@ def test_a_failed_login_is_told_once(tmp_path: Path, symphony_sandbox: Sandbox) 
     assert ended.returncode == 1
     assert ended.stderr.count("could not be made") == 1
     assert "127.0.0.1:1 " in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_full_disk_under_the_output_is_one_sentence(more: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", MAIN, "api", "diff", *[str(next(SPECS.glob("*.yaml")))] * 2, *more]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "aiosymphony: the output cannot be written: No space left on device\n"
 
 
 async def test_ctrl_c_ends_a_call(symphony_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from .._version import __version__
 from ..errors import SymphonyError
 from . import api, auth, call, demo, provision, sandbox
-from .output import INTERRUPTED, USAGE, exit_code_of, print_error
+from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, print_error
 
 __all__ = ["app", "run"]
 
@@ -61,6 +62,10 @@ def run(arguments: list[str]) -> int:
     except SymphonyError as error:
         code = exit_code_of(error)
         print_error(error, code, as_json=as_json)
+    except OSError as error:  # the library's are SymphonyErrors: what is left is output that cannot be written
+        code = FAILED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print_error(f"the output cannot be written: {error.strerror}", code, as_json=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
