@@ -95,6 +95,7 @@ async def test_25_lost_replies_double_nobody(journal: Path, unique: bool) -> Non
 async def test_26_late_writes_double_nobody_if_settle_is_longer(journal: Path) -> None:
     tenant = Tenant(unique=False, late=0.2, fault=lambda number, _: "late" if number <= 3 else "")
     found = await run(tenant, journal, planned(tenant, PEOPLE), settle=0.4)
+    await tenant.settled()
     assert states(found) == {"DONE": 200}
     assert tenant.there() == ALL_ONCE
 
@@ -375,7 +376,7 @@ async def test_30_a_process_that_lost_the_job_sends_nothing_more(journal: Path) 
         now[0] += 10
         await Job(tenant, other, lease=60, settle=SETTLE).run()
         with pytest.raises(JobError, match="another"):
-            await first
+            await asyncio.wait_for(first, 20)
         assert states(await rows(other)) == {"DONE": 10}
     assert set(tenant.there().values()) == {1}
     assert len(tenant.there()) == 10

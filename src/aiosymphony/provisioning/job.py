@@ -551,7 +551,8 @@ class Job:
         write = self._store.record(changes, self._clock.time())
         self._writes.add(write)
         write.add_done_callback(self._noted)
-        for state, count in Counter([change.state for change in changes]).items():
+        states: Counter[State] = Counter(change.state for change in changes)
+        for state, count in states.items():
             self._moved("INTENT", state, count)
             if state == "DONE":
                 self._done_in_round += count
