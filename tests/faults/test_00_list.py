@@ -1,4 +1,4 @@
-"""That no case of the list lost its tests. The cases of jobs and journals, 25 to 37, are with the provisioning tests."""
+"""That no case lost its tests. The cases of jobs and journals, 25 to 37, are with the provisioning tests."""
 
 from __future__ import annotations
 
