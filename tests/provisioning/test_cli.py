@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -173,11 +174,16 @@ def test_what_is_refused_says_why_in_one_sentence(
     }
 
 
-def start(file: Path, company: str, *options: str) -> subprocess.Popen[str]:
+def start(file: Path, company: str, *options: str, largest_file: int | None = None) -> subprocess.Popen[str]:
+    def bound() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
     script = "from aiosymphony.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", script, "provision", "apply", str(file), "--target", "connect"]
     command += ["--company", company, "--concurrency", "1", "--settle", "0.2", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, env=environment(), preexec_fn=bound)  # noqa: PLW1509
 
 
 def until_it_sends(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,6 +196,24 @@ def until_it_sends(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
             assert told["running"]
             return
     pytest.fail("the job never began")
+
+
+def test_31_a_journal_that_cannot_grow_stops_the_job_and_loses_nothing(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = people(tmp_path / "people.csv", [f"u{n}" for n in range(2000)])
+    with start(file, company, largest_file=1_000_000) as job:
+        _, err = job.communicate(timeout=60)
+    assert job.returncode == 75
+    assert err.count("aiosymphony: ") == 1
+    assert "people.csv.journal cannot be written (" in err
+    assert "Traceback" not in err
+    code, out, _ = run(capsys, "provision", "status", file, "--json")
+    assert code == 75
+    assert 0 < orjson.loads(out)["rows"]["done"] < 2000
+    with start(file, company) as job:
+        job.communicate(timeout=60)
+    assert job.returncode == 0
 
 
 @pytest.mark.parametrize("times", [1, 2])
