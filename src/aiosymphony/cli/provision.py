@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import ConfigError, JobError, RateLimited
 from ..limits import Limits
@@ -368,7 +369,7 @@ def _print_report(report: Report, journal: Path, traffic: Traffic | None) -> Non
         code = f" {cause.code}" if cause.code else ""
         console().print(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}", markup=False)
         for line, label, _, message in cause.rows[:3]:
-            console().print(f"    line {line} {label}: {message}", markup=False)
+            console().print(f"    line {line}{label and ' '}{label}: {message}", markup=False)
     if len(report.causes) > 20:
         console().print(f"and {len(report.causes) - 20} other causes")
     if traffic is not None and traffic.requests:
@@ -427,31 +428,25 @@ async def _progress(job: Job, traffic: Traffic, limiter: Limiter, *, quiet: bool
         return
     began, before = time.monotonic(), job.progress.settled
 
-    def line() -> str:
+    def told(between: str) -> str:
         progress, seconds = job.progress, max(time.monotonic() - began, 1e-3)
         rate = (progress.settled - before) / seconds
-        told = [
-            progress.phase,
-            f"{progress.settled:,} of {progress.total:,}",
-            f"{rate:,.0f} rows/s",
-            f"{limiter.in_flight} requests in flight of {limiter.concurrency}",
-            f"{traffic.retries:,} retries",
-            f"{traffic.throttled:,} throttled",
-            f"{progress.doubtful:,} in doubt so far",
-        ]
-        if rate > 0 and progress.left:
-            told.append(f"about {_duration(progress.left / rate)} left")
-        return "  ".join(told)
+        left = f", about {_duration(progress.left / rate)} left" if rate > 0 and progress.left else ""
+        return (
+            f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {rate:,.0f} rows/s{left}{between}"
+            f"{limiter.in_flight} of {limiter.concurrency} requests in flight, {traffic.retries:,} retries, "
+            f"{traffic.throttled:,} throttled, {progress.doubtful:,} in doubt"
+        )
 
     async def show() -> None:
         errors = _errors()
         if not errors.is_terminal:
             while True:
                 await asyncio.sleep(_PLAIN_EVERY)
-                errors.print(line(), markup=False)
+                errors.print(told("; "), markup=False)
         with Live(console=errors, transient=True, auto_refresh=False) as live:
             while True:
-                live.update(line(), refresh=True)
+                live.update(Text(told("\n")), refresh=True)
                 await asyncio.sleep(0.2)
 
     task = asyncio.create_task(show(), name="aiosymphony progress")

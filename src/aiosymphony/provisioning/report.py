@@ -223,8 +223,13 @@ class Report:
             steps.append(
                 f"{self.found('different')} users are there with other values than wanted; the audit below names them."
             )
-        if self.failed:
-            steps.append(f"{self.failed} rows failed: correct them, and run the CSV of what is not done as a new job.")
+        invalid = self.counts.get(("invalid", "FAILED"), 0)
+        if self.failed > invalid:
+            steps.append(
+                f"{self.failed - invalid} rows failed: correct them, and run the CSV of what is not done as a new job."
+            )
+        if invalid:
+            steps.append(f"{invalid} rows of the file are wrong: correct them there, and apply the file as a new job.")
         return steps or ["Nothing: everybody is there as wanted."]
 
     def to_dict(self) -> dict[str, Any]:
