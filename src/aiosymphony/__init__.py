@@ -6,6 +6,7 @@ models, no HTTP library, no command line and no sandbox.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from .pod.client import PodClient as PodClient
     from .retry import RetryPolicy as RetryPolicy
     from .session import Attempt as Attempt
+
+# Without it, Python prints warnings of libraries on stderr in programs that set up no logging.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # Name -> module. A test holds this against the imports above, which type-checkers read.
 _HOMES = {

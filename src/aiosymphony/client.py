@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from .auth.store import TokenStore
+from .errors import ConfigError
 from .limits import Limiter, Limits
 from .operation import Operation, Request
 from .retry import RetryPolicy
@@ -37,6 +38,10 @@ class Client:
         store: TokenStore | None,
         site: str,
     ) -> None:
+        if not callable(getattr(auth, "login", None)):
+            # Not shown: what was given instead may be a token.
+            kinds = "RsaAuth, CertificateAuth, OnBehalfOf, ClientCredentials or StaticToken"
+            raise ConfigError(f"auth must be one of {kinds}, not {type(auth).__name__}")
         limits = Limits() if limits is None else limits
         if transport is None:
             from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used

@@ -16,7 +16,7 @@ GENERATED = ROOT / "generated" / "aiosymphony_api"
 LAYERS = (
     {"_version"},
     {"errors", "clock", "context"},
-    {"operation", "arguments", "urls", "retry", "limits"},
+    {"operation", "arguments", "urls", "retry", "limits", "apidiff"},
     {"transport", "auth"},
     {"session"},
     {"client", "echo", "paging", "bulk", "telemetry", "config"},
@@ -25,8 +25,8 @@ LAYERS = (
     {"demo"},
     {"cli"},
 )
-# Alone: they know nothing of the client, so that they cannot share its mistakes.
-ALONE = {"sandbox", "apidiff"}
+# Alone: it knows nothing of the client, so that it cannot share its mistakes. Only the command line starts it.
+ALONE = {"sandbox"}
 
 
 def layer_of(part: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Annotated
 
@@ -49,9 +48,6 @@ app.command(
 app.add_typer(auth.app)
 app.add_typer(provision.app)
 app.add_typer(api.app)
-
-# Without a handler, Python prints the library's warnings, and each failed login would be told twice.
-logging.getLogger("aiosymphony").addHandler(logging.NullHandler())
 
 
 def run(arguments: list[str]) -> int:
