@@ -64,7 +64,8 @@ async def trail(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trail]:
     monkeypatch.setattr(sys, "unraisablehook", lambda found: complaints.append(repr(found.exc_value)))
     monkeypatch.setattr(SymphonyError, "__init__", trail.noting(SymphonyError.__init__))
     logger = logging.getLogger()
-    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)  # not by monkeypatch: loggers remember what is enabled until it is set
     logger.addHandler(trail.handler)
     gc.collect()
     complaints.clear()
@@ -73,6 +74,7 @@ async def trail(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trail]:
             yield trail
     finally:
         logger.removeHandler(trail.handler)
+        logger.setLevel(level)
     # A few turns let closed transports and cancelled tasks end.
     for _ in range(5):
         await asyncio.sleep(0)
