@@ -146,6 +146,6 @@ def test_urls_that_are_fine(url: str) -> None:
 
 
 def test_what_is_no_authentication_is_told_at_once_and_not_shown() -> None:
-    with pytest.raises(ConfigError, match="auth must be one of .*, not str") as caught:
+    with pytest.raises(ConfigError, match=r"auth must be one of .*, not str") as caught:
         PodClient("https://acme.symphony.com", "a-token")  # type: ignore[arg-type]
     assert "a-token" not in str(caught.value)

@@ -175,6 +175,7 @@ def test_json_lines(tmp_path: Path) -> None:
         (b"email,Email,firstName,lastName\n", "the header has the column 'email' twice"),
         (b"email,firstName,lastName,hPassword\n", "'hPassword' is not taken, because a job keeps no secrets"),
         (b"ann@acme.com,Ann,Lee\n", "'ann@acme.com' is none of connect users"),
+        ("email,firstName,lastName,Abteilungsgröße\n".encode("latin-1"), "is not UTF-8"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:

@@ -7,6 +7,7 @@ import csv
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -108,6 +109,7 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     )
     assert code == 2
     assert "add the domain" in html.read_text()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (html, rows, rest)} == {0o600}
     assert len(rows.read_text().splitlines()) == 63
     with rest.open(newline="") as lines:
         (left,) = csv.DictReader(lines)

@@ -233,7 +233,7 @@ async def report_command(
         report = await Report.of(store)
         written = {}
         if html is not None:
-            _write(html, report.to_html())
+            report.write_html(html)
             written["html"] = str(html)
         if rows is not None:
             await report.write_csv(store, rows)
@@ -311,13 +311,6 @@ def _journal_of(file: Path) -> Path:
     except OSError:
         pass
     return file.with_name(file.name + ".journal")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _needs_force(plan: Plan) -> bool:

@@ -273,6 +273,8 @@ def _scan_csv(path: Path, kind: Kind, renames: Mapping[str, str | None], digest:
 
     source = lines()
     header_line = next(source, "")
+    if not header_line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in header_line):
+        raise _wrong(f"{path} is not UTF-8: save it as 'CSV UTF-8', or convert it")
     names = next(csv.reader([header_line], delimiter=_delimiter(header_line), strict=True))
     header = _header(path, names, kind, renames)
     reader = csv.reader(source, delimiter=_delimiter(header_line), strict=True)

@@ -277,6 +277,15 @@ class Report:
 
         return page(self)
 
+    def write_html(self, path: str | PathLike[str]) -> None:
+        """Write the page of :meth:`to_html` to a file that only its owner can read.
+
+        Raises:
+            JobError: The file cannot be written.
+        """
+        with _private(path) as file:
+            file.write(self.to_html())
+
     async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL_STATES) -> int:
         """Write one line for each row with what became of it; how many."""
         wanted = tuple(only)
