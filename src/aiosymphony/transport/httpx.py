@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -21,7 +22,9 @@ class HttpxTransport:
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         """Use ``client``, which stays the caller's to close, or a new one, which :meth:`close` closes."""
         self._owned = client is None
-        self._client = client or httpx.AsyncClient(trust_env=False)
+        # A jar that takes no cookie, as the default transport has none: a token is all that tells who is calling.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._client = client or httpx.AsyncClient(trust_env=False, cookies=no_cookies)
 
     async def send(
         self,
