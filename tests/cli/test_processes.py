@@ -24,7 +24,11 @@ MAIN = "import sys; from aiosymphony.cli import main; sys.exit(main())"
 @asynccontextmanager
 async def started(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", MAIN, *arguments, stdout=pipe, stderr=pipe)
+    # What started the tests may ignore Ctrl-C, as shells do for what they put in the background; children inherit that.
+    # Here a person sits at the command.
+    attended = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"
+    command = [sys.executable, "-c", attended, *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     try:
         yield process
     finally:
