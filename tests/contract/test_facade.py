@@ -47,6 +47,7 @@ BESIDE = {
     ("pod", "rooms.deactivate"): "v1_room_id_set_active_post",
     ("connect", "companies.wait_until_completed"): "api_v2_companies_company_id_get",
     ("connect", "users.create_batch"): "api_v2_companies_company_id_users_post",
+    ("connect", "users.create_objects"): "api_v2_companies_company_id_users_post",
     ("connect", "users.enable"): "api_v2_companies_company_id_users_user_id_patch",
     ("connect", "users.disable"): "api_v2_companies_company_id_users_user_id_patch",
 }
@@ -65,6 +66,7 @@ VALUES: dict[tuple[str, str], Any] = {
     ("users.find", "status"): "DISABLED",
     ("users.get_many", "local"): True,
     ("users.create", "account_type"): "SYSTEM",
+    ("users.create_objects", "users"): [{"email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee"}],
 }
 
 # Where not all arguments go together: the calls to make instead, by the arguments left out.

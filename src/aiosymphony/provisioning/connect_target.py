@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aiosymphony_api.connect.models import User as ApiUser
-
 from ..errors import ApiError, JobError
 from .actual import ActualUser
 from .patience import pages_patiently
@@ -15,12 +13,13 @@ from .rows import ConnectUser, Kind, User, keys_of
 from .target import Created, Refused, Result, Unclear
 
 if TYPE_CHECKING:
+    from aiosymphony_api.connect.models import User as ApiUser
+
     from ..connect.client import ConnectClient
     from ..connect.users import UserResult
 
 __all__ = ["ConnectTarget"]
 
-_ATTRIBUTES = ConnectUser.attributes()  # which the API's model names alike
 EMAIL_EXISTS = 40002
 NO_COMPANY = 40102
 
@@ -61,14 +60,14 @@ class ConnectTarget:
 
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create up to 20 users in one request."""
-        bodies = [ApiUser(**{_ATTRIBUTES[name]: value for name, value in row.items()}) for row in rows]
         try:
-            results = await self._connect.users.create_batch(self._company, bodies)
+            # The columns of a row are named as the API names them: it is sent as it stands.
+            results = await self._connect.users.create_objects(self._company, rows)
         except ApiError as error:
             if error.code == NO_COMPANY:
                 raise JobError(f"the company {self._company} does not exist or is not complete yet") from None
             raise
-        return [_result(result) for result in results]
+        return [Created(result) if isinstance(result, str) else _result(result) for result in results]
 
     async def take_step(self, user_id: str, step: Step) -> None:
         """Enable or disable."""
