@@ -49,8 +49,8 @@ async def test_a_row_goes_its_way_and_the_file_keeps_it(tmp_path: Path) -> None:
         await store.intend([1, 2], 10.0)
         await store.record(
             [
-                Change(1, "DONE", id="u1", step=1),
-                Change(2, "TODO", attempts=-1, code="503", message="turned away"),
+                Change([1], "DONE", ids=["u1"], step=1),
+                Change([2], "TODO", attempts=-1, code="503", message="turned away"),
             ],
             11.0,
         )
@@ -125,13 +125,13 @@ async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path
         assert await second.acquire(60) == [0]
         for attempt in (
             lambda: first.intend([2], now),
-            lambda: first.record([Change(1, "DONE")], now),
+            lambda: first.record([Change([1], "DONE")], now),
             lambda: first.renew(60),
         ):
             with pytest.raises(Fenced, match="another process took over the job"):
                 await attempt()
         assert [row.n for row in await second.fetch(["INTENT"])] == [1]
-        await second.record([Change(1, "TODO")], now)
+        await second.record([Change([1], "TODO")], now)
 
 
 async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_31_a_full_disk_fails_the_intent_and_everything_after_it(tmp_path:
         await store.intend([*range(1, 10)], 1.0)
         long = "x" * 500
         with pytest.raises(JobError, match=r"cannot be written \(database or disk is full\)") as caught:
-            await store.record([Change(n, "TODO", message=f"{n} {long}") for n in range(1, 301)], 2.0)
+            await store.record([Change([n], "TODO", message=f"{n} {long}") for n in range(1, 301)], 2.0)
         assert caught.value.exit_code == 75
         with pytest.raises(JobError, match="disk is full"):
             await store.intend([10], 3.0)

@@ -299,6 +299,8 @@ class Job:
             return
         self._answered()
         changes: list[Change] = []
+        done: list[JobRow] = []
+        ids: list[str] = []
         unfinished: list[tuple[JobRow, str]] = []
         for row, result in zip(rows, results, strict=True):
             match result:
@@ -306,7 +308,8 @@ class Job:
                     changes.append(self._change(row, "INTENT", step=1, id=user_id))
                     unfinished.append((row, user_id))
                 case Created(user_id):
-                    changes.append(self._change(row, "DONE", step=1, id=user_id))
+                    done.append(row)
+                    ids.append(user_id)
                 case Refused(code, message, exists) if exists or row.attempts:
                     # What exists may be what an earlier attempt of ours created: look before judging.
                     self._doubt()
@@ -316,6 +319,8 @@ class Job:
                 case _:
                     self._doubt()
                     changes.append(self._change(row, "INTENT", code=IN_DOUBT, message=result.message))
+        if done:
+            changes.append(self._changes(done, "DONE", step=1, ids=ids))
         self._record(changes)
         for row, user_id in unfinished:
             await self._take_steps(row, user_id, 1)
@@ -325,10 +330,10 @@ class Job:
         match self._verdict(error, creating=True):
             case "in doubt":
                 self._doubt()
-                self._record([self._change(row, "INTENT", code=IN_DOUBT, message=message) for row in rows])
+                self._record([self._changes(rows, "INTENT", code=IN_DOUBT, message=message)])
             case "refused" if len(rows) > 1:
                 # One row spoiled the batch for all: smaller ones will tell which.
-                self._record([self._change(row, "TODO", code=code, message=message) for row in rows])
+                self._record([self._changes(rows, "TODO", code=code, message=message)])
             case "refused" if rows[0].attempts:
                 self._doubt()
                 self._record([self._change(rows[0], "INTENT", code=code, message=message)])
@@ -384,7 +389,7 @@ class Job:
 
     def _put_back(self, rows: Sequence[JobRow], code: str = "", message: str = "", step: int | None = None) -> None:
         """It did not leave: as if it had not been tried."""
-        self._record([self._change(row, "TODO", step=step, code=code, message=message, attempts=-1) for row in rows])
+        self._record([self._changes(rows, "TODO", step=step, code=code, message=message, attempts=-1)])
 
     def _hold(self, seconds: float) -> None:
         now = self._clock.monotonic()
@@ -544,17 +549,31 @@ class Job:
         message: str = "",
         attempts: int = 0,
     ) -> Change:
-        return Change(row.n, state, step, id, None, code, message[:MESSAGE_LIMIT], attempts)
+        ids = None if id is None else [id]
+        return self._changes([row], state, step=step, ids=ids, code=code, message=message, attempts=attempts)
+
+    def _changes(
+        self,
+        rows: Sequence[JobRow],
+        state: State,
+        *,
+        step: int | None = None,
+        ids: Sequence[str] | None = None,
+        code: str = "",
+        message: str = "",
+        attempts: int = 0,
+    ) -> Change:
+        return Change([row.n for row in rows], state, step, ids, None, code, message[:MESSAGE_LIMIT], attempts)
 
     def _record(self, changes: Sequence[Change]) -> None:
         """Write outcomes, without waiting: a crash before they are durable leaves INTENT, which is looked up."""
         write = self._store.record(changes, self._clock.time())
         self._writes.add(write)
         write.add_done_callback(self._noted)
-        states: Counter[State] = Counter(change.state for change in changes)
-        for state, count in states.items():
-            self._moved("INTENT", state, count)
-            if state == "DONE":
+        for change in changes:
+            count = len(change.rows)
+            self._moved("INTENT", change.state, count)
+            if change.state == "DONE":
                 self._done_in_round += count
 
     def _noted(self, write: asyncio.Future[None]) -> None:

@@ -57,14 +57,11 @@ CREATE TABLE row (
 # fight for it each time.
 # A row's own JSON is put in as the text that it is, rather than read and written anew.
 _FETCH = """
-SELECT '[' || coalesce(group_concat(
-  '[' || n || ',' || shard || ',' || line || ',' || json_quote(label) || ',' || json_quote(action) || ','
-  || json_quote(state) || ',' || step || ',' || attempts || ',' || json_quote(id) || ',' || json_quote(sent_at) || ','
-  || json_quote(done_at) || ',' || json_quote(code) || ',' || json_quote(message) || ',' || coalesce(steps, 'null')
-  || ',' || wanted || ']'), '') || ']'
+SELECT '[' || coalesce(group_concat('[' || facts || ',' || coalesce(steps, 'null') || ',' || wanted || ']'), '') || ']'
 FROM (
-  SELECT row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message, steps,
-    wanted.row AS wanted
+  SELECT json_array(
+    row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message
+  ) AS facts, steps, wanted.row AS wanted
   FROM row JOIN wanted ON wanted.n = row.n
   WHERE row.n > ? AND state IN (SELECT value FROM json_each(?)) {own}
   ORDER BY row.n LIMIT ?)
@@ -75,9 +72,9 @@ UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ?, code = ''
 WHERE n IN (SELECT value FROM json_each(?)) AND state = 'TODO'
 """
 _RECORD = """
-UPDATE row SET state = ?, done_at = ?, step = coalesce(?, step), id = coalesce(each.value, row.id),
-  steps = coalesce(?, steps), code = ?, message = ?, attempts = attempts + ?
-FROM json_each(?) AS each WHERE row.n = CAST(each.key AS INTEGER)
+UPDATE row SET state = ?, step = coalesce(?, step), steps = coalesce(?, steps), code = ?, message = ?,
+  attempts = attempts + ?, id = coalesce(each.value, row.id), done_at = CAST(time.key AS REAL)
+FROM json_each(?) AS time, json_each(time.value) AS each WHERE row.n = CAST(each.key AS INTEGER)
 """
 _ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 
@@ -230,31 +227,10 @@ class SqliteStore:
         return await self._do(fetch)
 
     async def intend(self, rows: list[int], at: float) -> None:
-        numbers = _json(rows)
-
-        def intend(db: sqlite3.Connection) -> None:
-            self._check_fence(db)
-            changed = db.execute(_INTEND, (at, numbers)).rowcount
-            if changed != len(rows):
-                raise Fenced(f"rows of the job in {self.path} were changed by someone else: stopped")
-
-        await self._do(intend)
+        await self._do(_Intent(rows, at))
 
     def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:
-        # What the rows of a batch share is written once; their ids differ.
-        alike: dict[tuple[Any, ...], dict[str, str | None]] = {}
-        for change in changes:
-            steps = None if change.steps is None else _json(change.steps)
-            shared = (change.state, at, change.step, steps, change.code, change.message, change.attempts)
-            alike.setdefault(shared, {})[str(change.n)] = change.id
-        values = [(*shared, _json(ids)) for shared, ids in alike.items()]
-
-        def record(db: sqlite3.Connection) -> None:
-            self._check_fence(db)
-            for each in values:
-                db.execute(_RECORD, each)
-
-        return self._put(record, patient=True)
+        return self._put(_Outcome(changes, at), patient=True)
 
     async def counts(self) -> Mapping[tuple[str, State], int]:
         def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
@@ -371,14 +347,14 @@ class SqliteStore:
 
     # The writer thread.
 
-    async def _do(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    async def _do(self, function: Callable[[sqlite3.Connection], T] | _Write) -> T:
         if self._thread is None:
             await self.open()
         return await self._put(function)
 
-    def _put(self, function: Callable[[sqlite3.Connection], T], *, patient: bool = False) -> asyncio.Future[T]:
+    def _put(self, function: Callable[[sqlite3.Connection], T] | _Write, *, patient: bool = False) -> asyncio.Future[T]:
         """Hand something to the writer thread; what is patient may wait a moment for company."""
-        operation = _Operation(function, asyncio.get_running_loop(), patient)
+        operation: _Operation[T] = _Operation(function, asyncio.get_running_loop(), patient)
         if self._broken is not None:
             operation.future.set_exception(self._broken)
         else:
@@ -419,8 +395,15 @@ class SqliteStore:
             return
         try:
             db.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
+            writes: list[_Write] = []
             for operation in group:
-                operation.result = operation.function(db)
+                if isinstance(operation.function, _Intent | _Outcome):
+                    writes.append(operation.function)
+                else:
+                    self._write(db, writes)
+                    writes = []
+                    operation.result = operation.function(db)
+            self._write(db, writes)
             self._commit(db)
         except sqlite3.Error as error:
             self._broken = self._unusable(error)
@@ -439,15 +422,69 @@ class SqliteStore:
         else:
             _answer(group)
 
+    def _write(self, db: sqlite3.Connection, writes: Sequence[_Write]) -> None:
+        """Outcomes, in their order, then intents: in as few statements as can be.
+
+        No row is in both, as an intent is durable before there can be an outcome.
+        """
+        if not writes:
+            return
+        self._check_fence(db)
+        shared: tuple[Any, ...] = ()
+        together: dict[float, dict[int, str | None]] = {}
+        seen: set[int] = set()
+        for outcome in writes:
+            if isinstance(outcome, _Intent):
+                continue
+            for change in outcome.changes:
+                steps = None if change.steps is None else _json(change.steps)
+                values = (change.state, change.step, steps, change.code, change.message, change.attempts)
+                if values != shared or not seen.isdisjoint(change.rows):
+                    if together:
+                        db.execute(_RECORD, (*shared, _json(together)))
+                    shared, together, seen = values, {}, set()
+                seen.update(change.rows)
+                ids = [None] * len(change.rows) if change.ids is None else change.ids
+                together.setdefault(outcome.at, {}).update(zip(change.rows, ids, strict=True))
+        if together:
+            db.execute(_RECORD, (*shared, _json(together)))
+        intents = [write for write in writes if isinstance(write, _Intent)]
+        if intents:
+            numbers = [n for intent in intents for n in intent.rows]
+            # They leave after this commit: the latest time is the nearest.
+            at = max(intent.at for intent in intents)
+            if db.execute(_INTEND, (at, _json(numbers))).rowcount != len(numbers):
+                raise Fenced(f"rows of the job in {self.path} were changed by someone else: stopped")
+
     def _commit(self, db: sqlite3.Connection) -> None:
         db.execute("COMMIT")
+
+
+@attrs.define(eq=False)
+class _Intent:
+    """Rows that are about to be sent."""
+
+    rows: Sequence[int]
+    at: float
+
+
+@attrs.define(eq=False)
+class _Outcome:
+    """What became of rows."""
+
+    changes: Sequence[Change]
+    at: float
+
+
+_Write = _Intent | _Outcome
+"""What many callers ask for at once, so that it is written together."""
 
 
 @attrs.define(eq=False)
 class _Operation(Generic[T]):
     """Something to do in the writer thread, and the caller who waits for it."""
 
-    function: Callable[[sqlite3.Connection], T]
+    function: Callable[[sqlite3.Connection], T] | _Write
     loop: asyncio.AbstractEventLoop
     patient: bool = False
     future: asyncio.Future[T] = attrs.field(init=False)
@@ -500,11 +537,10 @@ def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
             return "TODO", "", None
 
 
-def _job_row(row: list[Any]) -> JobRow:
-    if row[-2] is None:
-        row[-2] = ONE_CREATE
-    return JobRow(*row)
+def _job_row(row: Sequence[Any]) -> JobRow:
+    facts, steps, wanted = row
+    return JobRow(*[*facts, ONE_CREATE if steps is None else steps, wanted])
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -122,20 +122,21 @@ class JobRow:
 
 @attrs.define(eq=False)
 class Change:
-    """What became of a row; None leaves a field as it is.
+    """What became of rows that fared alike; None leaves a field as it is.
 
     Attributes:
-        n: The row.
-        state: Its new state.
-        step, id, steps: New values.
+        rows: Their numbers.
+        state: Their new state.
+        step, steps: New values.
+        ids: The new id of each, in the order of ``rows``.
         code, message: Why; empty clears them.
         attempts: Added to the count of attempts: -1 for one that did not leave after all.
     """
 
-    n: int
+    rows: Sequence[int]
     state: State
     step: int | None = None
-    id: str | None = None
+    ids: Sequence[str | None] | None = None
     steps: Sequence[Step] | None = None
     code: str = ""
     message: str = ""
