@@ -245,19 +245,21 @@ class Job:
 
     async def _units(self) -> AsyncIterator[list[JobRow]]:
         """Rows that make one request: a batch to create, or one row of any other kind."""
-        after = 0
         batches: dict[int, list[JobRow]] = {}
-        while not self._over() and self._streak < self._streak_limit:
-            rows = await self._store.fetch(["TODO"], after=after)
-            if not rows:
-                break
-            after = rows[-1].n
-            for row in rows:
-                size = self._batch_size(row)
-                batch = batches.setdefault(size, [])
-                batch.append(row)
-                if len(batch) == size:
-                    yield batches.pop(size)
+        # The next rows are read while these are sent, so that no worker waits for them.
+        reading = asyncio.ensure_future(self._store.fetch(["TODO"]))
+        try:
+            while not self._over() and self._streak < self._streak_limit and (rows := await reading):
+                reading = asyncio.ensure_future(self._store.fetch(["TODO"], after=rows[-1].n))
+                for row in rows:
+                    size = self._batch_size(row)
+                    batch = batches.setdefault(size, [])
+                    batch.append(row)
+                    if len(batch) == size:
+                        yield batches.pop(size)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
         for batch in batches.values():
             yield batch
 

@@ -36,6 +36,8 @@ _OLDEST = (3, 33, 0)
 """The first release with UPDATE … FROM."""
 _GROUP = 1000
 """Operations in one commit at most."""
+_CHECKPOINT_PAGES = 4000
+"""Pages in the write-ahead log, of 4 kB each, before they are copied into the file."""
 _PATIENCE = 0.02
 """Seconds that an outcome may wait to be written: for an intent, whose commit it then shares. A crash before that
 leaves the row in flight, to be looked up."""
@@ -315,6 +317,8 @@ class SqliteStore:
             raise self._damaged(str(found).splitlines()[0])
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        # Neighbours change one after the other, and so does each page many times before it is copied into the file.
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         db.execute("BEGIN IMMEDIATE")
         # Another process may have made the tables since they were counted.
         if not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
