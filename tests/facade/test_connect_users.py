@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from aiosymphony import BadRequest, ConfigError, ConnectClient, OutcomeUnknown, ServerError
+from aiosymphony.connect.users import UserResult
 from aiosymphony.sandbox import Sandbox
 from aiosymphony_api.connect.models import User
 
@@ -102,6 +103,34 @@ async def test_rows_may_come_in_any_order_and_some_not_at_all(wire: Wire) -> Non
     assert two.error is not None
     assert two.error.may_have_acted
     assert "does not mention" in two.error.message
+
+
+async def test_objects_are_sent_as_they_are_and_their_ids_come_back_in_order(wire: Wire) -> None:
+    people = [person(1).to_dict(), person(2).to_dict()]
+    rows = [{**each, "status": 201, "id": f"id{number}"} for number, each in enumerate(people)]
+    wire.answers(rows, status=201)
+    assert await wire.connect.users.create_objects("c1", people) == ["id0", "id1"]
+    assert wire.sent == [sent("POST", "/api/v2/companies/c1/users", people)]
+    wire.answers(rows[::-1], status=201)
+    results = await wire.connect.users.create_objects("c1", people)
+    assert [each.user.id for each in results if isinstance(each, UserResult) and each.user] == ["id0", "id1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "ok"),
+    [({"status": 409}, 207, False), ({"error": {"detailErrorCode": 40002}}, 201, False), ({"id": None}, 201, True)],
+)
+async def test_an_answer_to_objects_that_is_not_all_good_has_a_result_each(
+    wire: Wire, changed: dict[str, Any], status: int, ok: bool
+) -> None:
+    people = [person(1).to_dict(), person(2).to_dict()]
+    wire.answers(
+        [{**people[0], "status": 201, "id": "a"}, {**people[1], "status": 201, "id": "b", **changed}], status=status
+    )
+    one, two = await wire.connect.users.create_objects("c1", people)
+    assert isinstance(one, UserResult)
+    assert isinstance(two, UserResult)
+    assert (one.ok, two.ok) == (True, ok)
 
 
 async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:

@@ -40,7 +40,11 @@ async def create_batch(wire: Wire) -> object:
     return await wire.connect.users.create_batch("c1", [ADA])
 
 
-STATUS = {create_company: 202, create_batch: 201}
+async def create_objects(wire: Wire) -> object:
+    return await wire.connect.users.create_objects("c1", [ADA.to_dict()])
+
+
+STATUS: dict[Callable[[Wire], Awaitable[object]], int] = {create_company: 202, create_batch: 201, create_objects: 201}
 
 
 def user(name: str, email: str) -> dict[str, Any]:
@@ -61,6 +65,10 @@ def user(name: str, email: str) -> dict[str, Any]:
         (create_company, {**COMPANY, "name": "Other"}, "name 'Other' came"),
         (create_batch, [{"email": "bob@acme.test", "firstName": "Bob", "lastName": "B"}], "'bob@acme.test'"),
         (create_batch, [], "mentions no user"),
+        (create_objects, [{"email": "bob@acme.test", "firstName": "Bob", "lastName": "B"}], "'bob@acme.test'"),
+        (create_objects, [{"email": "bob@acme.test", "status": 201, "id": "b"}], "'bob@acme.test'"),
+        (create_objects, [{"email": mail, "status": 201, "id": mail} for mail in (ADA.email, "eve@x.test")], "'eve"),
+        (create_objects, [], "mentions no user"),
     ],
 )
 async def test_an_answer_to_another_request(
@@ -85,6 +93,7 @@ async def test_an_answer_to_another_request(
         (create_connection, {"userId": "7"}),
         (create_company, COMPANY),
         (create_batch, [{"email": "ADA@acme.test", "firstName": "Ada", "lastName": "A", "status": 201}]),
+        (create_objects, [{"email": "ADA@acme.test", "firstName": "Ada", "lastName": "A", "status": 201, "id": "a"}]),
     ],
 )
 async def test_a_server_may_trim_fold_case_and_leave_out(
@@ -102,7 +111,7 @@ async def test_accents_are_the_same_in_either_form_of_unicode(wire: Wire) -> Non
 
 
 @pytest.mark.parametrize(
-    "create", [create_user, create_room, create_connection, create_feed, create_company, create_batch]
+    "create", [create_user, create_room, create_connection, create_feed, create_company, create_batch, create_objects]
 )
 async def test_a_create_is_sent_once_however_it_fails(wire: Wire, create: Callable[[Wire], Awaitable[object]]) -> None:
     wire.answers({}, status=503)
