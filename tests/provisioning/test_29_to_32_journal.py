@@ -83,6 +83,25 @@ async def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) 
         assert await store.counts() == {("create", "INTENT"): 1000}
 
 
+async def test_outcomes_that_share_a_commit_keep_their_order_their_ids_and_their_times(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        await begin(store)
+        await store.acquire(60)
+        await store.intend([1, 2, 3], 10.0)
+        await asyncio.gather(
+            store.record([Change([1], "DONE", step=1, ids=["u1"])], 11.25),
+            store.record([Change([3], "DONE", step=1, ids=["u3"])], 12.5),
+            store.record([Change([2], "INTENT", step=1, ids=["u2"])], 13.0),
+            store.record([Change([2], "DONE", step=1)], 14.75),
+        )
+        rows = await store.fetch(["DONE", "INTENT"])
+        assert [(row.state, row.id, row.done_at) for row in rows] == [
+            ("DONE", "u1", 11.25),
+            ("DONE", "u2", 14.75),
+            ("DONE", "u3", 12.5),
+        ]
+
+
 async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Path) -> None:
     path = tmp_path / "job.journal"
     await begun(path)
