@@ -1,0 +1,25 @@
+"""What every test here gets, and the look behind it afterwards: the same as the fault tests."""
+
+from tests.faults.conftest import (
+    certificates,
+    clients,
+    clock,
+    frozen,
+    other,
+    pem,
+    pytest_asyncio_loop_factories,
+    server,
+    trail,
+)
+
+__all__ = [
+    "certificates",
+    "clients",
+    "clock",
+    "frozen",
+    "other",
+    "pem",
+    "pytest_asyncio_loop_factories",
+    "server",
+    "trail",
+]
