@@ -35,6 +35,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
+from .codes import ConnectCode
+
 if TYPE_CHECKING:
     from .operation import Operation
 
@@ -60,6 +62,7 @@ __all__ = [
 ]
 
 SAID_LIMIT = 2048
+_LONGEST_CODE = 64
 _SHORTEST_SECRET = 8
 _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
@@ -222,7 +225,8 @@ class ApiError(SymphonyError):
 
     Attributes:
         status: The HTTP status.
-        code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``; None if it has none.
+        code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``; a number also where it
+            came as the text of one, other text as it came, None if the answer has none.
         said: What the server said, at most 2 kB.
         retry_after: Seconds the server asked to wait; None if it did not say, or not in a usable way.
         details: Other fields of a JSON error answer, such as an Agent's ``details``.
@@ -259,6 +263,11 @@ class ApiError(SymphonyError):
         if len(secret) >= _SHORTEST_SECRET and secret in repr(self.details):
             self.details = {}
 
+    @property
+    def company_not_ready(self) -> bool:
+        """Whether Connect says that the company does not exist or is not COMPLETED (code 40102), under any status."""
+        return self.code == ConnectCode.COMPANY_NOT_READY and not self.may_have_acted
+
     def hint(self) -> str:
         if self.may_have_acted:
             return "The server may have acted."
@@ -266,7 +275,7 @@ class ApiError(SymphonyError):
 
 
 class BadRequest(ApiError):
-    """400: the server did not accept the arguments. Nothing was changed."""
+    """400, or Connect's code 40001: the server did not accept the arguments. Nothing was changed."""
 
 
 class Unauthorized(ApiError):
@@ -278,11 +287,17 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: there is no such thing, or the account may not see it. Nothing was changed."""
+    """404, or Connect's code 40102 (the company is missing or not COMPLETED) or 40106 (the user is missing).
+
+    There is no such thing, or the account may not see it. Nothing was changed.
+    """
 
 
 class Conflict(ApiError):
-    """409: the request contradicts what is there. Nothing was changed."""
+    """409, or Connect's code 40002 (the email exists) or 40103 (the domains are taken).
+
+    The request contradicts what is there. Nothing was changed.
+    """
 
 
 class RateLimited(ApiError):
@@ -409,6 +424,31 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     409: Conflict,
     429: RateLimited,
 }
+_BY_CODE: dict[int, type[ApiError]] = {
+    ConnectCode.DOMAIN_NOT_ALLOWED: BadRequest,
+    ConnectCode.EMAIL_EXISTS: Conflict,
+    ConnectCode.COMPANY_NOT_READY: NotFound,
+    ConnectCode.DOMAINS_TAKEN: Conflict,
+    ConnectCode.USER_MISSING: NotFound,
+}
+
+
+def error_type(status: int, code: int | str | None = None, retry_after: float | None = None) -> type[ApiError]:
+    """The class of error for a status and one of Connect's codes, of a request or of one row in a 207.
+
+    The code is asked first, as Connect sends the same code under 400, 404 and 409. Throttling, 408 and 5xx alone say
+    nothing of the request, and are what they are whatever code they carry.
+
+    Args:
+        status: The status of the answer or of the row.
+        code: Connect's code, from :func:`read_code`; None if there is none, or it is the Pod's.
+        retry_after: The ``Retry-After`` of the answer.
+    """
+    if is_throttled(status, retry_after):
+        return RateLimited
+    if isinstance(code, int) and code in _BY_CODE and not is_ambiguous(status, retry_after) and status < 500:
+        return _BY_CODE[code]
+    return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
 
 
 def is_throttled(status: int, retry_after: float | None) -> bool:
@@ -432,7 +472,8 @@ def error_from_response(
     retry_after = parse_retry_after(headers.get("Retry-After"))
     body = _json_object(content)
     said = str(body.get("message") or body.get("detail") or body.get("title") or "")
-    code = body.get("code", body.get("detailErrorCode"))
+    detail_code = read_code(body.get("detailErrorCode"))
+    code = read_code(body.get("code")) if detail_code is None else detail_code
     if not said and not body and content:
         said = content[: 4 * SAID_LIMIT].decode("utf-8", "replace")
     said = clean_text(said)
@@ -446,16 +487,13 @@ def error_from_response(
     if said:
         message += f": {said}"
     if code is not None:
-        message += f" (code {clean_text(str(code), 64)})"
-    if is_throttled(status, retry_after):
-        kind: type[ApiError] = RateLimited
-        message += f"; retry after {retry_after:g} s" if retry_after is not None else ""
-    else:
-        kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-    return kind(
+        message += f" (code {code})"
+    if is_throttled(status, retry_after) and retry_after is not None:
+        message += f"; retry after {retry_after:g} s"
+    return error_type(status, detail_code, retry_after)(
         message,
         status=status,
-        code=code if isinstance(code, int) else None if code is None else clean_text(str(code), 64),
+        code=code,
         said=said,
         retry_after=retry_after,
         details={k: v for k, v in body.items() if k not in ("code", "message")} if len(content) <= SAID_LIMIT else {},
@@ -480,6 +518,22 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
             return None
         return max(0.0, at - (time.time() if now is None else now))
     return seconds if seconds >= 0 and not math.isnan(seconds) else None
+
+
+def read_code(value: object) -> int | str | None:
+    """An error code as it came in an answer, read so that text and number are one: Connect's examples all show text.
+
+    Args:
+        value: The JSON value.
+
+    Returns:
+        A number where the value is one or is the text of one; other text as it is, fit to be shown; None for null.
+    """
+    if value is None or isinstance(value, int):
+        return value
+    text = clean_text(str(value), _LONGEST_CODE)
+    # Only where the number gives the same text back: "007" is a code of its own.
+    return int(text) if text.isascii() and text.isdecimal() and str(int(text)) == text else text
 
 
 def clean_text(text: str, limit: int = SAID_LIMIT) -> str:

@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from aiosymphony import BadRequest, ConfigError, ConnectClient, OutcomeUnknown, ServerError
+from aiosymphony import ConfigError, ConnectClient, NotFound, OutcomeUnknown, ServerError
 from aiosymphony.connect.users import UserResult
 from aiosymphony.sandbox import Sandbox
 from aiosymphony_api.connect.models import User
@@ -29,7 +29,7 @@ def create(request: httpx.Request) -> httpx.Response:
         if int(asked["lastName"]) % 7:
             rows.append({**asked, "status": 201, "id": f"id-{asked['lastName']}"})
         else:
-            problem = {"type": "about:blank", "status": 409, "detail": "email exists", "detailErrorCode": 40002}
+            problem = {"type": "about:blank", "status": 409, "detail": "email exists", "detailErrorCode": "40002"}
             rows.append({**asked, "status": 409, "error": problem})
     return httpx.Response(201 if all(row["status"] == 201 for row in rows) else 207, json=rows)
 
@@ -133,6 +133,61 @@ async def test_an_answer_to_objects_that_is_not_all_good_has_a_result_each(
     assert (one.ok, two.ok) == (True, ok)
 
 
+REFUSED, UNKNOWN, THROTTLED = (False, False), (True, False), (False, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "judged", "code"),
+    [
+        ({"status": 400, "error": {"detailErrorCode": "40001"}}, REFUSED, 40001),
+        ({"status": 400, "error": {"detailErrorCode": 40001}}, REFUSED, 40001),
+        ({"status": 409, "error": {"detailErrorCode": "40002", "detail": None, "title": None}}, REFUSED, 40002),
+        ({"status": None, "error": {"status": 409, "detailErrorCode": "40002"}}, REFUSED, 40002),
+        ({"status": "409", "error": {"detailErrorCode": "X-1"}}, REFUSED, "X-1"),
+        ({"status": 404, "error": {"detailErrorCode": "007"}}, REFUSED, "007"),
+        ({"status": 422, "error": None}, REFUSED, None),
+        ({"status": 201, "error": {"detailErrorCode": "40001"}}, REFUSED, 40001),
+        ({"status": 201, "error": {"detail": "created, or not"}}, UNKNOWN, None),
+        ({"status": "odd", "error": {"detail": "no status"}}, UNKNOWN, None),
+        ({"status": "odd", "error": None}, UNKNOWN, None),
+        ({"status": None, "error": {"detail": "no status"}}, UNKNOWN, None),
+        ({"status": 408, "error": {"detailErrorCode": None}}, UNKNOWN, None),
+        ({"status": 500, "error": {"detailErrorCode": "40001"}}, UNKNOWN, 40001),
+        ({"status": 503, "error": None}, UNKNOWN, None),
+        ({"status": 504, "error": {"status": 504}}, UNKNOWN, None),
+        ({"status": None, "error": {"status": 503}}, UNKNOWN, None),
+        ({"status": 429, "error": {"status": 429}}, THROTTLED, None),
+        ({"status": 429}, THROTTLED, None),
+    ],
+)
+async def test_a_row_of_any_status_is_judged_like_a_request(
+    wire: Wire, row: dict[str, Any], judged: tuple[bool, bool], code: int | str | None
+) -> None:
+    """What a refused row looks like: its own input, and explicit nulls for what only a created one has."""
+    nulls = dict.fromkeys(("id", "createdAt", "updatedAt", "symphonyUserId", "displayName", "department", "active"))
+    one, two = person(1).to_dict(), person(2).to_dict()
+    wire.answers([{**nulls, **one, **row}, {**two, "id": "two", "status": 201, "error": None}], status=207)
+    for results in (
+        await wire.connect.users.create_objects("c1", [one, two]),
+        await wire.connect.users.create_batch("c1", [person(1), person(2)]),
+    ):
+        refused, created = results
+        assert isinstance(refused, UserResult)
+        assert isinstance(created, UserResult)
+        assert created.ok
+        assert refused.error is not None
+        assert (refused.error.may_have_acted, refused.error.throttled) == judged
+        assert refused.error.code == code
+
+
+@pytest.mark.parametrize("code", ["40102", 40102])
+async def test_rows_may_say_that_the_company_is_not_ready(wire: Wire, code: object) -> None:
+    wire.answers([{**person(1).to_dict(), "status": 404, "error": {"detailErrorCode": code}}], status=207)
+    [result] = await wire.connect.users.create_batch("c1", [person(1)])
+    assert result.error is not None
+    assert result.error.company_not_ready
+
+
 async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:
     row = {"email": "user1@acme.test", "firstName": "User", "lastName": "1"}
     wire.answers([{**row, "status": 409}, {**row, "status": 201}], status=207)
@@ -144,7 +199,7 @@ async def test_a_batch_that_is_refused_fails_each_of_its_users(wire: Wire) -> No
     def answer(request: httpx.Request) -> httpx.Response:
         if b"user25@" in request.content:
             return httpx.Response(
-                400, json={"title": "Bad Request", "detail": "not COMPLETED", "detailErrorCode": 40102}
+                400, json={"title": "Bad Request", "detail": "not COMPLETED", "detailErrorCode": "40102"}
             )
         return create(request)
 
@@ -157,10 +212,12 @@ async def test_a_batch_that_is_refused_fails_each_of_its_users(wire: Wire) -> No
         assert result.error.code == 40102
         assert "not COMPLETED" in result.error.message
         assert not result.error.may_have_acted
-        assert isinstance(result.error.cause, BadRequest)
+        assert isinstance(result.error.cause, NotFound)
+        assert result.error.company_not_ready
     assert results[40].ok
-    with pytest.raises(BadRequest):
+    with pytest.raises(NotFound) as refused:
         await wire.connect.users.create_batch("c1", [person(25)])
+    assert (refused.value.status, refused.value.company_not_ready) == (400, True)
 
 
 @pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ReadError("lost"), httpx.Response(201, text="<html>")])

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import attrs
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,9 +187,12 @@ def test_each_status_has_its_error(status: int, headers: dict[str, str], kind: t
     [
         (b'{"code": 65, "message": "no such user"}', 65, "no such user"),
         (b'{"code": 400, "message": "m", "details": ["d1"]}', 400, "m"),
-        (b'{"type": "about:blank", "title": "Bad", "status": 400, "detail": "taken", "detailErrorCode": 40103}',
-         40103, "taken"),
-        (b'{"title": "Bad Request", "detailErrorCode": "40001"}', "40001", "Bad Request"),
+        (b'{"type": "about:blank", "title": "Bad", "status": 400, "detail": "bad", "detailErrorCode": 40001}',
+         40001, "bad"),
+        (b'{"title": "Bad Request", "detailErrorCode": "40001"}', 40001, "Bad Request"),
+        (b'{"title": "Bad Request", "detailErrorCode": "007"}', "007", "Bad Request"),
+        (b'{"title": "Bad Request", "detailErrorCode": "E-7"}', "E-7", "Bad Request"),
+        (b'{"title": "Bad Request", "detailErrorCode": null}', None, "Bad Request"),
         (b"<html><h1>Gateway</h1></html>", None, "<html><h1>Gateway</h1></html>"),
         (b"", None, ""),
         (b"[1, 2]", None, "[1, 2]"),
@@ -202,6 +206,41 @@ def test_every_form_of_error_answer_is_read(content: bytes, code: Any, said: str
     error = error_from_response(POST, 400, {"X-Trace-Id": "t1"}, content)
     assert isinstance(error, BadRequest)
     assert (error.code, error.said, error.trace_id) == (code, said, "t1")
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("status", [400, 404, 409])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(40001, BadRequest), (40002, Conflict), (40102, NotFound), (40103, Conflict), (40106, NotFound)],
+)
+def test_a_code_of_connect_is_asked_before_the_status(
+    status: int, code: int, kind: type[SymphonyError], as_text: bool
+) -> None:
+    problem = {"title": "T", "status": 404, "detail": "d", "detailErrorCode": str(code) if as_text else code}
+    error = error_from_response(POST, status, {}, orjson.dumps(problem))
+    assert isinstance(error, ApiError)
+    assert (type(error), error.code, error.status) == (kind, code, status)
+    assert error.company_not_ready is (code == 40102)
+    assert f"(code {code})" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimited), (408, ApiError), (500, ServerError), (503, ServerError)]
+)
+def test_no_code_changes_what_throttling_and_server_errors_are(status: int, kind: type[SymphonyError]) -> None:
+    assert type(error_from_response(POST, status, {}, b'{"detailErrorCode": "40001"}')) is kind
+
+
+@pytest.mark.parametrize("content", [b'{"detailErrorCode": "49999"}', b'{"code": 40001}', b'{"detailErrorCode": {}}'])
+def test_an_unknown_code_leaves_the_judgement_to_the_status(content: bytes) -> None:
+    assert type(error_from_response(POST, 409, {}, content)) is Conflict
+
+
+def test_the_trace_id_is_the_one_of_the_header_or_else_of_the_problem() -> None:
+    content = b'{"detail": "d", "X-Trace-Id": "body01"}'
+    assert error_from_response(POST, 404, {}, content).trace_id == "body01"
+    assert error_from_response(POST, 404, {"X-Trace-Id": "head01"}, content).trace_id == "head01"
 
 
 def test_other_fields_of_an_answer_are_kept_as_details() -> None:

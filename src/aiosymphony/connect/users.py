@@ -16,12 +16,13 @@ from aiosymphony_api.connect.api.users import (
     api_v2_companies_company_id_users_user_id_get,
     api_v2_companies_company_id_users_user_id_patch,
 )
-from aiosymphony_api.connect.models import User, UserUpdate
+from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
 from ..bulk import Ok, bulk
+from ..codes import ConnectCode
 from ..echo import mismatch, same_text
-from ..errors import ApiError, ConfigError, SymphonyError, clean_text
-from ..operation import JSON, Operation, Request, json_body, path_segment
+from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
+from ..operation import JSON, Operation, Request, encode_int, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
 
 if TYPE_CHECKING:
@@ -32,22 +33,34 @@ T = TypeVar("T")
 MAX_BATCH = 20
 """Users that one request may create."""
 
+_CREATED = range(200, 300)
+
 
 @attrs.frozen
 class NotCreated:
     """Why a user was not created, or is not known to be.
 
     Attributes:
-        code: Connect's code, such as 40001 (email domain not allowed) or 40002 (email exists); None if it gave none.
+        code: Connect's code, such as 40001 (email domain not allowed) or 40002 (email exists), of
+            :class:`~aiosymphony.codes.ConnectCode`; a number also where it came as text, other text as it came, None if
+            it gave none.
         message: What happened, in Connect's words where it has any.
         may_have_acted: True if the user may have been created all the same: look for it before trying again.
         cause: The error of the request as a whole; None if the request went through and this user alone did not.
+        throttled: True if the server took too many requests to look at this one: the user was not created, and may be
+            asked for again later.
     """
 
     code: int | str | None
     message: str
     may_have_acted: bool = False
     cause: SymphonyError | None = None
+    throttled: bool = False
+
+    @property
+    def company_not_ready(self) -> bool:
+        """Whether the company does not exist or is not COMPLETED (code 40102), which fails all of its users alike."""
+        return self.code == ConnectCode.COMPANY_NOT_READY and not self.may_have_acted
 
 
 @attrs.frozen
@@ -130,7 +143,8 @@ class Users:
 
         Raises:
             ConfigError: No users, or more than 20.
-            BadRequest: The request as a whole is not acceptable; the company is not ``COMPLETED`` (code 40102).
+            BadRequest: The request as a whole is not acceptable.
+            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
         _check_size(users)
@@ -155,7 +169,8 @@ class Users:
 
         Raises:
             ConfigError: No users, or more than 20.
-            BadRequest: The request as a whole is not acceptable; the company is not ``COMPLETED`` (code 40102).
+            BadRequest: The request as a whole is not acceptable.
+            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
         _check_size(users)
@@ -279,20 +294,26 @@ def _check_size(users: Sequence[object]) -> None:
 def _result(asked: User, row: User | None) -> UserResult:
     if row is None:
         return UserResult(asked, None, None, NotCreated(None, "the answer does not mention this user", True))
-    failed = row.status is not None and not 200 <= row.status < 300
-    if row.error is None and not failed:
-        return UserResult(asked, row, row.status, None)
     problem = row.error
-    code = None if problem is None else problem.detail_error_code
-    said = None if problem is None else problem.detail or problem.title
-    # What holds for a request holds for a row: a server error leaves open whether the user was created.
-    unknown = row.status is not None and row.status >= 500
-    return UserResult(asked, row, row.status, NotCreated(code, clean_text(said or f"status {row.status}"), unknown))
+    if problem is None:
+        problem = ProblemDetail()
+        if row.status is None or row.status in _CREATED:
+            return UserResult(asked, row, row.status, None)
+    status = problem.status if row.status is None else row.status
+    code = read_code(encode_int(problem.detail_error_code))
+    if not isinstance(status, int):
+        status = 0
+    kind = error_type(status, code)
+    # An error of no known code, with no status or with one of success, does not tell.
+    unknown = is_ambiguous(status, None) or (kind is ApiError and not 300 <= status < 500)
+    said = clean_text(str(problem.detail or problem.title or f"status {row.status}"))
+    why = NotCreated(code, said, unknown, throttled=kind is RateLimited)
+    return UserResult(asked, row, row.status, why)
 
 
 def _all_failed(users: Sequence[User], error: SymphonyError) -> list[UserResult]:
     status, code = (error.status, error.code) if isinstance(error, ApiError) else (None, None)
-    why = NotCreated(code, str(error), error.may_have_acted, error)
+    why = NotCreated(code, str(error), error.may_have_acted, error, isinstance(error, RateLimited))
     return [UserResult(user, None, status, why) for user in users]
 
 

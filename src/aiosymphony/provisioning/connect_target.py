@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..codes import ConnectCode
 from ..errors import ApiError, JobError
 from .actual import ActualUser
 from .patience import pages_patiently
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from ..connect.users import UserResult
 
 __all__ = ["ConnectTarget"]
-
-EMAIL_EXISTS = 40002
-NO_COMPANY = 40102
 
 
 class ConnectTarget:
@@ -64,7 +62,7 @@ class ConnectTarget:
             # The columns of a row are named as the API names them: it is sent as it stands.
             results = await self._connect.users.create_objects(self._company, rows)
         except ApiError as error:
-            if error.code == NO_COMPANY:
+            if error.company_not_ready:
                 raise JobError(f"the company {self._company} does not exist or is not complete yet") from None
             raise
         return [Created(result) if isinstance(result, str) else _result(result) for result in results]
@@ -83,10 +81,10 @@ def _result(result: UserResult) -> Result:
         if result.user is None or result.user.id is None:
             return Unclear("the answer has no id")
         return Created(result.user.id)
-    if error.may_have_acted:
+    if error.may_have_acted or error.throttled:
         return Unclear(error.message)
     code = error.code if error.code is not None else result.status
-    return Refused("" if code is None else str(code), error.message, exists=error.code == EMAIL_EXISTS)
+    return Refused("" if code is None else str(code), error.message, exists=error.code == ConnectCode.EMAIL_EXISTS)
 
 
 def _actual(user: ApiUser) -> ActualUser:

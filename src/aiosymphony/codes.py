@@ -1,0 +1,22 @@
+"""Connect's error codes. They arrive as text or as numbers; :func:`aiosymphony.errors.read_code` makes them numbers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["ConnectCode"]
+
+
+class ConnectCode(IntEnum):
+    """What Connect says was wrong, in ``detailErrorCode``. Others may come."""
+
+    DOMAIN_NOT_ALLOWED = 40001
+    """The email domain is not one of the company's."""
+    EMAIL_EXISTS = 40002
+    """There is a user with this address."""
+    COMPANY_NOT_READY = 40102
+    """There is no such company, or it is not COMPLETED yet."""
+    DOMAINS_TAKEN = 40103
+    """Another company has one of the domains."""
+    USER_MISSING = 40106
+    """There is no such user in this company."""
