@@ -174,10 +174,15 @@ async def test_a_life_in_the_sandbox(connect: ConnectClient, symphony_sandbox: S
     with pytest.raises(Conflict) as taken:
         await companies.create(name="Acme 2", vanity_name="acme2", email_domains=["acme.test"])
     assert taken.value.code == 40103
-    await companies.update(company.id, email_domains=["acme.test", "acme.example"])
+    await companies.update(company.id, email_domains=["acme.example"])
+    await companies.update(company.id, email_domains=["acme.test"])  # 304: it has it
     assert [found.email_domains for found in await companies.list(vanity_name="acme")] == [
         ["acme.test", "acme.example"]
     ]
+    other = await companies.create(name="Other", vanity_name="other", email_domains=["other.test"])
+    with pytest.raises(Conflict) as taken:
+        await companies.update(other.id or "", email_domains=["acme.example"])
+    assert (taken.value.status, taken.value.code) == (404, 40103)
     with pytest.raises(NotFound):
         await companies.get("nobody")
 

@@ -41,7 +41,7 @@ async def test_a_company_takes_a_moment_to_complete(client: Client) -> None:
     assert (status, company["state"]) == (202, "STARTED")
     path = f"{COMPANIES}/{company['id']}/users"
     status, problem = await client.post(path, [person(domain="acme.example")])
-    assert (status, problem["detailErrorCode"]) == (400, 40102)
+    assert (status, problem["status"], problem["detailErrorCode"]) == (400, 404, "40102")
     assert await states(client, company["id"]) == ["STARTED", "TENANT_CREATED", "COMPLETED"]
     assert (await client.post(path, [person(domain="acme.example")]))[0] == 201
 
@@ -56,7 +56,7 @@ async def test_a_company_may_fail(client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"vanityName": "other", "name": "Other"}, (409, 40103)),
+        ({"vanityName": "other", "name": "Other"}, (409, "40103")),
         ({"vanityName": "other", "emailDomains": ["o.example"]}, (409, None)),
         ({"name": "Other", "emailDomains": ["o.example"]}, (409, None)),
         ({"emailDomains": ["not a domain"]}, (400, None)),
@@ -66,7 +66,7 @@ async def test_a_company_may_fail(client: Client) -> None:
     ],
 )
 async def test_a_company_that_cannot_be_is_refused(
-    client: Client, change: dict[str, Any], expected: tuple[int, int | None]
+    client: Client, change: dict[str, Any], expected: tuple[int, str | None]
 ) -> None:
     assert (await client.post(COMPANIES, ACME))[0] == 202
     status, problem = await client.post(COMPANIES, {**ACME, **change})
@@ -90,7 +90,15 @@ async def test_one_answer_a_user(client: Client, symphony_sandbox: Sandbox) -> N
     status, results = await client.post(path, batch)
     assert status == 207
     assert [result["status"] for result in results] == [409, 400, 201, 409]
-    assert [result.get("error", {}).get("detailErrorCode") for result in results] == [40002, 40001, None, 40002]
+    assert [result.get("error", {}).get("detailErrorCode") for result in results] == [
+        "40002",
+        "40001",
+        None,
+        "40002",
+    ]
+    nulls = {"id", "createdAt", "updatedAt", "symphonyUserId", "displayName", "active", "phoneNumber", "department"}
+    assert {name for name, value in results[0].items() if value is None} == nulls | {"title", "location"}
+    assert set(results[0]["error"]) == {"title", "status", "detail", "detailErrorCode"}
     assert [result["email"] for result in results] == [given["email"] for given in batch]
     assert sorted(user.attributes["email"] for user in symphony_sandbox.state.connect_users()) == [
         f"p{number}@company-1.example" for number in (0, 1, 3)
@@ -140,18 +148,39 @@ async def test_pages_count_from_the_base_and_keep_to_the_cap(client: Client, bas
 @pytest.mark.symphony_sandbox(companies=2)
 async def test_what_is_missing_has_its_code(client: Client) -> None:
     path = await users_path(client)
-    for method, missing, body, code in (
-        ("GET", f"{COMPANIES}/none", None, 40102),
-        ("PATCH", f"{COMPANIES}/none", {"emailDomains": ["a.example"]}, 40102),
-        ("GET", f"{COMPANIES}/none/users", None, 40102),
-        ("POST", f"{COMPANIES}/none/users", [person()], 40102),
-        ("GET", f"{path}/none", None, 40106),
-        ("PATCH", f"{path}/none", {"active": False}, 40106),
+    for method, missing, body, expected in (
+        ("GET", f"{COMPANIES}/none", None, (404, "40102")),
+        ("PATCH", f"{COMPANIES}/none", {"emailDomains": ["a.example"]}, (404, "40102")),
+        ("GET", f"{COMPANIES}/none/users", None, (404, "40102")),
+        ("POST", f"{COMPANIES}/none/users", [person()], (400, "40102")),
+        ("GET", f"{path}/none", None, (404, "40106")),
+        ("PATCH", f"{path}/none", {"active": False}, (404, "40106")),
     ):
         status, problem = await client.send(method, missing, json=body)
-        assert (method, missing, status, problem["detailErrorCode"]) == (method, missing, 404, code)
+        assert (method, missing, status, problem["detailErrorCode"]) == (method, missing, *expected)
+        assert problem["status"] == 404
     company = path.removesuffix("/users")
     status, problem = await client.send("PATCH", company, json={"emailDomains": ["company-2.example"]})
-    assert (status, problem["detailErrorCode"]) == (409, 40103)
+    assert (status, problem["detailErrorCode"]) == (404, "40103")
     assert len((await client.get(COMPANIES, vanityName="company-2"))[1]) == 1
     assert (await client.get(COMPANIES, vanityName="company-3"))[1] == []
+
+
+@pytest.mark.symphony_sandbox(companies=1)
+async def test_domains_are_added_and_never_taken_away(client: Client) -> None:
+    company = (await users_path(client)).removesuffix("/users")
+    for domains, expected in (
+        (["new.example"], 200),
+        (["company-1.example"], 304),
+        (["NEW.example", "company-1.example"], 304),
+        (["new.example", "newer.example"], 200),
+    ):
+        assert (await client.send("PATCH", company, json={"emailDomains": domains}))[0] == expected
+    _, known = await client.get(company)
+    assert known["emailDomains"] == ["company-1.example", "new.example", "newer.example"]
+
+
+async def test_a_problem_repeats_the_trace_id(client: Client) -> None:
+    headers = {**client.connect, "X-Trace-Id": "abc123"}
+    assert (await client.get(f"{COMPANIES}/none", headers=headers))[1]["X-Trace-Id"] == "abc123"
+    assert "X-Trace-Id" not in (await client.get(f"{COMPANIES}/none"))[1]

@@ -350,7 +350,7 @@ async def companies(run: Runner, sandbox: Sandbox) -> None:
     user = {"email": "a@more.example", "firstName": "A", "lastName": "B"}
     [created] = await run("api_v2_companies_company_id_users_post", [user], companyId=company.id, expect=201)
     [refused] = await run("api_v2_companies_company_id_users_post", [user], companyId=company.id, expect=207)
-    assert refused["error"]["detailErrorCode"] == 40002
+    assert refused["error"]["detailErrorCode"] == "40002"
     page = await run("api_v2_companies_company_id_users_get", companyId=company.id)
     assert (page["total"], page["users"][0]["id"]) == (1, created["id"])
     names = {"companyId": company.id, "userId": created["id"]}

@@ -45,7 +45,8 @@ class Companies:
 
         Raises:
             BadRequest: A name or a domain is not as described.
-            Conflict: Name, vanity name or a domain is taken (code 40103 for domains).
+            Conflict: Name, vanity name or a domain is taken (code 40103 for domains). How a create is refused is not
+                documented: an :class:`ApiError` of another kind may say so too.
             OutcomeUnknown: It may have been begun: look for it with ``list(vanity_name=…)`` before trying again.
         """
         body = Company(name=name, vanity_name=vanity_name, email_domains=texts("email_domains", email_domains))
@@ -76,15 +77,15 @@ class Companies:
         return await self._session.execute(api_v2_companies_company_id_get.build(company_id))
 
     async def update(self, company_id: str, *, email_domains: Iterable[str]) -> None:
-        """Set the email domains of a company (``PATCH /api/v2/companies/{companyId}``).
+        """Add email domains to a company (``PATCH /api/v2/companies/{companyId}``). Those that it has stay.
 
         Args:
             company_id: The company.
-            email_domains: All domains that it is to have, those it has among them: right whether Connect adds to the
-                list or replaces it. It is no error if it has just these.
+            email_domains: The domains to add, 1 to 10. It is no error if it has them already.
 
         Raises:
-            Conflict: Another company has one of the domains (code 40103).
+            Conflict: Another company has one of the domains (code 40103, under whatever status).
+            NotFound: The partner sponsors no such company (code 40102).
         """
         body = CompanyUpdate(email_domains=texts("email_domains", email_domains))
         await self._session.execute(api_v2_companies_company_id_patch.build(company_id, body=body))

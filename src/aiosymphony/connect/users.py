@@ -22,7 +22,7 @@ from ..bulk import Ok, bulk
 from ..codes import ConnectCode
 from ..echo import mismatch, same_text
 from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
-from ..operation import JSON, Operation, Request, encode_int, json_body, path_segment
+from ..operation import JSON, Operation, Request, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
 
 if TYPE_CHECKING:
@@ -186,7 +186,9 @@ class Users:
         return self._results(_CREATE, [User.from_dict(user) for user in users], answer)
 
     def list(self, company_id: str, *, page_size: int = 100) -> Pager[User]:
-        """All users of a company, disabled ones too (``GET /api/v2/companies/{companyId}/users``).
+        """All users of a company in the order of their creation (``GET /api/v2/companies/{companyId}/users``).
+
+        We assume that disabled users are among them: the documents do not say.
 
         Args:
             company_id: The company.
@@ -300,7 +302,7 @@ def _result(asked: User, row: User | None) -> UserResult:
         if row.status is None or row.status in _CREATED:
             return UserResult(asked, row, row.status, None)
     status = problem.status if row.status is None else row.status
-    code = read_code(encode_int(problem.detail_error_code))
+    code = read_code(problem.detail_error_code)
     if not isinstance(status, int):
         status = 0
     kind = error_type(status, code)

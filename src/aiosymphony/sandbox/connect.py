@@ -1,4 +1,7 @@
-"""Connect: companies that take a moment to complete, and their users."""
+"""Connect: companies that take a moment to complete, and their users.
+
+Codes are text, as in every published example. What the documents leave open is marked as an assumption.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,15 @@ _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*
 
 
 def problem(status: int, detail: str, code: int | None = None) -> Json:
-    """A ProblemDetail."""
-    value: Json = {
-        "type": "about:blank",
-        "title": _TITLES.get(status, "Error"),
-        "status": status,
-        "detail": detail,
-        "timestamp": timestamp(),
-    }
+    """A ProblemDetail. That of a company which is not COMPLETED says 404, though it comes under 400."""
+    status = 404 if code == COMPANY_MISSING else status
+    return {"type": "about:blank", **_error(status, detail, code), "timestamp": timestamp()}
+
+
+def _error(status: int, detail: str, code: int | None) -> Json:
+    value: Json = {"title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
     if code is not None:
-        value["detailErrorCode"] = code
+        value["detailErrorCode"] = str(code)
     return value
 
 
@@ -101,7 +103,7 @@ def _find_user(call: Call) -> ConnectUser:
     return user
 
 
-def _domains(call: Call, given: list[str], *, own: str | None) -> tuple[str, ...]:
+def _domains(call: Call, given: list[str], *, own: str | None = None, taken_status: int) -> tuple[str, ...]:
     domains = tuple(dict.fromkeys(domain.lower() for domain in given))
     for domain in domains:
         if not _DOMAIN.match(domain):
@@ -109,7 +111,8 @@ def _domains(call: Call, given: list[str], *, own: str | None) -> tuple[str, ...
     for other in call.state.db.companies:
         taken = set(domains) & set(other.domains)
         if taken and other.id != own:
-            raise Refused(409, f"emailDomains: {', '.join(sorted(taken))} belong to a company", DOMAINS_TAKEN)
+            wrong = f"emailDomains: {', '.join(sorted(taken))} belong to a company"
+            raise Refused(taken_status, wrong, DOMAINS_TAKEN)
     return domains
 
 
@@ -125,7 +128,8 @@ def list_companies(call: Call) -> Any:
 def create_company(call: Call) -> Any:
     """A new company, STARTED."""
     body = call.body
-    domains = _domains(call, body["emailDomains"], own=None)
+    # An assumption: no failure of this operation is documented.
+    domains = _domains(call, body["emailDomains"], taken_status=409)
     if call.options.uniqueness:
         for index, key, name in (
             ("vanity", body["vanityName"], "vanityName"),
@@ -144,18 +148,19 @@ def get_company(call: Call) -> Any:
 
 @writes("api_v2_companies_company_id_patch")
 def update_company(call: Call) -> Any:
-    """The domains of a company, replaced."""
+    """Domains, added to those of a company; 304 if it has them all."""
     company = _find_company(call)
-    domains = _domains(call, call.body["emailDomains"], own=company.id)
-    if set(domains) == set(company.domains):
+    domains = _domains(call, call.body["emailDomains"], own=company.id, taken_status=404)
+    added = tuple(domain for domain in domains if domain not in company.domains)
+    if not added:
         return Answer(304)
-    call.db.companies.put(evolve(company, domains=domains, updated=timestamp()))
+    call.db.companies.put(evolve(company, domains=(*company.domains, *added), updated=timestamp()))
     return None
 
 
 @reads("api_v2_companies_company_id_users_get")
 def list_users(call: Call) -> Any:
-    """A page of a company's users."""
+    """A page of a company's users, in the order of their creation."""
     company = _find_company(call)
     base = call.options.page_base
     page = call.query.get("currentPage", base)
@@ -170,20 +175,26 @@ def list_users(call: Call) -> Any:
 @writes("api_v2_companies_company_id_users_post")
 def create_users(call: Call) -> Any:
     """One result a user: created, or why not."""
-    company = _find_company(call)
-    if company_state(call, company) != "COMPLETED":
-        raise Refused(400, f"company {company.id} is not COMPLETED", COMPANY_MISSING)
+    company = call.db.companies.get(call.path["companyId"])
+    if company is None or company_state(call, company) != "COMPLETED":
+        raise Refused(400, f"company {call.path['companyId']} does not exist or is not COMPLETED", COMPANY_MISSING)
     now = timestamp()
     results = [_create_user(call, company, given, now) for given in call.body]
     return Answer(201 if all(result["status"] == 201 for result in results) else 207, results)
 
 
 _READ_ONLY = frozenset({"id", "createdAt", "updatedAt", "symphonyUserId", "status", "error"})
+_NULLS: Json = dict.fromkeys(
+    ("id", "createdAt", "updatedAt", "symphonyUserId", "displayName", "active", "phoneNumber", "department", "title",
+     "location")
+)  # fmt: skip
+"""What a refused user's result says of all that was not sent."""
 
 
 def _create_user(call: Call, company: Company, given: Json, now: str) -> Json:
-    attributes = {name: value for name, value in given.items() if name not in _READ_ONLY}
+    attributes = {name: value for name, value in given.items() if name not in _READ_ONLY and value is not None}
     active = attributes.pop("active", True)
+    # An assumption: which status goes with which code is not documented for a single user.
     email = given["email"].casefold()
     local, at, domain = email.rpartition("@")
     if not local or not at or domain not in company.domains:
@@ -209,7 +220,7 @@ def _create_user(call: Call, company: Company, given: Json, now: str) -> Json:
 
 
 def _rejected(given: Json, status: int, detail: str, code: int | None = None) -> Json:
-    return {**given, "status": status, "error": problem(status, detail, code)}
+    return {**_NULLS, **given, "status": status, "error": _error(status, detail, code)}
 
 
 @reads("api_v2_companies_company_id_users_user_id_get")

@@ -464,6 +464,8 @@ class Sandbox:
         trace_id = request.headers.get("X-Trace-Id")
         if trace_id is not None:
             headers["X-Trace-Id"] = trace_id
+            if status >= 400 and request.path.startswith("/api/"):
+                body = {**body, "X-Trace-Id": trace_id}  # Connect's problems say it too
         if body is None:
             return web.Response(status=status, headers=headers)
         return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

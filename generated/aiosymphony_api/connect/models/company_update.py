@@ -21,7 +21,7 @@ class CompanyUpdate(Model):
     """What can be changed of a company.
 
     Attributes:
-        email_domains: The domains that the company is to have, 1 to 10.
+        email_domains: The domains to add, 1 to 10.
     """
 
     email_domains: list[str]

@@ -31,8 +31,9 @@ class ProblemDetail(Model):
         detail: What happened this time.
         instance: URI of the request.
         timestamp: When it happened.
-        detail_error_code: What was wrong: 40001 email domain not allowed, 40002 email exists, 40102 company missing or not
-            COMPLETED, 40103 domains taken, 40106 user missing.
+        detail_error_code: What was wrong, as text: 40001 email domain not allowed, 40002 email exists, 40102 company missing or
+            not COMPLETED, 40103 domains taken, 40106 user missing. Read numbers too.
+        x_trace_id: The trace id of the request, as in the header of this name.
         properties: Further facts about a problem, by name; values of any type.
     """
 
@@ -42,7 +43,8 @@ class ProblemDetail(Model):
     detail: str | None = None
     instance: str | None = None
     timestamp: str | None = None
-    detail_error_code: int | None = None
+    detail_error_code: str | None = None
+    x_trace_id: str | None = None
     properties: dict[str, Any] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
@@ -66,9 +68,11 @@ class ProblemDetail(Model):
         if (v6 := self.timestamp) is not None:
             d["timestamp"] = v6
         if (v7 := self.detail_error_code) is not None:
-            d["detailErrorCode"] = v7 if type(v7) is int else encode_int(v7)
-        if (v8 := self.properties) is not None:
-            d["properties"] = v8
+            d["detailErrorCode"] = v7
+        if (v8 := self.x_trace_id) is not None:
+            d["X-Trace-Id"] = v8
+        if (v9 := self.properties) is not None:
+            d["properties"] = v9
         return d
 
 
@@ -83,8 +87,8 @@ def decode_problem_detail(d: dict[str, Any]) -> ProblemDetail:
     self.detail = pop("detail", None)
     self.instance = pop("instance", None)
     self.timestamp = pop("timestamp", None)
-    v = pop("detailErrorCode", None)
-    self.detail_error_code = v if type(v) is int or v is None else decode_int(v)
+    self.detail_error_code = pop("detailErrorCode", None)
+    self.x_trace_id = pop("X-Trace-Id", None)
     v = pop("properties", None)
     self.properties = None if v is None else plain(mapping(v))
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -3,9 +3,9 @@
 
 PATCH /api/v2/companies/{companyId}
 
-A domain must be there before users of it are created. Send the domains that the company has together with the new
-ones: that is right whether the server adds to its list or replaces it. A domain that another company of the
-directory holds is refused (409, detail code 40103).
+The domains are added to those that the company has, which stay; none can be taken away. A domain must be there
+before users of it are created. A domain that another company of the directory holds is refused with detail code
+40103, an unknown company with 40102, both under 404.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def call(
         body: What can be changed of a company.
 
     Returns:
-        200: The domains were changed.
-        304: The company has exactly these domains already; nothing was changed.
+        200: The company has these domains now.
+        304: The company has all of these domains already; nothing was changed.
 
     Raises:
         ConfigError: An argument cannot be sent; nothing was.

@@ -5,8 +5,9 @@ POST /api/v2/companies
 
 Starts the creation of a company and of its Symphony tenant, which takes about 20 minutes: poll the company until
 its state is COMPLETED, or one of the error states.
-Not idempotent. Name, vanity name and email domains must not belong to any company of the Symphony directory (409,
-detail code 40103 for domains); after an answer that was lost, look the company up by its vanity name.
+Not idempotent. Name, vanity name and email domains must not belong to any company of the Symphony directory. How
+that is refused is not documented; we assume 409, and detail code 40103 for domains, as in adding domains. After an
+answer that was lost, look the company up by its vanity name.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 
 GET /api/v2/companies/{companyId}/users
 
-One page of users. Whether the first page has the number 0 or 1 differs between accounts of this API: ask for the
-first page without `currentPage` and count on from the number in the answer. The list ends at `total` users or at an
-empty page.
+One page of users, in the order in which they were created. Whether the first page has the number 0 or 1 differs
+between accounts of this API: ask for the first page without `currentPage` and count on from the number in the
+answer. The list ends at `total` users or at an empty page.
 """
 
 from __future__ import annotations

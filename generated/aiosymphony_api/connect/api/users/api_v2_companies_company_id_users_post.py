@@ -3,10 +3,12 @@
 
 POST /api/v2/companies/{companyId}/users
 
-Creates 1 to 20 users. The company must be COMPLETED (else detail code 40102), and each address must be of one of
-its email domains (40001) and new to Symphony (40002).
+Creates 1 to 20 users. The company must be COMPLETED (else detail code 40102, under 400 with a `status` of 404 in
+the problem), and each address must be of one of its email domains (40001) and new to Symphony (40002).
 Not idempotent: a repeated call meets the users it has created as 40002. The answer has one entry per user, in which
-`status` and `error` say what became of that user.
+`status` and `error` say what became of that user: a refused one has what was sent, and null in the place of what
+only the server gives. The `status` of an entry may be any, 429 and 5xx among them. Which status goes with which
+code is not documented; we assume 400 for 40001 and 409 for 40002.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 PATCH /api/v2/companies/{companyId}/users/{userId}
 
 A disabled user can no longer log in and is no longer tied to the partner; conversations are kept. An unknown user
-is answered with detail code 40106.
+is answered with detail code 40106 under 404.
 """
 
 from __future__ import annotations
