@@ -90,7 +90,7 @@ def normalise(
     Args:
         document: A valid OpenAPI 3.0 or 3.1 document.
         api: Which host serves it; goes into every operation.
-        facts: Reviewed facts by operation id: ``idempotent``, ``paging``, ``family``.
+        facts: Reviewed facts by operation id: ``kind``, ``idempotent``, ``paging``, ``family``.
     """
     return _Normaliser(document, api, facts or {}).run()
 
@@ -503,6 +503,7 @@ class _Normaliser:
             "tag": tags[0],
             "tag_module": tag_name(tags[0]),
             "auth": auth,
+            "kind": None,
             "idempotent": False,
             "paging": None,
             "family": None,

@@ -64,7 +64,6 @@ __all__ = [
 SAID_LIMIT = 2048
 _LONGEST_CODE = 64
 _SHORTEST_SECRET = 8
-_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
@@ -80,7 +79,7 @@ class SymphonyError(Exception):
         method: The HTTP method of the request.
         path_template: The path of the request, without the values filled in.
         trace_id: The ``X-Trace-Id`` of the request, which Symphony's support can look up.
-        may_have_acted: Whether the server may have carried the request out.
+        may_have_acted: Whether the server may have carried the request out, in this attempt or an earlier one.
     """
 
     message: str
@@ -89,6 +88,7 @@ class SymphonyError(Exception):
     path_template: str
     trace_id: str
     may_have_acted: bool
+    _reads: bool
 
     def __init__(self, message: str = "", *, operation: Operation[..., Any] | None = None, trace_id: str = "") -> None:
         super().__init__(message)
@@ -96,18 +96,25 @@ class SymphonyError(Exception):
         self.trace_id = trace_id
         self.may_have_acted = False
         self.operation = self.method = self.path_template = ""
+        self._reads = False
         if operation is not None:
             self.about(operation)
 
     def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
         """Name the request this error belongs to, where the raising place did not know it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
+        self._reads = operation.reads
         self.trace_id = self.trace_id or trace_id
 
     def about_same_as(self, other: SymphonyError) -> None:
         """Name the request of another error, which this one stands in for."""
         self.operation, self.method, self.path_template = other.operation, other.method, other.path_template
+        self._reads = other._reads
         self.trace_id = other.trace_id
+
+    def after_doubt(self) -> None:
+        """Note that an earlier attempt of the same call may have been carried out, whatever is known of this one."""
+        self.may_have_acted = True
 
     def again(self) -> Self:
         """An equal error to raise in another place: one object raised in many tasks collects all their tracebacks."""
@@ -139,7 +146,7 @@ class SymphonyError(Exception):
 
     def hint(self) -> str:
         """What the reader can rely on and do next, as a sentence; empty if there is nothing to add."""
-        return ""
+        return "The server may have acted." if self.may_have_acted else ""
 
 
 class ConfigError(SymphonyError, ValueError):
@@ -194,16 +201,18 @@ class TransportError(SymphonyError):
         self.permanent = permanent
         self.kind = kind
         super().__init__(message, operation=operation, trace_id=trace_id)
-        self.may_have_acted = sent and self.method not in _READ_METHODS
+        self.may_have_acted = sent and not self._reads
 
     def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
         super().about(operation, trace_id)
-        self.may_have_acted = self.sent and self.method not in _READ_METHODS
+        self.may_have_acted = self.sent and not self._reads
+
+    def after_doubt(self) -> None:
+        super().after_doubt()
+        self.sent = True
 
     def hint(self) -> str:
-        if not self.sent:
-            return "Nothing was sent."
-        return "The server may have acted." if self.may_have_acted else ""
+        return super().hint() if self.sent else "Nothing was sent."
 
 
 class OutcomeUnknown(SymphonyError):
@@ -222,6 +231,9 @@ class OutcomeUnknown(SymphonyError):
 
 class ApiError(SymphonyError):
     """The server answered with an error status.
+
+    What the classes below say of their status holds unless ``may_have_acted`` is true: then an earlier attempt of the
+    same call went unanswered, and this answer may be the echo of what it did.
 
     Attributes:
         status: The HTTP status.
@@ -256,7 +268,7 @@ class ApiError(SymphonyError):
         self.said = said
         self.retry_after = retry_after
         self.details = {} if details is None else details
-        self.may_have_acted = is_ambiguous(status, retry_after) and self.method not in _READ_METHODS
+        self.may_have_acted = is_ambiguous(status, retry_after) and not self._reads
 
     def redact(self, secret: str) -> None:
         super().redact(secret)
@@ -269,9 +281,7 @@ class ApiError(SymphonyError):
         return self.code == ConnectCode.COMPANY_NOT_READY and not self.may_have_acted
 
     def hint(self) -> str:
-        if self.may_have_acted:
-            return "The server may have acted."
-        return "" if self.method in _READ_METHODS or not self.method else "Nothing was changed."
+        return super().hint() or ("" if self._reads or not self.method else "Nothing was changed.")
 
 
 class BadRequest(ApiError):
@@ -331,10 +341,7 @@ class DecodeError(SymphonyError):
         super().__init__(message, operation=operation, trace_id=trace_id)
         self.path = path
         self.status = status
-        self.may_have_acted = self.method not in _READ_METHODS
-
-    def hint(self) -> str:
-        return "The server may have acted." if self.may_have_acted else ""
+        self.may_have_acted = not self._reads
 
 
 class PaginationError(SymphonyError):

@@ -44,6 +44,8 @@ M = TypeVar("M")
 
 JSON = "application/json"
 
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Operation(Generic[P, T]):
@@ -56,6 +58,8 @@ class Operation(Generic[P, T]):
         path: The path from the host's root with placeholders, such as ``/pod/v1/admin/user/{uid}``.
         tag: The tag the API's document files it under.
         auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none.
+        kind: What it does: ``read``, ``put`` (says how something is to be), ``make``, ``end`` or ``take`` (takes
+            something out); None if nobody has said.
         idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
         deprecated: Whether the document marks it so.
         paging: The name of its paging strategy; None if it answers in one piece.
@@ -70,6 +74,7 @@ class Operation(Generic[P, T]):
     path: str
     tag: str
     auth: tuple[str, ...] = ()
+    kind: str | None = None
     idempotent: bool = False
     deprecated: bool = False
     paging: str | None = None
@@ -79,6 +84,11 @@ class Operation(Generic[P, T]):
 
     def __repr__(self) -> str:
         return f"<Operation {self.id}: {self.method} {self.path}>"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it surely changes nothing: by its kind, or if nobody has stated that, by its method."""
+        return self.method in _READ_METHODS if self.kind is None else self.kind == "read"
 
 
 class Request(Generic[T]):

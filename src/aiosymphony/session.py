@@ -221,7 +221,19 @@ class Session:
                 core.idle.set()
 
     async def _prepare_next(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
-        """Do what the next attempt needs (a new token, a wait); raise if there is none."""
+        """Do what the next attempt needs (a new token, a wait); raise if there is none.
+
+        No refusal of a later attempt takes back what an earlier one may have done.
+        """
+        call.in_doubt |= failure.may_have_acted
+        try:
+            await self._make_ready(operation, call, failure)
+        except SymphonyError as error:
+            if call.in_doubt:
+                error.after_doubt()
+            raise
+
+    async def _make_ready(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
         if failure.operation != operation.id:
             raise failure  # the login failed: it has had its own retries, and nothing of this request was sent
         clock = self._core.clock
@@ -297,13 +309,25 @@ class Session:
 class _Call:
     """What is known of one call from its first attempt to its last."""
 
-    __slots__ = ("failure", "failures", "refused_at", "response", "sends", "sent_at", "started", "trace_id", "used")
+    __slots__ = (
+        "failure",
+        "failures",
+        "in_doubt",
+        "refused_at",
+        "response",
+        "sends",
+        "sent_at",
+        "started",
+        "trace_id",
+        "used",
+    )
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.trace_id = f"{random.getrandbits(24):06x}"
         self.sends = 1
         self.failures = 0
+        self.in_doubt = False
         self.refused_at: float | None = None
         self.used: list[tuple[TokenCache, IssuedToken]] = []
         self.sent_at: float | None = None
@@ -476,7 +500,7 @@ def _refused_again(failure: Unauthorized) -> AuthError:
 
 def _final(failure: SymphonyError, operation: Operation[..., Any]) -> SymphonyError:
     """The error to raise when there is no further attempt."""
-    if operation.idempotent or operation.method == "GET" or classify(failure) is not Failure.AMBIGUOUS:
+    if operation.idempotent or classify(failure) is not Failure.AMBIGUOUS:
         return failure
     unknown = OutcomeUnknown(failure.message)
     unknown.about_same_as(failure)

@@ -318,6 +318,8 @@ def test_the_facts_are_those_of_the_document_and_the_table(documented: Documente
     assert operation.tag == source["tags"][0]
     assert operation.deprecated == source.get("deprecated", False)
     assert operation.idempotent == facts.get("idempotent", False)
+    assert operation.kind == facts["kind"]
+    assert operation.reads == (facts["kind"] == "read")
     assert operation.paging == facts.get("paging")
     assert set(operation.auth) in [set(way) for way in security] or (operation.auth == () and not security)
     doc = inspect.getdoc(import_module(operation.build.__module__)) or ""

@@ -41,7 +41,9 @@ PAGED_BY = {
 }
 TABLE_KEYS = {
     "facade": str,
+    "kind": str,
     "idempotent": bool,
+    "reason": str,
     "paging": str,
     "family": str,
     "max_ids": int,
@@ -357,7 +359,7 @@ def test_tables_and_documents_name_the_same_operations(table: str) -> None:
 @each_table
 def test_table_entries_are_well_formed(table: str) -> None:
     for name, entry in load_toml(table).items():
-        assert {"facade", "idempotent"} <= set(entry) <= set(TABLE_KEYS), name
+        assert {"facade", "kind", "idempotent"} <= set(entry) <= set(TABLE_KEYS), name
         for key, value in entry.items():
             assert type(value) is TABLE_KEYS[key], (name, key)
         assert entry.get("paging", "cursor") in PAGED_BY, name
@@ -402,26 +404,56 @@ def test_the_table_says_what_204_means_where_there_is_one(api: dict[str, Any]) -
         assert ("none" in table[operation.id]) == ("204" in operation.source["responses"]), operation.id
 
 
-def test_creating_is_unsafe_to_repeat_save_for_ims() -> None:
-    creating = {
-        operation.id: load_toml(api["operations"])[operation.id]["idempotent"]
-        for api in APIS
-        for operation in operations_of(api["document"])
-        if operation.method == "post"
-        and operation.path.endswith(("/create", "/companies", "/companies/{companyId}/users"))
-    }
-    assert {name for name, idempotent in creating.items() if idempotent} == {
-        "v1_im_create_post",
-        "v1_admin_im_create_post",
-    }
-    assert len(creating) == 14
+# Whether an operation may be repeated: one rule, written at the head of pod/operations.toml.
+
+REPEATED = {"read": True, "put": True, "make": False, "end": False, "take": False}
+
+# What a path says of a write's kind; the first that fits. What none fits states values, and is a put.
+KIND_BY_PATH = (
+    ("end", r"/delete$|/logout$|^/v1/connection/(accept|reject|user/\{uid\}/remove)$"),
+    ("make", r"/create$|/companies$|/companies/\{companyId\}/users$|authenticate(/extensionApp)?$|/idm/tokens$"),
+    ("read", r"/search$|/find$|streams/list$|/companycert/type/list$|^/v1/admin/messages$"),
+)
 
 
-def test_reading_is_safe_to_repeat_save_for_feeds() -> None:
-    unsafe = {
-        operation.id
-        for api in APIS
-        for operation in operations_of(api["document"])
-        if operation.method == "get" and not load_toml(api["operations"])[operation.id]["idempotent"]
+@each_api
+def test_the_kind_follows_from_method_and_path(api: dict[str, Any]) -> None:
+    table = load_toml(api["operations"])
+    for operation in operations_of(api["document"]):
+        if operation.method == "get":
+            kind = "take" if "feed" in operation.path else "read"
+        else:
+            kind = next((kind for kind, path in KIND_BY_PATH if re.search(path, operation.path)), "put")
+        assert table[operation.id]["kind"] == kind, operation.id
+
+
+@each_table
+def test_what_may_be_repeated_follows_from_the_kind_or_has_a_reason(table: str) -> None:
+    for name, entry in load_toml(table).items():
+        departs = entry["idempotent"] != REPEATED[entry["kind"]]
+        assert departs == ("reason" in entry), name
+
+
+def test_these_depart_from_the_rule() -> None:
+    departing = {
+        name: entry["idempotent"]
+        for table in {api["operations"] for api in APIS}
+        for name, entry in load_toml(table).items()
+        if "reason" in entry
     }
-    assert unsafe == {"v1_presence_feed_feed_id_read_get"}
+    logins = {name: True for name, entry in load_toml("login/operations.toml").items() if entry["kind"] == "make"}
+    assert departing == logins | {
+        "v1_im_create_post": True,
+        "v1_admin_im_create_post": True,
+        "v1_admin_app_id_update_post": False,
+        "v2_admin_user_uid_update_post": False,
+    }
+
+
+@pytest.mark.parametrize("where", ["specs/pod/operations.toml", "docs/reliability.md"])
+def test_the_rule_is_written_where_people_look_for_it(where: str) -> None:
+    text = (SPECS.parent / where).read_text(encoding="utf-8")
+    for kind, repeated in REPEATED.items():
+        sign = ("Repeated.", "| yes |") if repeated else ("Not repeated.", "| no |")
+        [entry] = re.findall(rf"(?ms)^(?:#   |\| ){kind} .*?(?=\n(?:#   |\| )\w|\n\n|\n#\n)", text)
+        assert entry.rstrip().endswith(sign), kind

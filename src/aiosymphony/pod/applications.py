@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from aiosymphony_api.pod.api.application import (
     v1_admin_app_create_post,
     v1_admin_app_id_delete_post,
@@ -66,9 +68,12 @@ class Applications:
 
         Raises:
             BadRequest: There is no such application, or a part of it is not acceptable.
-            OutcomeUnknown: It may have been changed: compare with :meth:`get`.
+            OutcomeUnknown: A key may have been changed: compare with :meth:`get`.
         """
-        return await self._session.execute(v1_admin_app_id_update_post.build(app_id, body=application))
+        request = v1_admin_app_id_update_post.build(app_id, body=application)
+        if application.authentication_keys is None:
+            request.operation = _UPDATE_WITHOUT_KEY
+        return await self._session.execute(request)
 
     async def delete(self, app_id: str) -> SuccessResponse:
         """Delete an application (``POST /pod/v1/admin/app/{id}/delete``).
@@ -78,6 +83,10 @@ class Applications:
             OutcomeUnknown: It may be deleted: look for it with :meth:`get`.
         """
         return await self._session.execute(v1_admin_app_id_delete_post.build(app_id))
+
+
+# The table speaks for the worst body; one without keys only says what is to be.
+_UPDATE_WITHOUT_KEY = attrs.evolve(v1_admin_app_id_update_post.OPERATION, idempotent=True)
 
 
 def _app_id(application: ApplicationDetail) -> str | None:

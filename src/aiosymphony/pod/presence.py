@@ -44,7 +44,8 @@ class Presence:
 
         Args:
             category: What it is to be.
-            soft: True to leave a presence that the user has set by hand as it is.
+            soft: True for a presence that gives way to what the user does: it is applied now, and activity may turn
+                AVAILABLE into AWAY; OFFLINE alone stays until the user comes online. False if None.
 
         Returns:
             The presence as it is now.
@@ -67,7 +68,8 @@ class Presence:
         Args:
             uid: The user.
             category: What it is to be.
-            soft: True to leave a presence that the user has set by hand as it is.
+            soft: True for a presence that gives way to what the user does: it is applied now, and activity may turn
+                AVAILABLE into AWAY; OFFLINE alone stays until the user comes online. False if None.
 
         Returns:
             The presence as it is now.
@@ -76,7 +78,10 @@ class Presence:
         return await self._session.execute(request)
 
     def list(self, *, page_size: int = 5000) -> Pager[V2Presence]:
-        """The presence of all users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
+        """The presence of the active users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
+
+        Inactive users are left out. It costs the pod much: Symphony asks to follow changes with a feed
+        (:meth:`create_feed`) instead of listing everybody again and again.
 
         Args:
             page_size: Presences asked for at once, 2 to 5,000.
@@ -119,7 +124,11 @@ class Presence:
     async def read_feed(self, feed_id: str) -> builtins.list[V2Presence]:
         """What has changed since the feed was last read (``GET /pod/v1/presence/feed/{feedId}/read``).
 
-        Reading takes the changes out. If the answer is lost, they are too, and this raises instead of reading on.
+        Reading takes the changes out, 500 at most; read again until nothing comes.
+
+        Raises:
+            OutcomeUnknown: Changes may have been taken out and are lost with the answer: the feed will not tell them
+                again. Ask for the presence of those that matter with :meth:`get`, and read on.
         """
         return await self._session.execute(v1_presence_feed_feed_id_read_get.build(feed_id))
 

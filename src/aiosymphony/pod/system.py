@@ -80,8 +80,8 @@ class System:
         """Let users link to a scheme (``POST /pod/v1/admin/system/protocols``).
 
         Raises:
-            BadRequest: It is allowed already, or is no scheme.
-            OutcomeUnknown: It may be allowed now: look at :meth:`list_protocols`.
+            BadRequest: It is allowed already, or is no scheme. If ``may_have_acted`` is true, a first attempt may have
+                allowed it, whose answer was lost.
         """
         return await self._session.execute(v1_admin_system_protocols_post.build(body=Protocol(scheme=scheme)))
 

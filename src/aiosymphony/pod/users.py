@@ -464,8 +464,8 @@ class Users:
                 "users.update takes V2UserAttributes or keyword arguments, one of them. Nothing was sent."
             )
         request = v2_admin_user_uid_update_post.build(uid, body=given if attributes is None else attributes)
-        if attributes is not None and attributes.current_key is not None:
-            request.operation = _UPDATE_WITH_KEY
+        if attributes is None or (attributes.current_key is None and attributes.previous_key is None):
+            request.operation = _UPDATE_WITHOUT_KEY
         return await self._session.execute(request)
 
     async def get_status(self, uid: int) -> UserStatus:
@@ -521,7 +521,8 @@ class Users:
         """Take a role from a user (``POST /pod/v1/admin/user/{uid}/roles/remove``).
 
         Raises:
-            OutcomeUnknown: It may have been taken; :meth:`detail` tells.
+            ApiError: The user does not have it. If ``may_have_acted`` is true, a first attempt may have taken it, whose
+                answer was lost.
         """
         return await self._session.execute(v1_admin_user_uid_roles_remove_post.build(uid, body=StringId(id=role)))
 
@@ -582,11 +583,19 @@ class Users:
         return [] if answer is None else answer.sessions or []
 
     async def end_session(self, uid: int, session_id: str) -> SuccessResponse:
-        """Log a user out of one session (``POST /pod/v1/users/{uid}/sessions/{sid}/logout``)."""
+        """Log a user out of one session (``POST /pod/v1/users/{uid}/sessions/{sid}/logout``).
+
+        Raises:
+            OutcomeUnknown: It may have ended; :meth:`list_sessions` tells.
+        """
         return await self._session.execute(v1_users_uid_sessions_sid_logout_post.build(str(uid), session_id))
 
     async def end_all_sessions(self, uid: int) -> SuccessResponse:
-        """Log a user out everywhere (``POST /pod/v1/users/{uid}/sessions/logout``)."""
+        """Log a user out everywhere (``POST /pod/v1/users/{uid}/sessions/logout``).
+
+        Raises:
+            OutcomeUnknown: They may have ended, and the user may have logged in anew; :meth:`list_sessions` tells.
+        """
         return await self._session.execute(v1_users_uid_sessions_logout_post.build(str(uid)))
 
     async def follow(self, uid: int, followers: Iterable[int]) -> SuccessResponse:
@@ -638,8 +647,9 @@ class Users:
         return Pager(fetch, lambda: Cursor(page_size), key=int)
 
 
-# A key that was rotated must not be rotated once more, which would revoke the one before too early.
-_UPDATE_WITH_KEY = attrs.evolve(v2_admin_user_uid_update_post.OPERATION, idempotent=False)
+# The table speaks for the worst body: a key that was rotated must not be rotated once more, which would revoke the one
+# before too early. Any other body only says what is to be.
+_UPDATE_WITHOUT_KEY = attrs.evolve(v2_admin_user_uid_update_post.OPERATION, idempotent=True)
 
 
 def _local_for_usernames(local: bool | None) -> bool:

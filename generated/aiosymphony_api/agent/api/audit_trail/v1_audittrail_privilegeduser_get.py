@@ -129,6 +129,7 @@ OPERATION = Operation(
     path="/agent/v1/audittrail/privilegeduser",
     tag="AuditTrail",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="cursor",

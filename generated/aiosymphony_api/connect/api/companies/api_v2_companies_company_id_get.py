@@ -84,6 +84,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}",
     tag="Companies",
     auth=("bearer",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -96,6 +96,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}",
     tag="Companies",
     auth=("bearer",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/api/v2/companies",
     tag="Companies",
     auth=("bearer",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -92,6 +92,7 @@ OPERATION = Operation(
     path="/api/v2/companies",
     tag="Companies",
     auth=("bearer",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -103,6 +103,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}/users",
     tag="Users",
     auth=("bearer",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="current_page",

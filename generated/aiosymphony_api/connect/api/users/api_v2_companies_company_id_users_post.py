@@ -106,6 +106,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}/users",
     tag="Users",
     auth=("bearer",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -87,6 +87,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}/users/{userId}",
     tag="Users",
     auth=("bearer",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -99,6 +99,7 @@ OPERATION = Operation(
     path="/api/v2/companies/{companyId}/users/{userId}",
     tag="Users",
     auth=("bearer",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

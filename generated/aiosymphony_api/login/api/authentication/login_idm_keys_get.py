@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/login/idm/keys",
     tag="Authentication",
     auth=(),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

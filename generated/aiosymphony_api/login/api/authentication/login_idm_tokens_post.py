@@ -87,6 +87,7 @@ OPERATION = Operation(
     path="/login/idm/tokens",
     tag="Authentication",
     auth=("sessionToken",),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/login/pubkey/app/authenticate",
     tag="Authentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -84,6 +84,7 @@ OPERATION = Operation(
     path="/login/pubkey/app/username/{username}/authenticate",
     tag="Authentication",
     auth=("sessionToken",),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

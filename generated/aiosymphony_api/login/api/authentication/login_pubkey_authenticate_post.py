@@ -87,6 +87,7 @@ OPERATION = Operation(
     path="/login/pubkey/authenticate",
     tag="Authentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/login/v1/pubkey/app/authenticate/extensionApp",
     tag="Authentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/relay/pubkey/authenticate",
     tag="Authentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/keyauth/v1/authenticate",
     tag="CertificateAuthentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -71,6 +71,7 @@ OPERATION = Operation(
     path="/sessionauth/v1/authenticate",
     tag="CertificateAuthentication",
     auth=(),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/sessionauth/v1/logout",
     tag="CertificateAuthentication",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

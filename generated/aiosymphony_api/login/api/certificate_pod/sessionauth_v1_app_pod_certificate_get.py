@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/sessionauth/v1/app/pod/certificate",
     tag="CertificatePod",
     auth=(),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -96,6 +96,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/entitlement/list",
     tag="AppEntitlement",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

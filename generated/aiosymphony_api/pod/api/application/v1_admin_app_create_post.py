@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/create",
     tag="Application",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/{id}/delete",
     tag="Application",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

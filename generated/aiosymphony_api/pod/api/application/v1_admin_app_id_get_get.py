@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/{id}/get",
     tag="Application",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

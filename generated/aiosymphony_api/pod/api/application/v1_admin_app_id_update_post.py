@@ -92,6 +92,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/{id}/update",
     tag="Application",
     auth=("sessionToken",),
+    kind="put",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -87,6 +87,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/accept",
     tag="Connection",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/create",
     tag="Connection",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/user/{uid}/remove",
     tag="Connection",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

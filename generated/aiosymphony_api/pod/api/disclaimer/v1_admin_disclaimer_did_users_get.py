@@ -86,6 +86,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/disclaimer/{did}/users",
     tag="Disclaimer",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -79,6 +79,7 @@ OPERATION = Operation(
     path="/pod/file_ext/v1/allowed_extensions/{extension}",
     tag="FileExtension",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -94,6 +94,7 @@ OPERATION = Operation(
     path="/pod/file_ext/v1/allowed_extensions/{extension}",
     tag="FileExtension",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -101,6 +101,7 @@ OPERATION = Operation(
     path="/pod/file_ext/v1/allowed_extensions",
     tag="FileExtension",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="cursor",

@@ -74,6 +74,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/group/list",
     tag="InfoBarriers",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/messages/{messageId}/metadata/relationships",
     tag="Message",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -104,6 +104,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/messages/{messageId}/receipts",
     tag="Message",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="cursor",

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/messages",
     tag="Message",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/message/{mid}/status",
     tag="Message",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

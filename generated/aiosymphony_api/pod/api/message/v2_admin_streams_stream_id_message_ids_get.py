@@ -114,6 +114,7 @@ OPERATION = Operation(
     path="/pod/v2/admin/streams/{streamId}/messageIds",
     tag="Message",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="offset_window",

@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/pod/v1/files/allowedTypes",
     tag="Pod",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

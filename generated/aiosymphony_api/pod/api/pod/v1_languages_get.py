@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/pod/v1/languages",
     tag="Pod",
     auth=(),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/pod/v1/podcert",
     tag="Pod",
     auth=(),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

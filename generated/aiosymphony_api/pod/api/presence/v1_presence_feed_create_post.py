@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/pod/v1/presence/feed/create",
     tag="Presence",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/presence/feed/{feedId}/delete",
     tag="Presence",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

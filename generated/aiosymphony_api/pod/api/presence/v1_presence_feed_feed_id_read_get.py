@@ -90,6 +90,7 @@ OPERATION = Operation(
     path="/pod/v1/presence/feed/{feedId}/read",
     tag="Presence",
     auth=("sessionToken",),
+    kind="take",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -74,6 +74,7 @@ OPERATION = Operation(
     path="/pod/v1/user/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

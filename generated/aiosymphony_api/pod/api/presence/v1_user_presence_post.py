@@ -92,6 +92,7 @@ OPERATION = Operation(
     path="/pod/v1/user/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=True,
     paging=None,

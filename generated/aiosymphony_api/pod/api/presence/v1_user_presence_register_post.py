@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/user/presence/register",
     tag="Presence",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

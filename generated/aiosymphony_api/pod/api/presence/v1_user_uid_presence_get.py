@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v1/user/{uid}/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -98,6 +98,7 @@ OPERATION = Operation(
     path="/pod/v1/user/{uid}/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/pod/v2/user/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

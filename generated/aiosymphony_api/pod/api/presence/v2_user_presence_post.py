@@ -96,6 +96,7 @@ OPERATION = Operation(
     path="/pod/v2/user/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -99,6 +99,7 @@ OPERATION = Operation(
     path="/pod/v2/user/{uid}/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -102,6 +102,7 @@ OPERATION = Operation(
     path="/pod/v2/users/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="last_user_id",

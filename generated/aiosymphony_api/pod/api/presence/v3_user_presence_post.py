@@ -98,6 +98,7 @@ OPERATION = Operation(
     path="/pod/v3/user/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

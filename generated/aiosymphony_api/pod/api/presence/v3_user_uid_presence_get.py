@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v3/user/{uid}/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

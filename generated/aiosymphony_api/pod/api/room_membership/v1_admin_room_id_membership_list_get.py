@@ -101,6 +101,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/room/{id}/membership/list",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

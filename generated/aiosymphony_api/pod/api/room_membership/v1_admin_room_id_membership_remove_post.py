@@ -96,6 +96,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/room/{id}/membership/remove",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v1/room/{id}/membership/add",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v1/room/{id}/membership/demoteOwner",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

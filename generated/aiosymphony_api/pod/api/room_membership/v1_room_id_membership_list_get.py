@@ -94,6 +94,7 @@ OPERATION = Operation(
     path="/pod/v1/room/{id}/membership/list",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

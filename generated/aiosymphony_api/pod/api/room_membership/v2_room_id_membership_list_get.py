@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v2/room/{id}/membership/list",
     tag="RoomMembership",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/create",
     tag="Security",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=True,
     paging=None,

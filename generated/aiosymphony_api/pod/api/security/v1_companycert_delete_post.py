@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/delete",
     tag="Security",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -91,6 +91,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/{fingerPrint}/issuedBy",
     tag="Security",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -104,6 +104,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/list",
     tag="Security",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

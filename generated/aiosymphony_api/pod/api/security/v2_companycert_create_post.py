@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v2/companycert/create",
     tag="Security",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -74,6 +74,7 @@ OPERATION = Operation(
     path="/pod/v1/sessioninfo",
     tag="Session",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/pod/v2/sessioninfo",
     tag="Session",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/sso/configuration",
     tag="SsoConfiguration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/sso/configuration",
     tag="SsoConfiguration",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

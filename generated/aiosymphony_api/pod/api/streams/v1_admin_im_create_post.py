@@ -90,6 +90,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/im/create",
     tag="Streams",
     auth=("sessionToken",),
+    kind="make",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/room/{id}/setActive",
     tag="Streams",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

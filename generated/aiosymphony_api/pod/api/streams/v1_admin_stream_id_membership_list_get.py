@@ -101,6 +101,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/stream/{id}/membership/list",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

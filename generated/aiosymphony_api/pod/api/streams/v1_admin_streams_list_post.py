@@ -109,6 +109,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/streams/list",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging="skip_limit",

@@ -122,6 +122,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/streams/list",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/im/{id}/info",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v1/im/{id}/update",
     tag="Streams",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

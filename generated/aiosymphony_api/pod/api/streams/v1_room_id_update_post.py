@@ -99,6 +99,7 @@ OPERATION = Operation(
     path="/pod/v1/room/{id}/update",
     tag="Streams",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -116,6 +116,7 @@ OPERATION = Operation(
     path="/pod/v1/streams/list",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

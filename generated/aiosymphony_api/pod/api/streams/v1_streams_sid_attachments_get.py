@@ -122,6 +122,7 @@ OPERATION = Operation(
     path="/pod/v1/streams/{sid}/attachments",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="time_window",

@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v1/streams/{sid}/info",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -105,6 +105,7 @@ OPERATION = Operation(
     path="/pod/v2/admin/streams/list",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -109,6 +109,7 @@ OPERATION = Operation(
     path="/pod/v2/room/search",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging="skip_limit",

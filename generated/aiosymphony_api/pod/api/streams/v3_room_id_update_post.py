@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v3/room/{id}/update",
     tag="Streams",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

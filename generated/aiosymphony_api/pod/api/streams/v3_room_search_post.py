@@ -111,6 +111,7 @@ OPERATION = Operation(
     path="/pod/v3/room/search",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

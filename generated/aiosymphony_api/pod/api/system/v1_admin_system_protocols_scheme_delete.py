@@ -79,6 +79,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/system/protocols/{scheme}",
     tag="System",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

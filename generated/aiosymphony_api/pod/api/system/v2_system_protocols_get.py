@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v2/system/protocols",
     tag="System",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

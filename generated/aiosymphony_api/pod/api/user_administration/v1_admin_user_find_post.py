@@ -110,6 +110,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/find",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -78,6 +78,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/list",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

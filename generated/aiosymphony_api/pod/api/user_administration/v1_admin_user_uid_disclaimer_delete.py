@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/disclaimer",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -85,6 +85,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/disclaimer",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/features/update",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

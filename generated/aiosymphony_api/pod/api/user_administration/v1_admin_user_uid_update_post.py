@@ -99,6 +99,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/update",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=True,
     paging=None,

@@ -90,6 +90,7 @@ OPERATION = Operation(
     path="/pod/v2/admin/user/create",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

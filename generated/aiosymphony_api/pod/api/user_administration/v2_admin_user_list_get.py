@@ -101,6 +101,7 @@ OPERATION = Operation(
     path="/pod/v2/admin/user/list",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -84,6 +84,7 @@ OPERATION = Operation(
     path="/pod/v2/admin/user/{uid}",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

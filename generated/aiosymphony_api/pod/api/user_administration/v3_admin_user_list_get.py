@@ -107,6 +107,7 @@ OPERATION = Operation(
     path="/pod/v3/admin/user/list",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

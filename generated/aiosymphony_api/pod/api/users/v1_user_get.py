@@ -102,6 +102,7 @@ OPERATION = Operation(
     path="/pod/v1/user",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

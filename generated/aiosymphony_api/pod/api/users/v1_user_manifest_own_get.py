@@ -70,6 +70,7 @@ OPERATION = Operation(
     path="/pod/v1/user/manifest/own",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/user/manifest/own",
     tag="Users",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

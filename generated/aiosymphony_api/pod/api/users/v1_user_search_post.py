@@ -114,6 +114,7 @@ OPERATION = Operation(
     path="/pod/v1/user/search",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

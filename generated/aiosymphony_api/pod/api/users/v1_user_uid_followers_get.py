@@ -107,6 +107,7 @@ OPERATION = Operation(
     path="/pod/v1/user/{uid}/followers",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="cursor",

@@ -107,6 +107,7 @@ OPERATION = Operation(
     path="/pod/v1/user/{uid}/following",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="cursor",

@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v1/user/{uid}/unfollow",
     tag="Users",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

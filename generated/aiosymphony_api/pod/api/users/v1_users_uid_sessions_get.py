@@ -85,6 +85,7 @@ OPERATION = Operation(
     path="/pod/v1/users/{uid}/sessions",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -117,6 +117,7 @@ OPERATION = Operation(
     path="/pod/v3/users",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -76,6 +76,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/app/entitlement/list",
     tag="AppEntitlement",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -90,6 +90,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/app/entitlement/list",
     tag="AppEntitlement",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

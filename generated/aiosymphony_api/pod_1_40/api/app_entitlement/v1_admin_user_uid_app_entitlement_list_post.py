@@ -102,6 +102,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/app/entitlement/list",
     tag="AppEntitlement",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

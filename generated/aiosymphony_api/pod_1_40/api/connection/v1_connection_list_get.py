@@ -105,6 +105,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/list",
     tag="Connection",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

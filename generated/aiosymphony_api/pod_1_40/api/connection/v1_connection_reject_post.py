@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/reject",
     tag="Connection",
     auth=("sessionToken",),
+    kind="end",
     idempotent=False,
     deprecated=False,
     paging=None,

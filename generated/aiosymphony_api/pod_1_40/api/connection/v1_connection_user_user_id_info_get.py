@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/connection/user/{userId}/info",
     tag="Connection",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

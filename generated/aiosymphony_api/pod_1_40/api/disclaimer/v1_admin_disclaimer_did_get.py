@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/disclaimer/{did}",
     tag="Disclaimer",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

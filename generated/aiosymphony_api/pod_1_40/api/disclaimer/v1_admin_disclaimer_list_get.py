@@ -74,6 +74,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/disclaimer/list",
     tag="Disclaimer",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/group/{gid}/membership/list",
     tag="InfoBarriers",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -95,6 +95,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/group/{gid}/membership/remove",
     tag="InfoBarriers",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

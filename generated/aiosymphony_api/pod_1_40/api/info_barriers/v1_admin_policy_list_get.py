@@ -74,6 +74,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/policy/list",
     tag="InfoBarriers",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -84,6 +84,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/messagesuppression/{id}/suppress",
     tag="MessageSuppression",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

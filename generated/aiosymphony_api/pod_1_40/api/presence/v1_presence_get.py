@@ -76,6 +76,7 @@ OPERATION = Operation(
     path="/pod/v1/presence",
     tag="Presence",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

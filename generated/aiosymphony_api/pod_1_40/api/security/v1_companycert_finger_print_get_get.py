@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/{fingerPrint}/get",
     tag="Security",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/{fingerPrint}/update",
     tag="Security",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

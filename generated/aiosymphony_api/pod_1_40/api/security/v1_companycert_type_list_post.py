@@ -113,6 +113,7 @@ OPERATION = Operation(
     path="/pod/v1/companycert/type/list",
     tag="Security",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging="skip_limit",

@@ -68,6 +68,7 @@ OPERATION = Operation(
     path="/pod/v1/sessioninfo",
     tag="Session",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

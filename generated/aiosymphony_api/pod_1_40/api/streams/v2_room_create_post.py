@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v2/room/create",
     tag="Streams",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v2/room/{id}/info",
     tag="Streams",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

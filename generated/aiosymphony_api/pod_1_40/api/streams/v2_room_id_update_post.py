@@ -93,6 +93,7 @@ OPERATION = Operation(
     path="/pod/v2/room/{id}/update",
     tag="Streams",
     auth=("sessionToken",),
+    kind="put",
     idempotent=True,
     deprecated=False,
     paging=None,

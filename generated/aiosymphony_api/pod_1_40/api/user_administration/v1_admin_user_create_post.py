@@ -89,6 +89,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/create",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="make",
     idempotent=False,
     deprecated=False,
     paging=None,

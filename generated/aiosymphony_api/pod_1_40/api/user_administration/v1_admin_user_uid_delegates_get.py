@@ -86,6 +86,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/delegates",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

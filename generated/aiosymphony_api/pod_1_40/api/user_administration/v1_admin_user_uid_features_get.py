@@ -88,6 +88,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/features",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/pod/v1/admin/user/{uid}/status",
     tag="UserAdministration",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

@@ -96,6 +96,7 @@ OPERATION = Operation(
     path="/pod/v1/user",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,

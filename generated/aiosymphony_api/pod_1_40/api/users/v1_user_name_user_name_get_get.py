@@ -91,6 +91,7 @@ OPERATION = Operation(
     path="/pod/v1/user/name/{userName}/get",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=True,
     paging=None,

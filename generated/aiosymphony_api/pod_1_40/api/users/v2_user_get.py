@@ -111,6 +111,7 @@ OPERATION = Operation(
     path="/pod/v2/user",
     tag="Users",
     auth=("sessionToken",),
+    kind="read",
     idempotent=True,
     deprecated=False,
     paging=None,
