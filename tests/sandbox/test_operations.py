@@ -227,7 +227,7 @@ async def presence(run: Runner, sandbox: Sandbox) -> None:
     me, other = [user.id for user in sandbox.state.users()][:2]
     feed = (await run("v1_presence_feed_create_post"))["id"]
     await run("v2_user_presence_post", {"category": "BUSY"})
-    assert (await run("v2_user_presence_post", {"category": "AWAY"}, soft=True))["category"] == "BUSY"
+    assert (await run("v2_user_presence_post", {"category": "AWAY"}, soft=True))["category"] == "AWAY"
     await run("v1_user_presence_post", {"category": "AVAILABLE"})
     assert (await run("v2_user_presence_get"))["category"] == "AVAILABLE"
     assert await run("v1_user_presence_get") == {"category": "AVAILABLE"}

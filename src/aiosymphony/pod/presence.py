@@ -44,8 +44,8 @@ class Presence:
 
         Args:
             category: What it is to be.
-            soft: True for a presence that gives way to what the user does: it is applied now, and activity may turn
-                AVAILABLE into AWAY; OFFLINE alone stays until the user comes online. False if None.
+            soft: True to take into account what the user is doing: one who is OFFLINE stays so and gets the presence
+                on coming online, and activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
@@ -68,8 +68,8 @@ class Presence:
         Args:
             uid: The user.
             category: What it is to be.
-            soft: True for a presence that gives way to what the user does: it is applied now, and activity may turn
-                AVAILABLE into AWAY; OFFLINE alone stays until the user comes online. False if None.
+            soft: True to take into account what the user is doing: one who is OFFLINE stays so and gets the presence
+                on coming online, and activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
@@ -80,8 +80,8 @@ class Presence:
     def list(self, *, page_size: int = 5000) -> Pager[V2Presence]:
         """The presence of the active users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
 
-        Inactive users are left out. It costs the pod much: Symphony asks to follow changes with a feed
-        (:meth:`create_feed`) instead of listing everybody again and again.
+        Inactive users are left out; we assume that these are the disabled accounts. It costs the pod much: Symphony
+        asks to follow changes with a feed (:meth:`create_feed`) instead of listing everybody again and again.
 
         Args:
             page_size: Presences asked for at once, 2 to 5,000.

@@ -119,8 +119,8 @@ class Streams:
             origin: ``INTERNAL`` for streams begun in the company, ``EXTERNAL`` for those begun elsewhere.
             status: ``ACTIVE`` or ``INACTIVE``.
             privacy: ``PUBLIC`` or ``PRIVATE``.
-            start_date: Created at this time or later, in epoch milliseconds.
-            end_date: Created at this time or before, in epoch milliseconds.
+            start_date: Only streams whose membership was modified at this time or later, in epoch milliseconds.
+            end_date: Only streams whose membership was modified by this time, in epoch milliseconds; now if None.
             page_size: Streams asked for at once, 100 at most.
         """
         body = V2AdminStreamFilter(

@@ -17,10 +17,19 @@ CATEGORIES = frozenset({"UNDEFINED", "AVAILABLE", "BUSY", "AWAY", "ON_THE_PHONE"
                         "OUT_OF_OFFICE", "OFF_WORK", "DO_NOT_DISTURB", "OFFLINE"})  # fmt: skip
 _V1 = {"IN_A_MEETING": "BUSY", "OUT_OF_OFFICE": "AWAY", "OFF_WORK": "OFFLINE"}
 """What version 1 calls the categories that it does not know."""
-_KEPT_BY_SOFT = frozenset({"BUSY", "ON_THE_PHONE", "IN_A_MEETING", "DO_NOT_DISTURB", "BE_RIGHT_BACK", "OUT_OF_OFFICE"})
+FEED_READ = 500
+"""The most that one read of a feed brings."""
+
+
+def _is_online(call: Call, user: User) -> bool:
+    # An assumption: a user is online who has a session. What users do is not known here: none is ever idle.
+    return next(call.auth.sessions(user.id), None) is not None
 
 
 def _presence(call: Call, user: User) -> Json:
+    waiting = call.state.soft_presences.get(user.id)
+    if waiting is not None and _is_online(call, user):
+        return waiting
     known = call.db.presences.get(user.id)
     return known or {"category": "OFFLINE", "userId": user.id, "timestamp": user.updated}
 
@@ -29,9 +38,11 @@ def _set(call: Call, user: User, category: str) -> Json:
     if category not in CATEGORIES:
         raise Refused(400, f"category {category!r} does not exist")
     known = _presence(call, user)
-    if call.query.get("soft") and known["category"] in _KEPT_BY_SOFT:
-        return known
     value = {"category": category, "userId": user.id, "timestamp": now_ms()}
+    if call.query.get("soft") and known["category"] == "OFFLINE" and not _is_online(call, user):
+        call.state.soft_presences[user.id] = value
+        return known
+    call.state.soft_presences.pop(user.id, None)
     call.db.presences.put(value)
     for feed, owner in call.state.feed_owner.items():
         # A feed tells of the own pod, and of others for whom interest was registered.
@@ -111,12 +122,16 @@ def set_of_user_v1(call: Call) -> Any:
 
 @reads("v2_users_presence_get")
 def of_all(call: Call) -> Any:
-    """A page of the presence of the pod's users, by ascending id."""
+    """A page of the presence of the pod's active users, by ascending id."""
     limit = call.capped(call.query.get("limit", 1000), 5000)
     rows = call.db.users.group("external", value=False)
     last = call.query.get("lastUserId")
     skip = 0 if last is None else rows.position(last, inclusive=call.options.inclusive_last_user_id)
-    return [_presence(call, user) for user in rows.slice(skip, limit)]
+    found: list[User] = []
+    while len(found) < limit and (users := rows.slice(skip, limit)):
+        skip += len(users)
+        found += [user for user in users if user.status != "DISABLED"]  # an assumption: these are the inactive ones
+    return [_presence(call, user) for user in found[:limit]]
 
 
 @reads("v1_presence_get")
@@ -151,11 +166,9 @@ def _own_feed(call: Call) -> str:
 
 @writes("v1_presence_feed_feed_id_read_get")
 def read_feed(call: Call) -> Any:
-    """The changes since the last read, the latest of each user."""
-    feed = _own_feed(call)
-    changes = list(call.state.feeds[feed].values())
-    call.state.feeds[feed] = {}
-    return changes
+    """The changes since the last read, the latest of each user, as many as one read brings."""
+    waiting = call.state.feeds[_own_feed(call)]
+    return [waiting.pop(uid) for uid in list(waiting)[:FEED_READ]]
 
 
 @writes("v1_presence_feed_feed_id_delete_post")

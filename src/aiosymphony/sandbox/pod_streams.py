@@ -153,7 +153,13 @@ def info(call: Call) -> Any:
     return value if last is None else {**value, "lastMessageDate": last}
 
 
-def _admin_matches(stream: Stream, wanted: Json) -> bool:
+def _membership_modified(call: Call, stream: Stream, start: int, end: int) -> bool:
+    # An assumption: joining and leaving count, a change of owners does not.
+    rows = (*call.db.members.group("stream", stream.id), *call.db.past_members.group("stream", stream.id))
+    return any(start <= moment <= end for row in rows for moment in (row.joined, row.left) if moment is not None)
+
+
+def _admin_matches(call: Call, stream: Stream, wanted: Json) -> bool:
     types = {entry.get("type") for entry in wanted.get("streamTypes", ())}
     is_public = stream.attributes.get("public", False)
     return all(
@@ -163,8 +169,8 @@ def _admin_matches(stream: Stream, wanted: Json) -> bool:
             wanted.get("origin") in (None, _origin(stream)),
             wanted.get("status") in (None, "ACTIVE" if stream.active else "INACTIVE"),
             wanted.get("privacy") in (None, "PUBLIC" if is_public else "PRIVATE"),
-            stream.created >= wanted.get("startDate", 0),
-            stream.created <= wanted.get("endDate", stream.created),
+            not wanted.keys() & {"startDate", "endDate"}
+            or _membership_modified(call, stream, wanted.get("startDate", 0), wanted.get("endDate", now_ms())),
         )
     )
 
@@ -172,7 +178,7 @@ def _admin_matches(stream: Stream, wanted: Json) -> bool:
 def _admin_list(call: Call) -> tuple[list[Stream], Json]:
     skip, limit = call.window(50, 100)
     wanted = call.body or {}
-    found = [stream for stream in call.db.streams if _admin_matches(stream, wanted)]
+    found = [stream for stream in call.db.streams if _admin_matches(call, stream, wanted)]
     return found[skip : skip + limit], {"count": len(found), "skip": skip, "limit": limit, "filter": wanted}
 
 

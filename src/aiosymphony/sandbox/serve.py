@@ -133,6 +133,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--company-seconds", type=_between(float, 0), default=0.3, help="from a company's STARTED to its COMPLETED")
     add("--failing-company", action="append", default=[], metavar="VANITY", help="a company that ends in an error")
     add("--trusted-certificate", metavar="USERNAME", help="user that certificate logins get over plain http")
+    add("--key-manager", choices=("optional", "required", "none"), default="optional", help="what the Agent demands")
     add("--validate-responses", action="store_true", help="check each answer against the documents")
     add("--faults", type=_faults, metavar="JSON|FILE", help='as {"rate_429": 0.02, "rate_503": 0.01}')
     add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
@@ -157,6 +158,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosy
         company_seconds=given.company_seconds,
         failing_companies=given.failing_company,
         trusted_certificate=given.trusted_certificate,
+        key_manager=given.key_manager,
         validate_responses=given.validate_responses,
     )
     try:

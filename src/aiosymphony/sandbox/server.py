@@ -24,7 +24,7 @@ from .faults import Fault, Faults, FaultScript
 from .handlers import HANDLERS, Answer, Call, Refused
 from .pod_users import ADMINISTRATIVE
 from .seeds import seed_app, seed_bot, seed_companies, seed_users
-from .state import Json, Options, State
+from .state import Json, KeyManager, Options, State
 from .validation import Invalid, Validation, single_values
 
 __all__ = ["Sandbox", "Stats"]
@@ -146,6 +146,8 @@ class Sandbox:
         company_seconds: From a company's STARTED to its COMPLETED.
         failing_companies: Vanity names of companies whose creation ends in an error.
         trusted_certificate: Username that certificate logins get over plain http.
+        key_manager: The audit trail takes the session token alone ("optional"), demands the key manager's token as
+            well ("required"), or there is no key manager to log in to ("none").
         validate_responses: Check each answer against the documents; see `violations`.
         bot: The service account; one with a key of this process if None.
         ssl_context: Serve https; a client certificate's common name is then the username of a certificate login.
@@ -174,6 +176,7 @@ class Sandbox:
         company_seconds: float = 0.3,
         failing_companies: Iterable[str] = (),
         trusted_certificate: str | None = None,
+        key_manager: KeyManager = "optional",
         validate_responses: bool = False,
         bot: Bot | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -189,6 +192,7 @@ class Sandbox:
             company_seconds=company_seconds,
             failing_companies=frozenset(failing_companies),
             trusted_certificate=trusted_certificate,
+            key_manager=key_manager,
             validate_responses=validate_responses,
         )
         self._clock: Callable[[], float] = time.monotonic
@@ -360,6 +364,8 @@ class Sandbox:
         except Invalid as invalid:
             raise Refused(400, str(invalid)) from None
         handler = HANDLERS.get(operation.id)
+        if operation.id in _KEY_MANAGER_LOGINS and self.state.options.key_manager == "none":
+            raise Refused(404, "this pod has no key manager")
         if handler is None:
             raise Refused(500, f"the sandbox does not serve {operation.id}")
         return Call(
@@ -400,7 +406,7 @@ class Sandbox:
     def _session(self, operation: Operation, request: web.Request) -> Session | None:
         if not operation.security:
             return None
-        for alternative in operation.security:
+        for alternative in self._alternatives(operation):
             session = self._tokens(operation, request, alternative)
             if session is not None:
                 break
@@ -413,6 +419,13 @@ class Sandbox:
             if _administrative(operation) and not ADMINISTRATIVE.intersection(user.roles):
                 raise Refused(403, "the caller lacks an administrative role")
         return session
+
+    def _alternatives(self, operation: Operation) -> tuple[frozenset[str], ...]:
+        """Which tokens an operation takes. Agents of both kinds are in use: see the option `key_manager`."""
+        if operation.api != "agent" or self.state.options.key_manager == "optional":
+            return operation.security
+        required = self.state.options.key_manager == "required"
+        return tuple(names for names in operation.security if ("keyManagerToken" in names) == required)
 
     def _tokens(self, operation: Operation, request: web.Request, names: frozenset[str]) -> Session | None:
         """The session of a request that has all these tokens, or None."""
@@ -549,6 +562,7 @@ class Sandbox:
         return _json({"revoked": self.revoke_tokens()})
 
 
+_KEY_MANAGER_LOGINS = frozenset({"relay_pubkey_authenticate_post", "keyauth_v1_authenticate_post"})
 _APP_OPERATIONS = frozenset(
     {
         "login_pubkey_app_user_user_id_authenticate_post",

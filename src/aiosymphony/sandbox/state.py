@@ -224,6 +224,9 @@ def _room_name(row: Stream) -> str | None:
     return str(row.attributes.get("name", "")).casefold() if row.type == "ROOM" else None
 
 
+KeyManager = Literal["optional", "required", "none"]
+
+
 @frozen(kw_only=True)
 class Options:
     """How a sandbox behaves where real servers differ."""
@@ -246,6 +249,8 @@ class Options:
     """Vanity names of companies that end in an error state."""
     trusted_certificate: str | None = None
     """Username that certificate logins get on a plain-http sandbox, where no certificate can be presented."""
+    key_manager: KeyManager = "optional"
+    """Whether the Agent takes the session token alone; with "none" there is no key manager to log in to."""
     validate_responses: bool = False
     """Check each answer against the documents; one that fails is answered 500 and listed in `violations`."""
 
@@ -265,6 +270,8 @@ class State:
         self._audited = 0
         self.feeds: dict[str, dict[int, Json]] = {}
         self.feed_owner: dict[str, int] = {}
+        self.soft_presences: dict[int, Json] = {}
+        """Per user who is offline, the presence that takes effect once online."""
         self.interest: dict[int, set[int]] = {}
         """Per user, the users whose presence feeds tell of."""
 

@@ -50,8 +50,8 @@ class AdminStreamFilter(Model):
         origin: INTERNAL if it was created in this pod, else EXTERNAL.
         status: ACTIVE or INACTIVE.
         privacy: PUBLIC or PRIVATE.
-        start_date: Earliest activity, epoch milliseconds.
-        end_date: Latest activity, epoch milliseconds. Now if absent.
+        start_date: Only streams whose membership was modified at this time or later, epoch milliseconds.
+        end_date: Only streams whose membership was modified by this time, epoch milliseconds. Now if absent.
     """
 
     stream_types: list[AdminStreamTypeEnum] | None = None

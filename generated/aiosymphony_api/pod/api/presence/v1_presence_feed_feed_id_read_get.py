@@ -3,7 +3,8 @@
 
 GET /pod/v1/presence/feed/{feedId}/read
 
-Reading takes the changes out of the feed: they are not delivered twice.
+Reading takes the changes out of the feed, 500 at most: they are not delivered twice, not even if the answer is
+lost. Read again until nothing comes.
 """
 
 from __future__ import annotations

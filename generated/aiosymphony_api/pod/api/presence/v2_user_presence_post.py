@@ -32,7 +32,8 @@ def build(
 
     Args:
         body: Whether a user can be reached.
-        soft: true to leave a presence that the user has set by hand as it is.
+        soft: true to take into account what the user is doing: one who is OFFLINE stays so and gets the presence on
+            coming online, and activity may turn AVAILABLE into AWAY. false if absent.
 
     Raises:
         ConfigError: An argument cannot be sent; the message names it.
@@ -72,7 +73,8 @@ def call(
 
     Args:
         body: Whether a user can be reached.
-        soft: true to leave a presence that the user has set by hand as it is.
+        soft: true to take into account what the user is doing: one who is OFFLINE stays so and gets the presence on
+            coming online, and activity may turn AVAILABLE into AWAY. false if absent.
 
     Returns:
         200: The presence as it is now.

@@ -4,7 +4,8 @@
 GET /pod/v2/users/presence
 
 Ask for the next page with the last user id of the page before. The answer may begin with that very user again; the
-list ends when nothing new comes.
+list ends when nothing new comes. Inactive users are left out; we assume that these are the disabled accounts. This
+is expensive for the pod, which asks for a presence feed in its place.
 """
 
 from __future__ import annotations
