@@ -25,8 +25,10 @@ async def main() -> None:
         async for presence in pod.presence.list():
             print("everybody:", presence.user_id, presence.category)
 
-        for change in await pod.presence.read_feed(feed):
-            print("changed:", change.user_id, change.category)
+        # A read brings 500 changes at most, and takes them out of the feed.
+        while changes := await pod.presence.read_feed(feed):
+            for change in changes:
+                print("changed:", change.user_id, change.category)
         await pod.presence.delete_feed(feed)
 
 

@@ -286,6 +286,27 @@ async def test_a_soft_presence_waits_for_who_is_offline_and_for_nobody_else(clie
     assert differences(change(other, "AWAY"), (await client.get(path))[1]) == []
 
 
+# Users
+
+
+@pytest.mark.symphony_sandbox(users=2, external_users=2, companies=2)
+async def test_a_user_id_has_its_tenant_in_it(client: Client) -> None:
+    def tenant(uid: int) -> int:
+        return (uid >> 36) & (2**27 - 1)
+
+    state = client.sandbox.state
+    own, others = (
+        {tenant(user.id) for user in state.db.users if user.external is external} for external in (False, True)
+    )
+    sponsored = set()
+    for number, company in enumerate(state.db.companies, 1):
+        person = {"email": f"ada@company-{number}.example", "firstName": "Ada", "lastName": "Abbott"}
+        _, [user] = await client.post(f"/api/v2/companies/{company.id}/users", [person])
+        sponsored.add(tenant(user["symphonyUserId"]))
+    assert (len(own), len(others), len(sponsored)) == (1, 1, 2)
+    assert len(own | others | sponsored) == 4
+
+
 # Streams
 
 

@@ -209,7 +209,7 @@ def _create_user(call: Call, company: Company, given: Json, now: str) -> Json:
     user = ConnectUser(
         id=str(uuid.uuid4()),
         company=company.id,
-        symphony_id=call.state.new_user_id(),
+        symphony_id=call.state.new_user_id(company.tenant),
         attributes=attributes,
         active=active,
         created=now,

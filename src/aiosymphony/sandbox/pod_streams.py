@@ -9,9 +9,8 @@ from attrs import evolve
 
 from .handlers import NO_CONTENT, Call, Refused, reads, writes
 from .pod_users import display_name
-from .state import POD_NAME, Json, Member, Message, Stream, User, new_stream_id, now_ms
+from .state import POD_ID, POD_NAME, Json, Member, Message, Stream, User, new_stream_id, now_ms
 
-POD_ID = 189
 DAY_MS = 24 * 3600 * 1000
 
 

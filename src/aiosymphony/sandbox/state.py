@@ -6,7 +6,7 @@ import base64
 import secrets
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
-FIRST_USER_ID = 7_696_581_394_433
+POD_ID = 112
+"""Tenant of the pod's own users. A user id has its tenant in bits 36 to 62."""
+PARTNER_ID = 113
+"""Tenant of the users of another pod; the sponsored companies' come after it."""
 POD_NAME = "Sandbox"
 NO_FEATURES: dict[str, bool] = {}
 
@@ -131,6 +134,8 @@ class Company:
     """A company sponsored over Connect. Its state follows from its age."""
 
     id: str
+    tenant: int
+    """Part of the Symphony ids of its users."""
     name: str
     vanity_name: str
     domains: tuple[str, ...]
@@ -264,7 +269,7 @@ class State:
         self.db = Database()
         self._view = self.db
         self._replication: Replication | None = None
-        self._next_user_id = FIRST_USER_ID
+        self._users_of: Counter[int] = Counter()
         self.audit: deque[tuple[int, int, str, int]] = deque(maxlen=200_000)
         """Sequence number, epoch milliseconds, operation id and user id of each administrative write."""
         self._audited = 0
@@ -292,20 +297,20 @@ class State:
             table.replica = getattr(self._view, name) if self._replication else None
             table.log = self._replication.log if self._replication else None
 
-    def new_user_id(self) -> int:
-        """The next user id; ids ascend."""
-        self._next_user_id += 1
-        return self._next_user_id - 1
+    def new_user_id(self, tenant: int) -> int:
+        """The next user id of a tenant; they ascend."""
+        self._users_of[tenant] += 1
+        return tenant << 36 | self._users_of[tenant]
 
     def record(self, operation: str, user: int) -> None:
         """Add an administrative write to the audit trail."""
         self._audited += 1
         self.audit.append((self._audited, now_ms(), operation, user))
 
-    def add_user(self, attributes: Json, **more: Any) -> User:
+    def add_user(self, attributes: Json, *, external: bool = False, **more: Any) -> User:
         """Put a user there without a request."""
-        now = now_ms()
-        user = User(id=self.new_user_id(), attributes=attributes, created=now, updated=now, **more)
+        now, uid = now_ms(), self.new_user_id(PARTNER_ID if external else POD_ID)
+        user = User(id=uid, attributes=attributes, created=now, updated=now, external=external, **more)
         self.db.users.put(user)
         return user
 
@@ -320,6 +325,7 @@ class State:
         now = timestamp()
         company = Company(
             id=str(uuid.uuid4()),
+            tenant=PARTNER_ID + 1 + len(self.db.companies),
             name=name,
             vanity_name=vanity_name,
             domains=domains,

@@ -5,6 +5,8 @@ GET /agent/v1/audittrail/privilegeduser
 
 One page of actions, from `startTimestamp` to `endTimestamp`. Follow the cursor `after` of the answer for the next
 page; a page may be empty and still have a next one, and cursors expire.
+Agents of two kinds are in use: most want the key manager token beside the session token, as Symphony's guide says;
+with Simplified Key Delivery (from Agent 24.12 on, off by default) the session token is enough.
 """
 
 from __future__ import annotations
