@@ -32,7 +32,8 @@ def read_private(path: Path) -> tuple[str, int]:
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
-    running = await start("--json", "--users", "3", "--companies", "1", "--dir", str(tmp_path))
+    options = ("--users", "3", "--companies", "1", "--key-manager", "none", "--dir", str(tmp_path))
+    running = await start("--json", *options)
     assert running.stdout is not None
     async with asyncio.timeout(30):
         facts = json.loads(await running.stdout.readline())
@@ -56,6 +57,8 @@ async def test_a_process_tells_how_to_reach_it_and_stops_by_a_signal(
             assert response.status == 200
         async with session.get("/sandbox/stats") as response:
             assert (await response.json())["logins"] == 1
+        async with session.post("/relay/pubkey/authenticate", json={"token": token}) as response:
+            assert response.status == 404  # there is no key manager
     running.send_signal(number)
     async with asyncio.timeout(10):
         _, errors = await running.communicate()
