@@ -198,6 +198,7 @@ class Session:
                         request.body,
                         timeout=self._timeout,
                         max_bytes=self._max_bytes,
+                        repeatable=operation.idempotent,
                     )
                     result = operation.parse(response.status, response.headers, response.content)
                 except SymphonyError as error:

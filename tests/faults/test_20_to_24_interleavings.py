@@ -65,6 +65,7 @@ class ModelServer:
         *,
         timeout: float,  # noqa: ASYNC109 - see Transport.send
         max_bytes: int = 0,
+        repeatable: bool = True,
     ) -> Response:
         if url.endswith("/oauth/token"):
             self.logins_in_flight += 1

@@ -103,6 +103,7 @@ class AiohttpTransport:
         *,
         timeout: float,  # noqa: ASYNC109 - see Transport.send
         max_bytes: int = MAX_BYTES,
+        repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
     ) -> Response:
         """See :meth:`Transport.send`."""
         session, deadlines = self._pool or self._open()

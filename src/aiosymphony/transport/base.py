@@ -57,6 +57,7 @@ class Transport(Protocol):
         *,
         timeout: float,  # noqa: ASYNC109 - a deadline for the whole exchange, which the transport itself keeps
         max_bytes: int = MAX_BYTES,
+        repeatable: bool = True,
     ) -> Response:
         """Send and read the whole answer within ``timeout`` seconds; redirects are returned, not followed.
 
@@ -65,6 +66,7 @@ class Transport(Protocol):
         Args:
             url: Absolute and percent-encoded already; it is sent as it is.
             max_bytes: The largest body, after decompression, that is read.
+            repeatable: False: the request must not be sent twice; give it a connection that is known to be alive.
 
         Raises:
             TransportError: No whole answer arrived. ``.sent`` is False only if the server received nothing.

@@ -35,6 +35,7 @@ class HttpxTransport:
         *,
         timeout: float,  # noqa: ASYNC109 - see Transport.send
         max_bytes: int = MAX_BYTES,
+        repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
     ) -> Response:
         """See :meth:`Transport.send`."""
         try:
