@@ -12,6 +12,10 @@ from typing import Final
 _SLACK: Final = 0.01
 """Seconds between two wake-ups at least; a deadline is kept to within this."""
 
+_TURNS: Final = 16
+"""Turns of the event loop from a deadline to its effect. After a loop was blocked, answers wait in the sockets and
+deadlines are over: a turn reads up to 256 KiB from each connection, the next one wakes whoever waits for them."""
+
 
 class Deadlines:
     """Cancels tasks that are past their deadline. Belongs to one event loop."""
@@ -21,8 +25,13 @@ class Deadlines:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._entries: dict[Deadline, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._wakes_at = float("inf")
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any deadline is begun and not ended."""
+        return bool(self._entries)
 
     def enter(self, seconds: float) -> Deadline:
         """Begin a deadline for the current task; :meth:`Deadline.leave` ends it."""
@@ -46,7 +55,14 @@ class Deadlines:
         self._wakes_at = at
         self._timer = self._loop.call_at(at, self._wake)
 
-    def _wake(self) -> None:
+    def _wake(self, turns: int = _TURNS) -> None:
+        """The earliest deadline has come; it counts once what had arrived by now is read."""
+        if turns:
+            self._timer = self._loop.call_soon(self._wake, turns - 1)
+        else:
+            self._expire()
+
+    def _expire(self) -> None:
         now = self._loop.time()
         earliest = float("inf")
         for deadline in self._entries:
