@@ -1,8 +1,9 @@
 """The default transport: aiohttp, with its conveniences switched off where they are traps.
 
+Which connection a request gets is decided in ``aiohttp_connector``, what a failure means in ``aiohttp_failures``.
+
 * Redirects are not followed: aiohttp would carry ``sessionToken`` and the body to another host.
 * aiohttp repeats idempotent requests once by itself after a disconnect: off, because one layer owns retries.
-* A connection that received bytes while idle is not used again: its next response would be somebody else's.
 * Exceptions of aiohttp hold the request headers: ours are raised outside the handler and do not refer to them.
 * Environment proxies and ``.netrc`` are ignored; a proxy is used when it is given.
 """
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
 from aiohttp import hdrs
@@ -22,32 +23,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from ..errors import ConfigError, TransportError
+from .aiohttp_connector import Connector
+from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
 from .base import COMMON_HEADERS, MAX_BYTES, Response
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
-    from aiohttp.client_reqrep import ConnectionKey
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
 
 _NO_CONTENT_TYPE: Final = (hdrs.CONTENT_TYPE,)
 _READ_SIZE: Final = 64 * 1024
 # A pod behind several gateways adds long policy headers; aiohttp's 8 kB for one is too tight, 32 kB is no bomb.
 _MAX_FIELD: Final = 32 * 1024
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Drops pooled connections on which the server spoke unasked, instead of reading that as the next answer."""
-
-    # A plain function that returns the coroutine, not one more around it: every request passes here.
-    def _get(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, key: ConnectionKey, traces: list[Trace]
-    ) -> Coroutine[Any, Any, Connection | None]:
-        idle = self._conns.get(key)
-        while idle and idle[0][0].should_close:
-            idle.popleft()[0].close()
-        return super()._get(key, traces)
 
 
 class AiohttpTransport:
@@ -78,18 +65,23 @@ class AiohttpTransport:
             client_cert: A PEM file with the client certificate (and its key, unless ``client_key`` is given).
             client_key: A PEM file with the client certificate's key.
             client_key_password: The password of that key.
-            proxy: An ``http://`` proxy to go through. Proxies in the environment are ignored.
+            proxy: An ``http://`` proxy to go through, with ``user:password@`` before the host if it asks for them.
+                Proxies in the environment are ignored.
 
         Raises:
-            ConfigError: A certificate file is missing or unusable.
+            ConfigError: A certificate file is missing or unusable, or the proxy's URL is.
         """
         self._limit = limit
         self._connect_timeout = connect_timeout
-        self._proxy = proxy
+        self._proxy = None if proxy is None else _proxy_url(proxy)
+        has_proxy = proxy is not None
+        del proxy  # its password must not stand in the traceback of what fails below
+        if has_proxy and self._proxy is None:
+            raise ConfigError("proxy is no URL of an HTTP proxy, such as http://proxy.example:3128")
         self._ssl = _ssl_context(ca_file, client_cert, client_key, client_key_password)
         self._connecting = _connecting(connect_timeout)
-        self._pool: tuple[aiohttp.ClientSession, Deadlines] | None = None
-        self._retired: list[aiohttp.ClientSession] = []
+        self._pool: _Pool | None = None
+        self._retired: list[_Pool] = []
 
     def __repr__(self) -> str:
         return f"AiohttpTransport(limit={self._limit})"
@@ -106,11 +98,11 @@ class AiohttpTransport:
         repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
     ) -> Response:
         """See :meth:`Transport.send`."""
-        session, deadlines = self._pool or self._open()
+        pool = self._pool or self._open()
         response: aiohttp.ClientResponse | None = None
-        deadline = deadlines.enter(timeout)
+        deadline = pool.deadlines.enter(timeout)
         try:
-            response = await session.request(
+            response = await pool.session.request(
                 method,
                 _url(url),
                 headers=headers,
@@ -128,7 +120,7 @@ class AiohttpTransport:
             else:
                 content = await response.read()
         except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
-            failure = _transport_error(error, _origin(url[: url.index("/", 8)])[1])
+            failure = explain(error, self._peers(url), answered=response is not None)
         except asyncio.CancelledError:
             if response is not None:
                 response.close()
@@ -140,7 +132,9 @@ class AiohttpTransport:
                 response.close()
             raise
         else:
-            return Response(response.status, response.headers, content)
+            if response.status != 407 or self._proxy is None:
+                return Response(response.status, response.headers, content)
+            failure = proxy_refused(407, self._peers(url))
         finally:
             deadline.leave()
         if response is not None:
@@ -151,26 +145,36 @@ class AiohttpTransport:
     def reset(self) -> None:
         """See :meth:`Transport.reset`. The retired pool lets its idle connections go after their keep-alive time."""
         if self._pool is not None:
-            self._retired.append(self._pool[0])
+            self._retired.append(self._pool)
             self._pool = None
 
     async def close(self) -> None:
         """Close every connection."""
         self.reset()
         while self._retired:
-            await self._retired.pop().close()
+            await self._retired.pop().session.close()
 
-    def _open(self) -> tuple[aiohttp.ClientSession, Deadlines]:
+    def _peers(self, url: str) -> Peers:
+        return Peers(_origin(url[: url.index("/", 8)])[1], self._proxy)
+
+    def _open(self) -> _Pool:
         session = aiohttp.ClientSession(
-            connector=_Connector(limit=self._limit, ssl=self._ssl),
+            connector=Connector(limit=self._limit, tls=self._ssl),
             headers=COMMON_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=_MAX_FIELD,
         )
         # No public switch exists; a test counts the hits at a server that hangs up.
         session._retry_connection = False
-        self._pool = session, Deadlines()
+        self._pool = _Pool(session, Deadlines())
         return self._pool
+
+
+class _Pool(NamedTuple):
+    """Connections, and the deadlines of the requests that are under way on them."""
+
+    session: aiohttp.ClientSession
+    deadlines: Deadlines
 
 
 def _connecting(seconds: float) -> ClientTimeout:
@@ -202,55 +206,17 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     while chunk := await response.content.read(_READ_SIZE):
         size += len(chunk)
         if size > max_bytes:
-            raise _TooLarge(max_bytes)
+            raise TooLarge(max_bytes)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-class _TooLarge(ValueError):
-    """The body passes the cap."""
-
-
-def _transport_error(error: Exception, server: str) -> TransportError:
-    """Say what a failure of aiohttp means; its own words are dropped, since they can hold headers and URLs."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return TransportError(
-                f"the certificate of {server} is not valid for it", sent=False, permanent=True, kind="tls"
-            )
-        case aiohttp.ClientConnectorSSLError() | aiohttp.ServerFingerprintMismatch():
-            return TransportError(f"the TLS handshake with {server} failed", sent=False, permanent=True, kind="tls")
-        case aiohttp.ClientConnectorDNSError():
-            return TransportError(f"the host name of {server} could not be resolved", sent=False, kind="connect")
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
-        case aiohttp.ConnectionTimeoutError():
-            return TransportError(f"no connection to {server} could be had in time", sent=False, kind="connect")
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return TransportError("the URL cannot be used", sent=False, permanent=True, kind="protocol")
-        case _TooLarge():
-            return TransportError(f"the answer is larger than {error.args[0]} bytes", permanent=True, kind="too_large")
-        case TimeoutError():
-            return TransportError("no whole answer came in time", kind="timeout")
-        case aiohttp.ClientPayloadError():
-            return TransportError("the answer broke off or could not be unpacked", kind="disconnected")
-        case aiohttp.ClientResponseError() | HttpProcessingError():
-            # It carries a status of 400 of its own; no server sent one.
-            return TransportError("the answer was not well-formed HTTP", kind="protocol")
-        case OSError() if _is_tls_alert(error):
-            # With TLS 1.3 a refused client certificate shows only when the answer is read; no request got through.
-            return TransportError("the server refused the TLS connection", sent=False, permanent=True, kind="tls")
-        case aiohttp.ClientError() | OSError():
-            return TransportError("the connection was lost", kind="disconnected")
-        case _:
-            return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
-
-
-def _is_tls_alert(error: BaseException) -> bool:
-    for found in (error, error.__cause__, error.__context__):
-        if isinstance(found, ssl.SSLError) and "ALERT" in (found.reason or ""):
-            return True
-    return False
+def _proxy_url(text: str) -> URL | None:
+    try:
+        url = URL(text)
+    except ValueError:
+        return None
+    return url if url.scheme == "http" and url.host else None
 
 
 def _ssl_context(

@@ -1,0 +1,86 @@
+"""The connection pool of the default transport: aiohttp's, with rules of its own for which connections are used.
+
+* A connection that received bytes while idle is not used again: its next response would be somebody else's.
+* Whatever fails before there is a connection is told apart from what fails after: nothing was sent.
+
+This leans on private parts of aiohttp; tests with servers of their own see each of these rules at work.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import partial
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+
+from .tls import refuses_certificate
+
+if TYPE_CHECKING:
+    from asyncio import BaseTransport
+
+    from aiohttp.client import ClientTimeout
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.tracing import Trace
+
+
+class NotConnected(aiohttp.ClientError):
+    """There is no connection, so nothing of the request was sent. ``__cause__`` says why."""
+
+
+class ClientCertificateRefused(ssl.SSLError):
+    """The server refused the client's certificate in the handshake, and so never read the request."""
+
+
+class Connector(aiohttp.TCPConnector):
+    """A pool that gives no connection away that is known to be unusable."""
+
+    def __init__(self, *, limit: int, tls: ssl.SSLContext | bool) -> None:
+        super().__init__(limit=limit, ssl=tls)
+        protocol: type[ResponseHandler] = _Protocol
+        self._factory = partial(protocol, loop=self._loop)
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> ResponseHandler:
+        try:
+            protocol = await super()._create_connection(req, traces, timeout)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise NotConnected from error
+        if not protocol.is_connected():  # the server closed it, or spoke, before anything was asked
+            reason = protocol.exception()
+            protocol.close()
+            raise NotConnected from reason
+        return protocol
+
+
+class _Protocol(ResponseHandler):
+    def is_connected(self) -> bool:
+        """Whether the next response on this connection will be that to the next request."""
+        return super().is_connected() and not self.should_close
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        # A payload is there from the head of the first response on.
+        if isinstance(exc, ssl.SSLError) and self._payload is None and _ended_handshake(exc, self.transport):
+            refused = ClientCertificateRefused(*exc.args)
+            refused.reason = exc.reason
+            exc = refused
+        super().connection_lost(exc)
+
+
+def _ended_handshake(error: ssl.SSLError, transport: BaseTransport | None) -> bool:
+    """Whether an alert is the server's end of a handshake that was over for the client.
+
+    With TLS 1.3 the client sends its certificate last and its request right behind, before the server has looked at
+    either. A server that has sent a session ticket has accepted the certificate: its alert is about something else.
+    """
+    tls: ssl.SSLObject | None = None if transport is None else transport.get_extra_info("ssl_object")
+    if tls is None or not refuses_certificate(error):
+        return False
+    cipher, session = tls.cipher(), tls.session
+    return cipher is not None and cipher[1] == "TLSv1.3" and not (session is not None and session.has_ticket)

@@ -1,0 +1,88 @@
+"""What a failure of TLS means and what to do about it, for every transport."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_UNTRUSTED: Final = (
+    "was issued by an authority that is not trusted here: if it is your organisation's own, or a proxy's that reads "
+    "along, give the authority's PEM file as ca_file"
+)
+# By OpenSSL's verify codes (X509_V_ERR_...), which are stable; its texts are not.
+_CERTIFICATE_PROBLEMS: Final = {
+    2: _UNTRUSTED,
+    9: "is not valid yet: check the clock of this machine",
+    10: "has expired: its owner must renew it, unless the clock of this machine is wrong",
+    18: "is self-signed: if you trust it, give its PEM file as ca_file",
+    19: _UNTRUSTED,
+    20: _UNTRUSTED,
+    21: _UNTRUSTED,
+    23: "was revoked",
+    62: "is for another host name: check the URL",
+    64: "is for another address: check the URL",
+}
+
+# What a server says of the client's certificate in the handshake.
+_ABOUT_CERTIFICATES: Final = frozenset(
+    {
+        "BAD_CERTIFICATE",
+        "UNSUPPORTED_CERTIFICATE",
+        "CERTIFICATE_REVOKED",
+        "CERTIFICATE_EXPIRED",
+        "CERTIFICATE_UNKNOWN",
+        "UNKNOWN_CA",
+        "ACCESS_DENIED",
+        "CERTIFICATE_REQUIRED",
+    }
+)
+# Two sides that have no version or cipher in common today have none in a second either.
+_MISMATCHES: Final = frozenset(
+    {
+        "HANDSHAKE_FAILURE",
+        "PROTOCOL_VERSION",
+        "INSUFFICIENT_SECURITY",
+        "UNRECOGNIZED_NAME",
+        "NO_APPLICATION_PROTOCOL",
+        "UNSUPPORTED_PROTOCOL",
+        "WRONG_SSL_VERSION",
+        "DH_KEY_TOO_SMALL",
+        "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+    }
+)
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+
+
+def certificate_problem(error: Exception, server: str) -> str:
+    """What is wrong with the certificate of a server, and the remedy."""
+    problem = _CERTIFICATE_PROBLEMS.get(getattr(error, "verify_code", -1))
+    return f"the certificate of {server} {problem or f'cannot be trusted: {words(error)}'}"
+
+
+def refuses_certificate(error: Exception) -> bool:
+    """Whether this is an alert about the client's certificate."""
+    return _name(error) in _ABOUT_CERTIFICATES
+
+
+def handshake_problem(error: Exception, server: str) -> str:
+    """What went wrong in a handshake, the server's certificate apart."""
+    if refuses_certificate(error):
+        return f"{server} refused the client certificate: {words(error)}"
+    if _name(error) in _NO_TLS:
+        return f"the TLS handshake with {server} failed: what it answered is not TLS"
+    return f"the TLS handshake with {server} failed: {words(error)}"
+
+
+def is_permanent(error: Exception) -> bool:
+    """Whether a handshake that failed so would fail again: not for what a server under stress or restart answers."""
+    return refuses_certificate(error) or _name(error) in _MISMATCHES
+
+
+def _name(error: Exception) -> str:
+    """OpenSSL's name of the alert or reason, without the protocol version that first had it."""
+    name: str = getattr(error, "reason", None) or ""
+    return name.rpartition("_ALERT_")[2].removeprefix("TLSV1_")
+
+
+def words(error: Exception) -> str:
+    """OpenSSL's name of an alert or reason, as words."""
+    return _name(error).replace("_", " ").lower() or "unknown error"
