@@ -23,7 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from ..errors import ConfigError, TransportError
-from .aiohttp_connector import Connector
+from .aiohttp_connector import UNREPEATABLE, Connector
 from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
 from .base import COMMON_HEADERS, MAX_BYTES, Response
 from .deadlines import Deadlines
@@ -95,12 +95,14 @@ class AiohttpTransport:
         *,
         timeout: float,  # noqa: ASYNC109 - see Transport.send
         max_bytes: int = MAX_BYTES,
-        repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
+        repeatable: bool = True,
     ) -> Response:
         """See :meth:`Transport.send`."""
         pool = self._pool or self._open()
         response: aiohttp.ClientResponse | None = None
         deadline = pool.deadlines.enter(timeout)
+        if not repeatable:
+            UNREPEATABLE.set(True)
         try:
             response = await pool.session.request(
                 method,
@@ -136,6 +138,8 @@ class AiohttpTransport:
                 return Response(response.status, response.headers, content)
             failure = proxy_refused(407, self._peers(url))
         finally:
+            if not repeatable:
+                UNREPEATABLE.set(False)
             deadline.leave()
         if response is not None:
             response.close()

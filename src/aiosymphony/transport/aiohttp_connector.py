@@ -1,6 +1,8 @@
 """The connection pool of the default transport: aiohttp's, with rules of its own for which connections are used.
 
 * A connection that received bytes while idle is not used again: its next response would be somebody else's.
+* A request that must not be sent twice gets a connection that was used a moment ago and on whose socket nothing waits,
+  or a new one. On a connection that the server has just closed, it would be lost, and nobody could tell that it was.
 * Whatever fails before there is a connection is told apart from what fails after: nothing was sent.
 
 This leans on private parts of aiohttp; tests with servers of their own see each of these rules at work.
@@ -8,9 +10,14 @@ This leans on private parts of aiohttp; tests with servers of their own see each
 
 from __future__ import annotations
 
+import select
 import ssl
+from collections import deque
+from collections.abc import Coroutine
+from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -22,8 +29,15 @@ if TYPE_CHECKING:
     from asyncio import BaseTransport
 
     from aiohttp.client import ClientTimeout
-    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+    from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
+
+UNREPEATABLE: ContextVar[bool] = ContextVar("aiosymphony.unrepeatable", default=False)
+"""Whether the request that is being sent must not be sent twice."""
+
+_MOMENT: Final = 1.0
+"""Seconds of idling after which a server may be closing a connection; few servers close them sooner."""
 
 
 class NotConnected(aiohttp.ClientError):
@@ -41,6 +55,15 @@ class Connector(aiohttp.TCPConnector):
         super().__init__(limit=limit, ssl=tls)
         protocol: type[ResponseHandler] = _Protocol
         self._factory = partial(protocol, loop=self._loop)
+
+    # A plain function that returns the coroutine, not one more around it: every request passes here.
+    def _get(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, key: ConnectionKey, traces: list[Trace]
+    ) -> Coroutine[Any, Any, Connection | None]:
+        # An emptied queue is left to aiohttp, which drops its key.
+        if UNREPEATABLE.get() and (idle := self._conns.get(key)) and not _bring_live_one_first(idle) and idle:
+            return _none()
+        return super()._get(key, traces)
 
     async def _create_connection(
         self,
@@ -84,3 +107,36 @@ def _ended_handshake(error: ssl.SSLError, transport: BaseTransport | None) -> bo
         return False
     cipher, session = tls.cipher(), tls.session
     return cipher is not None and cipher[1] == "TLSv1.3" and not (session is not None and session.has_ticket)
+
+
+def _bring_live_one_first(idle: deque[tuple[ResponseHandler, float]]) -> bool:
+    """Put a connection first that is surely alive, and close what is found dead; False if there is none.
+
+    If none is fresh enough, the oldest makes room for the new one, so that the pool does not grow by each pause.
+    """
+    fresh_since = monotonic() - _MOMENT
+    while idle and idle[-1][1] >= fresh_since:
+        protocol = idle[-1][0]
+        if protocol.is_connected() and protocol.transport is not None and _is_quiet(protocol.transport):
+            idle.rotate(1)
+            return True
+        idle.pop()[0].close()
+    if idle:
+        idle.popleft()[0].close()
+    return False
+
+
+def _is_quiet(transport: BaseTransport) -> bool:
+    """Whether nothing waits in the socket: neither the end of the connection nor bytes that nobody asked for."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    if not hasattr(select, "poll"):  # Windows
+        return not select.select([sock.fileno()], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+async def _none() -> None:
+    """No connection of the pool will do."""
