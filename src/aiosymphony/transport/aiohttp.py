@@ -82,6 +82,7 @@ class AiohttpTransport:
         self._connecting = _connecting(connect_timeout)
         self._pool: _Pool | None = None
         self._retired: list[_Pool] = []
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"AiohttpTransport(limit={self._limit})"
@@ -141,22 +142,36 @@ class AiohttpTransport:
             if not repeatable:
                 UNREPEATABLE.set(False)
             deadline.leave()
+            if pool is not self._pool and not pool.deadlines.in_use:
+                self._drop(pool)
         if response is not None:
             response.close()
         # Raised here, not in the handler: as its __context__, aiohttp's exception would keep the tokens in reach.
         raise failure
 
     def reset(self) -> None:
-        """See :meth:`Transport.reset`. The retired pool lets its idle connections go after their keep-alive time."""
-        if self._pool is not None:
-            self._retired.append(self._pool)
-            self._pool = None
+        """See :meth:`Transport.reset`. A retired pool is closed as soon as no request is under way in it."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            self._retired.append(pool)
+            if not pool.deadlines.in_use:
+                self._drop(pool)
 
     async def close(self) -> None:
         """Close every connection."""
-        self.reset()
-        while self._retired:
-            await self._retired.pop().session.close()
+        pool, self._pool = self._pool, None
+        for retired in [*self._retired, *([] if pool is None else [pool])]:
+            await retired.session.close()
+        self._retired.clear()
+        await asyncio.gather(*self._closing)
+
+    def _drop(self, pool: _Pool) -> None:
+        """Close a retired pool; its last request is the one that finds it unused."""
+        if pool in self._retired:
+            self._retired.remove(pool)
+            task = asyncio.get_running_loop().create_task(pool.session.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _peers(self, url: str) -> Peers:
         return Peers(_origin(url[: url.index("/", 8)])[1], self._proxy)
