@@ -207,7 +207,8 @@ def _connecting(seconds: float) -> ClientTimeout:
 @lru_cache(maxsize=16)
 def _origin(text: str) -> tuple[str, str]:
     url = URL(text)
-    return url.scheme, url.authority
+    # As it is sent: yarl's plain authority has neither the brackets of IPv6 nor the ASCII form of other hosts.
+    return url.scheme, url.raw_authority
 
 
 def _url(text: str) -> URL:
