@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from functools import partial
 
 import httpx
 import pytest
@@ -14,7 +16,20 @@ from aiosymphony.transport.httpx import HttpxTransport
 
 from .certificates import Certificates
 from .clients import CREATE, OPEN_CREATE, OPEN_READ, READ, THING, Clients
-from .server import FaultServer, acts, close, drip, endless, gzip_bomb, raw, redirect, reply, reset, response
+from .server import (
+    FaultServer,
+    acts,
+    close,
+    drip,
+    endless,
+    gzip_bomb,
+    raw,
+    redirect,
+    refuse_handshake,
+    reply,
+    reset,
+    response,
+)
 from .test_04_to_09_broken_answers import BROKEN_OFF, HEADER_BOMBS, NOT_HTTP
 
 
@@ -141,3 +156,25 @@ async def test_case_44_cancelled_at_any_await_leaves_nothing(turns: int, server:
     await asyncio.gather(call, return_exceptions=True)
     assert await session.execute(READ.build()) == {"id": 1}
     assert server.logins["/oauth/token"] == 1
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+async def test_case_02_a_missing_client_certificate_is_permanent(
+    version: str, certificates: Certificates, clients: Clients
+) -> None:
+    async with FaultServer() as server:
+        # With TLS 1.3 the client learns of it only after it has sent its request.
+        context = certificates.asks_client if version == "1.3" else certificates.asks_client_tls12
+        server.on_connect = partial(refuse_handshake, context)
+        trust = ssl.create_default_context(cafile=str(certificates.ca_file))
+        async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
+            session = clients.session(
+                base_url=f"https://localhost:{server.port}",
+                transport=HttpxTransport(client),
+                observer=(seen := []).append,
+            )
+            with pytest.raises(TransportError) as caught:
+                await session.execute(OPEN_CREATE.build({"name": "x"}))
+        assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, True, "tls")
+        assert len(seen) == 1
+        assert server.total == 0

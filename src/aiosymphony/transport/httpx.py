@@ -1,19 +1,49 @@
 """A transport over httpx, for programs that hold an httpx client already, and for tests with respx.
 
 Needs the extra ``aiosymphony[httpx]``. Under load it is several times slower than the default transport.
+
+It keeps the promises of the default transport but for those that are the client's alone: which authorities, proxies
+and TLS versions are used, how many connections there are, and what the client does with cookies and with hooks. Its
+connections are the client's too: :meth:`HttpxTransport.reset` cannot close them, and a request that must not be
+repeated may go out on a connection that has idled.
+
+* Bodies are unpacked here, piece by piece up to the cap: httpx unpacks each packet whole, and a brotli bomb of some
+  kilobytes is gigabytes then. So only gzip and deflate are asked for.
+* A connection that holds more than the answer is closed: httpx would give the rest to the next request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import Mapping
+import zlib
+from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
 
 import httpx
 
 from ..errors import TransportError
 from .base import COMMON_HEADERS, MAX_BYTES, Response
+from .deadlines import Deadlines
+
+_ENCODINGS: Final = "gzip, deflate"
+_CONNECT_TIMEOUT: Final = 10.0
+_PIECE: Final = 64 * 1024
+
+_FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    OSError,  # of the socket and of TLS, which httpx lets through in places
+    EOFError,
+    ValueError,
+    zlib.error,
+)
+
+_CERTIFICATE_ALERTS: Final = ("CERTIFICATE", "UNKNOWN_CA")
+"""What the names of the TLS alerts have in common that are about a certificate alone."""
 
 
 class HttpxTransport:
@@ -25,6 +55,7 @@ class HttpxTransport:
         # A jar that takes no cookie, as the default transport has none: a token is all that tells who is calling.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         self._client = client or httpx.AsyncClient(trust_env=False, cookies=no_cookies)
+        self._deadlines: Deadlines | None = None
 
     async def send(
         self,
@@ -38,40 +69,53 @@ class HttpxTransport:
         repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
     ) -> Response:
         """See :meth:`Transport.send`."""
+        if self._deadlines is None:
+            self._deadlines = Deadlines()
+        exchange = _Exchange()
+        response: httpx.Response | None = None
+        # httpx has a timeout for each phase alone; the deadline for the whole is kept here.
+        deadline = self._deadlines.enter(timeout)
         try:
+            connecting = min(0.9 * timeout, _CONNECT_TIMEOUT)
             request = self._client.build_request(
-                method, url, headers={**COMMON_HEADERS, **headers}, content=body, timeout=timeout
+                method,
+                url,
+                headers={**COMMON_HEADERS, "Accept-Encoding": _ENCODINGS, **headers},
+                content=body,
+                timeout=httpx.Timeout(None, connect=connecting, pool=connecting),
+                extensions={"trace": exchange.trace},
             )
-            # httpx has a timeout for each phase alone; the deadline for the whole is kept here.
-            async with asyncio.timeout(timeout):
-                response = await self._client.send(request, stream=True, follow_redirects=False, auth=None)
-                try:
-                    content = await _read(response, max_bytes)
-                finally:
-                    await response.aclose()
-            if content is not None:
-                return Response(response.status_code, response.headers, content)
-            failure = TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            server = httpx.URL(url).netloc.decode("ascii")
-            failure = (
-                TransportError(f"the TLS handshake with {server} failed", sent=False, permanent=True, kind="tls")
-                if _is_tls(error)
-                else TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
-            )
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError, ValueError):
-            failure = TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
-        except (httpx.TimeoutException, TimeoutError):
+            response = await self._client.send(request, stream=True, follow_redirects=False, auth=None)
+            content = await _read(response, max_bytes)
+            await _keep_only_if_clean(response)
+            await response.aclose()
+            return Response(response.status_code, response.headers, content)
+        except asyncio.CancelledError:
+            await _abandon(response)
+            if not deadline.caused():
+                raise
             failure = TransportError("no whole answer came in time", kind="timeout")
-        except (httpx.RemoteProtocolError, httpx.DecodingError):
-            failure = TransportError("the answer was not whole or not well-formed", kind="protocol")
-        except httpx.HTTPError:
-            failure = TransportError("the connection was lost", kind="disconnected")
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            httpx.StreamError,
+            OSError,
+            EOFError,
+            ValueError,
+            zlib.error,
+        ) as error:
+            await _abandon(response)
+            failure = _transport_error(error, exchange, httpx.URL(url).netloc.decode("ascii"), max_bytes)
+        except BaseException:
+            await _abandon(response)
+            raise
+        finally:
+            deadline.leave()
         # Raised here, not in the handlers, so that no exception of httpx (which holds the request) hangs on to it.
         raise failure
 
     def reset(self) -> None:
-        """Nothing to do: httpx reads ahead on no idle connection, and the pool belongs to the client's owner."""
+        """Nothing to do: no answer waits on a connection of the pool, and the pool belongs to the client's owner."""
 
     async def close(self) -> None:
         """Close the client if it was made here."""
@@ -79,22 +123,158 @@ class HttpxTransport:
             await self._client.aclose()
 
 
-def _is_tls(error: BaseException | None) -> bool:
-    """Whether certificates or protocols do not fit: httpx says no more than that there is no connection."""
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+class _Exchange:
+    """How far one request came, as httpcore's trace tells it; a client without a network says nothing."""
+
+    __slots__ = ("is_first", "may_have_left")
+
+    def __init__(self) -> None:
+        self.is_first = False
+        """Whether the connection was made for this request."""
+        self.may_have_left = False
+        """Whether writing the request began."""
+
+    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.may_have_left = True
+        elif event == "connection.connect_tcp.started":
+            self.is_first = True
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> bytes | None:
-    """The whole body, unpacked; None if it is larger than the cap."""
+class _TooLarge(ValueError):
+    """The body passes the cap."""
+
+
+class _UnknownEncoding(ValueError):
+    """The body is compressed in a way that was not asked for."""
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    """The whole body, unpacked."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    # The stream itself: the iterators of the response would give the connection back to the pool at the end.
+    async for chunk in _unpacked(response):
         size += len(chunk)
         if size > max_bytes:
-            return None
+            raise _TooLarge
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in pieces of bounded size, however small the packets are that they come from."""
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the client of an AsyncClient's answer has no other
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        async for data in stream:
+            yield data
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise _UnknownEncoding
+    unpacker: Any = None
+    async for data in stream:
+        while data:
+            if unpacker is None:
+                unpacker = zlib.decompressobj(_window_bits(encoding, data))
+            yield unpacker.decompress(data, _PIECE)
+            data = unpacker.unconsumed_tail
+            if unpacker.eof:
+                data, unpacker = unpacker.unused_data, None  # gzip may have several members
+    if unpacker is not None:
+        raise EOFError
+
+
+def _window_bits(encoding: str, data: bytes) -> int:
+    """What zlib needs to know. Some servers send "deflate" without the header of zlib that belongs to it."""
+    if encoding != "deflate":
+        return 16 + zlib.MAX_WBITS
+    return zlib.MAX_WBITS if data[0] & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS
+
+
+async def _keep_only_if_clean(response: httpx.Response) -> None:
+    """Close the connection of an answer that was read, if the server has sent more: it would be the next answer.
+
+    httpx tells nobody what its parser has left over, so this looks inside; where there is nothing to see, the
+    connection is closed as well. Over HTTP/2 each answer has a number.
+    """
+    network = response.extensions.get("network_stream")
+    if network is None or response.http_version == "HTTP/2":
+        return
+    found: Any = response.stream
+    for name in ("_stream", "_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        found = getattr(found, name, None)
+    tls = network.get_extra_info("ssl_object")
+    if found is None or found.trailing_data != (b"", False) or (tls is not None and _has_more(tls)):
+        await network.aclose()
+
+
+def _has_more(tls: ssl.SSLObject) -> bool:
+    """Whether TLS holds data or an end that the parser has not seen. Reading takes it out, so the end must follow."""
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        pass
+    return True
+
+
+async def _abandon(response: httpx.Response | None) -> None:
+    if response is not None:
+        with contextlib.suppress(Exception):  # what fails while it closes adds nothing to why it is closed
+            await response.aclose()
+
+
+def _transport_error(error: Exception, exchange: _Exchange, server: str, max_bytes: int) -> TransportError:
+    """Say what a failure of httpx means; its own words are dropped, since they can hold headers and URLs."""
+    tls = _tls_error(error)
+    match error:
+        case _TooLarge():
+            return TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
+        case _UnknownEncoding():
+            return TransportError("the answer is compressed in a way that was not asked for", kind="protocol")
+        case httpx.ProxyError():
+            return TransportError(
+                f"the proxy made no connection to {server}", sent=False, permanent="407" in str(error), kind="connect"
+            )
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
+            return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
+        case _ if tls is not None and not exchange.may_have_left:
+            return TransportError(
+                f"the TLS handshake with {server} failed",
+                sent=False,
+                permanent=isinstance(tls, ssl.SSLCertVerificationError) or _is_about_certificate(tls),
+                kind="tls",
+            )
+        case _ if tls is not None and exchange.is_first and _is_about_certificate(tls):
+            # With TLS 1.3 a refused client certificate shows only when the answer is read; no request got through.
+            return TransportError(f"{server} refused the certificate", sent=False, permanent=True, kind="tls")
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
+        case httpx.TimeoutException() | TimeoutError():
+            return TransportError("no whole answer came in time", kind="timeout")
+        case httpx.RemoteProtocolError() | httpx.DecodingError() | EOFError() | zlib.error():
+            return TransportError("the answer was not whole or not well-formed", kind="protocol")
+        case httpx.HTTPError() | httpx.StreamError() | OSError():
+            return TransportError("the connection was lost", kind="disconnected")
+        case _:
+            return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """The error of TLS behind one of httpx."""
+    seen: set[int] = set()  # a chain may lead back to itself
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _is_about_certificate(error: ssl.SSLError) -> bool:
+    """Whether the other side's alert is about our certificate alone, which it looks at before any request."""
+    reason = error.reason or ""
+    return "ALERT" in reason and any(word in reason for word in _CERTIFICATE_ALERTS)
