@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quality lint types drift wheel generate bench soak format clean
+# What runs the dependencies of users; generation pins its own, and jobs add no others.
+LOWEST := tests/adversary tests/architecture tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit
+.PHONY: help demo test check quality lint types drift wheel lowest generate bench soak format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -36,6 +38,12 @@ wheel: $(VENV)/.development ## Build the wheel and import it in an environment o
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip --quiet install "$$(ls build/wheel/*.whl)[cli,sandbox,httpx]"
 	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
+
+lowest: $(VENV)/.development ## Run the tests of transports, facade and command line at the lowest supported versions
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
+	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --resolution lowest-direct \
+		--editable '.[cli,sandbox,httpx,otel,yaml]' --group dev
+	build/lowest/bin/python -m pytest -p no:cacheprovider $(LOWEST)
 
 generate: $(VENV)/.development ## Regenerate generated/ from specs/
 	./codegen.sh
