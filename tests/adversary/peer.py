@@ -48,7 +48,8 @@ class Talk:
         settings = HandshakeSettings()
         settings.minVersion = settings.maxVersion = VERSIONS[self.peer.version]
         settings.ticketKeys = [bytearray(32)] if self.peer.tickets else []
-        self.tls.handshakeServer(certChain=self.peer.chain, privateKey=self.peer.key, settings=settings)
+        protocols = [bytearray(b"http/1.1")]  # httpx asks for a protocol
+        self.tls.handshakeServer(certChain=self.peer.chain, privateKey=self.peer.key, settings=settings, alpn=protocols)
 
     def request(self) -> bool:
         """Read one request; False if the client closed."""

@@ -5,13 +5,17 @@ What a create is told must agree with what the server did: "nothing was sent" wh
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from aiosymphony.errors import OutcomeUnknown, TransportError
 from aiosymphony.retry import RetryPolicy
 from aiosymphony.session import Session
+from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, Clients
 
@@ -55,20 +59,36 @@ ENDS: dict[str, Script] = {name: alert(number) for name, number in (ABOUT_CERTIF
 MISMATCHES = {"handshake_failure": 40, "protocol_version": 70, "insufficient_security": 71, "unrecognized_name": 112}
 
 
-def session_for(peer: Peer, clients: Clients, certificates: Certificates, **options: Any) -> Session:
-    return clients.session(
-        base_url=peer.url, transport=clients.transport(ca_file=certificates.ca_file), timeout=300.0, **options
-    )
+SessionFor = Callable[..., Session]
+
+
+@pytest.fixture(params=["aiohttp", "httpx"])
+async def session_for(
+    request: pytest.FixtureRequest, clients: Clients, certificates: Certificates
+) -> AsyncIterator[SessionFor]:
+    """Makes a session for a peer, over either transport."""
+    trust = ssl.create_default_context(cafile=str(certificates.ca_file))
+    async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
+
+        def make(peer: Peer, **options: Any) -> Session:
+            transport = (
+                clients.transport(ca_file=certificates.ca_file)
+                if request.param == "aiohttp"
+                else HttpxTransport(client)
+            )
+            return clients.session(base_url=peer.url, transport=transport, timeout=300.0, **options)
+
+        yield make
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["first request", "reused"])
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("end", ENDS)
 async def test_case_48_a_create_that_was_carried_out_is_unknown_however_the_connection_ends(
-    end: str, version: str, after: int, certificates: Certificates, clients: Clients
+    end: str, version: str, after: int, certificates: Certificates, session_for: SessionFor
 ) -> None:
     async with Peer(certificates, acts_then(ENDS[end], after=after), answers, version=version) as peer:
-        session = session_for(peer, clients, certificates)
+        session = session_for(peer)
         for _ in range(after):
             await session.execute(OPEN_READ.build())
         with pytest.raises(OutcomeUnknown, match="may have acted") as caught:
@@ -82,12 +102,12 @@ async def test_case_48_a_create_that_was_carried_out_is_unknown_however_the_conn
 
 @pytest.mark.parametrize("name", ABOUT_CERTIFICATES)
 async def test_case_48_on_a_reused_connection_no_alert_is_about_the_handshake(
-    name: str, certificates: Certificates, clients: Clients
+    name: str, certificates: Certificates, session_for: SessionFor
 ) -> None:
     """Also without tickets, which otherwise tell that the handshake was over."""
     script = acts_then(alert(ABOUT_CERTIFICATES[name]), after=1)
     async with Peer(certificates, script, answers, tickets=False) as peer:
-        session = session_for(peer, clients, certificates)
+        session = session_for(peer)
         await session.execute(OPEN_READ.build())
         with pytest.raises(OutcomeUnknown):
             await session.execute(OPEN_CREATE.build({"name": "x"}))
@@ -96,12 +116,12 @@ async def test_case_48_on_a_reused_connection_no_alert_is_about_the_handshake(
 
 @pytest.mark.parametrize("name", ABOUT_CERTIFICATES)
 async def test_case_48_an_alert_about_the_certificate_before_anything_was_read_is_not_sent(
-    name: str, certificates: Certificates, clients: Clients
+    name: str, certificates: Certificates, session_for: SessionFor
 ) -> None:
     """TLS 1.3: the client learns only after its request that its certificate was refused. No ticket came before."""
     async with Peer(certificates, never_reads(alert(ABOUT_CERTIFICATES[name])), tickets=False) as peer:
         with pytest.raises(TransportError, match=r"refused the client certificate: .*Nothing was sent") as caught:
-            await session_for(peer, clients, certificates).execute(OPEN_CREATE.build({"name": "x"}))
+            await session_for(peer).execute(OPEN_CREATE.build({"name": "x"}))
         assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, True, "tls")
         assert name.replace("_", " ") in str(caught.value)
         assert peer.creates == 0
@@ -111,20 +131,20 @@ async def test_case_48_an_alert_about_the_certificate_before_anything_was_read_i
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("end", ["internal_error", "handshake_failure", "bad_certificate", "plain text", "cut"])
 async def test_case_48_a_read_is_repeated_on_another_connection(
-    end: str, version: str, certificates: Certificates, clients: Clients
+    end: str, version: str, certificates: Certificates, session_for: SessionFor
 ) -> None:
     async with Peer(certificates, acts_then(ENDS[end]), answers, version=version) as peer:
-        session = session_for(peer, clients, certificates)
+        session = session_for(peer)
         assert await session.execute(OPEN_READ.build()) == {"id": 1}
         assert (peer.counts["GET"], peer.connections) == (2, 2)
 
 
 @pytest.mark.parametrize("script", [in_the_clear(80), in_the_clear(90), in_plain_text], ids=["80", "90", "plain text"])
 async def test_case_48_a_handshake_that_fails_for_the_moment_is_tried_again_also_for_a_create(
-    script: Script, certificates: Certificates, clients: Clients
+    script: Script, certificates: Certificates, session_for: SessionFor
 ) -> None:
     async with Peer(certificates, script, answers) as peer:
-        assert await session_for(peer, clients, certificates).execute(OPEN_CREATE.build({})) == {"id": 1}
+        assert await session_for(peer).execute(OPEN_CREATE.build({})) == {"id": 1}
         assert (peer.creates, peer.connections) == (1, 2)
 
 
@@ -134,10 +154,10 @@ async def test_case_48_a_handshake_that_fails_for_the_moment_is_tried_again_also
     ids=["80", "plain text"],
 )
 async def test_case_48_a_handshake_that_keeps_failing_says_how(
-    script: Script, words: str, certificates: Certificates, clients: Clients
+    script: Script, words: str, certificates: Certificates, session_for: SessionFor
 ) -> None:
     async with Peer(certificates, script) as peer:
-        session = session_for(peer, clients, certificates, retry=RetryPolicy(attempts=2))
+        session = session_for(peer, retry=RetryPolicy(attempts=2))
         with pytest.raises(TransportError, match=rf"{words}.*Nothing was sent") as caught:
             await session.execute(OPEN_CREATE.build({}))
         assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, False, "tls")
@@ -146,11 +166,11 @@ async def test_case_48_a_handshake_that_keeps_failing_says_how(
 
 @pytest.mark.parametrize("name", MISMATCHES | ABOUT_CERTIFICATES)
 async def test_case_48_a_handshake_that_cannot_succeed_is_not_tried_again(
-    name: str, certificates: Certificates, clients: Clients
+    name: str, certificates: Certificates, session_for: SessionFor
 ) -> None:
     async with Peer(certificates, in_the_clear((MISMATCHES | ABOUT_CERTIFICATES)[name])) as peer:
         with pytest.raises(TransportError, match="Nothing was sent") as caught:
-            await session_for(peer, clients, certificates).execute(OPEN_CREATE.build({}))
+            await session_for(peer).execute(OPEN_CREATE.build({}))
         assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, True, "tls")
         assert name.replace("_", " ") in str(caught.value)
         assert peer.connections == 1

@@ -23,7 +23,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .tls import refuses_certificate
+from .tls import ended_handshake
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
@@ -89,24 +89,15 @@ class _Protocol(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         # A payload is there from the head of the first response on.
-        if isinstance(exc, ssl.SSLError) and self._payload is None and _ended_handshake(exc, self.transport):
+        if isinstance(exc, ssl.SSLError) and self._payload is None and ended_handshake(exc, _tls_of(self.transport)):
             refused = ClientCertificateRefused(*exc.args)
             refused.reason = exc.reason
             exc = refused
         super().connection_lost(exc)
 
 
-def _ended_handshake(error: ssl.SSLError, transport: BaseTransport | None) -> bool:
-    """Whether an alert is the server's end of a handshake that was over for the client.
-
-    With TLS 1.3 the client sends its certificate last and its request right behind, before the server has looked at
-    either. A server that has sent a session ticket has accepted the certificate: its alert is about something else.
-    """
-    tls: ssl.SSLObject | None = None if transport is None else transport.get_extra_info("ssl_object")
-    if tls is None or not refuses_certificate(error):
-        return False
-    cipher, session = tls.cipher(), tls.session
-    return cipher is not None and cipher[1] == "TLSv1.3" and not (session is not None and session.has_ticket)
+def _tls_of(transport: BaseTransport | None) -> ssl.SSLObject | None:
+    return None if transport is None else transport.get_extra_info("ssl_object")
 
 
 def _bring_live_one_first(idle: deque[tuple[ResponseHandler, float]]) -> bool:

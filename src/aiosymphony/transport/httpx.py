@@ -27,6 +27,7 @@ import httpx
 from ..errors import TransportError
 from .base import COMMON_HEADERS, MAX_BYTES, Response
 from .deadlines import Deadlines
+from .tls import certificate_problem, ended_handshake, handshake_problem, is_permanent, words
 
 _ENCODINGS: Final = "gzip, deflate"
 _CONNECT_TIMEOUT: Final = 10.0
@@ -41,9 +42,6 @@ _FAILURES: Final = (
     ValueError,
     zlib.error,
 )
-
-_CERTIFICATE_ALERTS: Final = ("CERTIFICATE", "UNKNOWN_CA")
-"""What the names of the TLS alerts have in common that are about a certificate alone."""
 
 
 class HttpxTransport:
@@ -66,7 +64,7 @@ class HttpxTransport:
         *,
         timeout: float,  # noqa: ASYNC109 - see Transport.send
         max_bytes: int = MAX_BYTES,
-        repeatable: bool = True,  # noqa: ARG002 - for the connection that is chosen
+        repeatable: bool = True,  # noqa: ARG002 - the pool is the client's, which gives no choice
     ) -> Response:
         """See :meth:`Transport.send`."""
         if self._deadlines is None:
@@ -126,19 +124,19 @@ class HttpxTransport:
 class _Exchange:
     """How far one request came, as httpcore's trace tells it; a client without a network says nothing."""
 
-    __slots__ = ("is_first", "may_have_left")
+    __slots__ = ("may_have_left", "tls")
 
     def __init__(self) -> None:
-        self.is_first = False
-        """Whether the connection was made for this request."""
         self.may_have_left = False
         """Whether writing the request began."""
+        self.tls: ssl.SSLObject | None = None
+        """The TLS of the connection, if it was made for this request."""
 
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
             self.may_have_left = True
-        elif event == "connection.connect_tcp.started":
-            self.is_first = True
+        elif event.endswith("start_tls.complete"):
+            self.tls = info["return_value"].get_extra_info("ssl_object")
 
 
 class _TooLarge(ValueError):
@@ -229,28 +227,18 @@ async def _abandon(response: httpx.Response | None) -> None:
 
 def _transport_error(error: Exception, exchange: _Exchange, server: str, max_bytes: int) -> TransportError:
     """Say what a failure of httpx means; its own words are dropped, since they can hold headers and URLs."""
-    tls = _tls_error(error)
     match error:
         case _TooLarge():
             return TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
         case _UnknownEncoding():
             return TransportError("the answer is compressed in a way that was not asked for", kind="protocol")
         case httpx.ProxyError():
-            return TransportError(
-                f"the proxy made no connection to {server}", sent=False, permanent="407" in str(error), kind="connect"
-            )
+            return _proxy_error(error, server)
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
-        case _ if tls is not None and not exchange.may_have_left:
-            return TransportError(
-                f"the TLS handshake with {server} failed",
-                sent=False,
-                permanent=isinstance(tls, ssl.SSLCertVerificationError) or _is_about_certificate(tls),
-                kind="tls",
-            )
-        case _ if tls is not None and exchange.is_first and _is_about_certificate(tls):
-            # With TLS 1.3 a refused client certificate shows only when the answer is read; no request got through.
-            return TransportError(f"{server} refused the certificate", sent=False, permanent=True, kind="tls")
+    if (broken := _tls_error(error)) is not None:
+        return _tls_failure(broken, exchange, server)
+    match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
             return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
         case httpx.TimeoutException() | TimeoutError():
@@ -259,8 +247,31 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
             return TransportError("the answer was not whole or not well-formed", kind="protocol")
         case httpx.HTTPError() | httpx.StreamError() | OSError():
             return TransportError("the connection was lost", kind="disconnected")
+        case _ if exchange.may_have_left:
+            return TransportError("the answer could not be read", kind="protocol")
         case _:
             return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
+
+
+def _proxy_error(error: httpx.ProxyError, server: str) -> TransportError:
+    """What a proxy answered instead of opening a tunnel; httpx puts its status first."""
+    status = str(error)[:3]
+    if status == "407":
+        what = f"the client's proxy refused its user and password, or asks for them (407): no tunnel to {server}"
+        return TransportError(what, sent=False, permanent=True, kind="connect")
+    permanent = status.startswith("4") and status not in ("408", "429")
+    return TransportError(
+        f"the client's proxy opened no tunnel to {server}", sent=False, permanent=permanent, kind="connect"
+    )
+
+
+def _tls_failure(error: ssl.SSLError, exchange: _Exchange, server: str) -> TransportError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TransportError(certificate_problem(error, server), sent=False, permanent=True, kind="tls")
+    if not exchange.may_have_left or ended_handshake(error, exchange.tls):
+        what = handshake_problem(error, server)
+        return TransportError(what, sent=False, permanent=is_permanent(error), kind="tls")
+    return TransportError(f"the TLS connection to {server} broke: {words(error)}", kind="tls")
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
@@ -272,9 +283,3 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return None
-
-
-def _is_about_certificate(error: ssl.SSLError) -> bool:
-    """Whether the other side's alert is about our certificate alone, which it looks at before any request."""
-    reason = error.reason or ""
-    return "ALERT" in reason and any(word in reason for word in _CERTIFICATE_ALERTS)

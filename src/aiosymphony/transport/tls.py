@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final
 
 _UNTRUSTED: Final = (
@@ -61,6 +62,18 @@ def certificate_problem(error: Exception, server: str) -> str:
 def refuses_certificate(error: Exception) -> bool:
     """Whether this is an alert about the client's certificate."""
     return _name(error) in _ABOUT_CERTIFICATES
+
+
+def ended_handshake(error: Exception, connection: ssl.SSLObject | None) -> bool:
+    """Whether an alert is the server's end of a handshake that was over for the client.
+
+    With TLS 1.3 the client sends its certificate last and its request right behind, before the server has looked at
+    either. A server that has sent a session ticket has accepted the certificate: its alert is about something else.
+    """
+    if connection is None or not refuses_certificate(error):
+        return False
+    cipher, session = connection.cipher(), connection.session
+    return cipher is not None and cipher[1] == "TLSv1.3" and not (session is not None and session.has_ticket)
 
 
 def handshake_problem(error: Exception, server: str) -> str:
