@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
+import httpx
 import pytest
 
 from aiosymphony.errors import OutcomeUnknown
+from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
 from tests.faults.clock import JumpingLoop
@@ -48,14 +51,18 @@ def stall(seconds: float) -> None:
 @pytest.mark.parametrize("body", [b'{"id": 1}', b'{"id": 1}'.ljust(200_000)], ids=["short", "200 kB"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("calls", [1, 50])
+@pytest.mark.parametrize("over", ["aiohttp", "httpx"])
 async def test_case_59_an_answer_that_is_there_when_the_loop_wakes_is_taken(
-    calls: int, tls: bool, body: bytes, certificates: Certificates, clients: Clients
+    over: str, calls: int, tls: bool, body: bytes, certificates: Certificates, clients: Clients
 ) -> None:
-    async with FaultServer(tls=certificates.good if tls else None) as server:
+    trust = ssl.create_default_context(cafile=str(certificates.ca_file))
+    async with (
+        FaultServer(tls=certificates.good if tls else None) as server,
+        httpx.AsyncClient(trust_env=False, verify=trust) as client,
+    ):
         held = Held(server)
-        session = clients.session(
-            base_url=server.url, transport=clients.transport(ca_file=certificates.ca_file), timeout=1.5
-        )
+        transport = clients.transport(ca_file=certificates.ca_file) if over == "aiohttp" else HttpxTransport(client)
+        session = clients.session(base_url=server.url, transport=transport, timeout=1.5)
         creates = [asyncio.ensure_future(session.execute(OPEN_CREATE.build({}))) for _ in range(calls)]
         await held.arrived(calls)
         held.answer(body)
