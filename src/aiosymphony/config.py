@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from .auth.secrets import keeps_arguments_secret
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 _DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
+@keeps_arguments_secret
 def pod_from_env(
     environment: Mapping[str, str] = os.environ, *, limits: Limits | None = None, observer: Observer | None = None
 ) -> PodClient:
     """A PodClient from environment variables.
 
     ``SYMPHONY_POD_URL`` and one way to log in: ``SYMPHONY_BOT_USERNAME`` with ``SYMPHONY_PRIVATE_KEY`` (a path or PEM
-    text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Optional: ``SYMPHONY_SESSION_AUTH_URL``,
+    text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Encrypted keys take their password from
+    ``SYMPHONY_PRIVATE_KEY_PASSWORD`` or ``SYMPHONY_CERTIFICATE_PASSWORD``. Optional: ``SYMPHONY_SESSION_AUTH_URL``,
     ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``. ``limits`` and ``observer`` go to the client.
 
     Raises:
@@ -45,6 +48,7 @@ def pod_from_env(
     )
 
 
+@keeps_arguments_secret
 def connect_from_env(
     environment: Mapping[str, str] = os.environ, *, limits: Limits | None = None, observer: Observer | None = None
 ) -> ConnectClient:
@@ -75,8 +79,8 @@ def from_config(path: str | Path, *, limits: Limits | None = None, observer: Obs
     YAML (needs the extra ``aiosymphony[yaml]``) or JSON. Understood are ``scheme``, ``host``, ``port``, ``context`` at
     the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with ``username`` and ``privateKey``
     or ``certificate``; ``app`` with ``appId`` and ``privateKey``, where there is no ``bot``; ``ssl.trustStore``; and
-    ``proxy``. Relative paths are relative to the file. Other keys are ignored. ``limits`` and ``observer`` go to the
-    client.
+    ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Relative paths are relative to the file.
+    Other keys are ignored. ``limits`` and ``observer`` go to the client.
 
     Raises:
         ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
@@ -172,9 +176,9 @@ def _auth(config: _Section) -> Auth:
     if bot:
         if certificate := bot.section("certificate").path("path"):
             return CertificateAuth(certificate, password=bot.section("certificate").text("password"))
-        return RsaAuth(bot.needed("username"), _key(bot))
+        return RsaAuth(bot.needed("username"), _key(bot), password=bot.section("privateKey").text("password"))
     if app:
-        return OnBehalfOf(app.needed("appId"), _key(app))
+        return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
     raise ConfigError(f"{config.where('bot')} is missing, and so is app: there is nobody to log in as")
 
 
@@ -222,9 +226,13 @@ def _pod_auth_from_env(environment: Mapping[str, str]) -> Auth:
     if token := environment.get("SYMPHONY_SESSION_TOKEN"):
         return StaticToken(token)
     if certificate := environment.get("SYMPHONY_CERTIFICATE"):
-        return CertificateAuth(certificate)
+        return CertificateAuth(certificate, password=environment.get("SYMPHONY_CERTIFICATE_PASSWORD"))
     if environment.get("SYMPHONY_BOT_USERNAME"):
-        return RsaAuth(environment["SYMPHONY_BOT_USERNAME"], _needed(environment, "SYMPHONY_PRIVATE_KEY"))
+        return RsaAuth(
+            environment["SYMPHONY_BOT_USERNAME"],
+            _needed(environment, "SYMPHONY_PRIVATE_KEY"),
+            password=environment.get("SYMPHONY_PRIVATE_KEY_PASSWORD"),
+        )
     raise ConfigError(
         "nobody to log in as: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
         "or SYMPHONY_SESSION_TOKEN"

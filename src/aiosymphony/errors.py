@@ -122,6 +122,11 @@ class SymphonyError(Exception):
         copy.__dict__.update(self.__dict__)
         return copy
 
+    def explain(self, sentence: str) -> None:
+        """Add a sentence to what happened, where more is known than at the raising place."""
+        self.message += f" {sentence}" if self.message.endswith((".", "!", "?")) else f". {sentence}"
+        self.args = (self.message, *self.args[1:])
+
     def redact(self, secret: str) -> None:
         """Take a secret out of what the server said, in case it repeated it. Too short ones hide nothing but words."""
         if len(secret) < _SHORTEST_SECRET:
@@ -242,6 +247,7 @@ class ApiError(SymphonyError):
         said: What the server said, at most 2 kB.
         retry_after: Seconds the server asked to wait; None if it did not say, or not in a usable way.
         details: Other fields of a JSON error answer, such as an Agent's ``details``.
+        server_time: When the server answered by its own clock (``Date``), in seconds since the epoch; None if unknown.
     """
 
     status: int
@@ -249,6 +255,7 @@ class ApiError(SymphonyError):
     said: str
     retry_after: float | None
     details: Mapping[str, Any]
+    server_time: float | None
 
     def __init__(
         self,
@@ -259,10 +266,12 @@ class ApiError(SymphonyError):
         said: str = "",
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
+        server_time: float | None = None,
         operation: Operation[..., Any] | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
+        self.server_time = server_time
         self.status = status
         self.code = code
         self.said = said
@@ -504,6 +513,7 @@ def error_from_response(
         said=said,
         retry_after=retry_after,
         details={k: v for k, v in body.items() if k not in ("code", "message")} if len(content) <= SAID_LIMIT else {},
+        server_time=_timestamp(headers.get("Date")),
         operation=operation,
         trace_id=trace_id,
     )
@@ -519,9 +529,8 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            at = parsedate_to_datetime(value).timestamp()
-        except (ValueError, TypeError, IndexError, OverflowError):
+        at = _timestamp(value)
+        if at is None:
             return None
         return max(0.0, at - (time.time() if now is None else now))
     return seconds if seconds >= 0 and not math.isnan(seconds) else None
@@ -541,6 +550,14 @@ def read_code(value: object) -> int | str | None:
     text = clean_text(str(value), _LONGEST_CODE)
     # Only where the number gives the same text back: "007" is a code of its own.
     return int(text) if text.isascii() and text.isdecimal() and str(int(text)) == text else text
+
+
+def _timestamp(value: str | None) -> float | None:
+    """The moment that an HTTP date names."""
+    try:
+        return None if value is None else parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def clean_text(text: str, limit: int = SAID_LIMIT) -> str:

@@ -207,7 +207,7 @@ async def test_logout_ends_the_session_and_the_next_call_logs_in_again() -> None
     ("source", "complaint"),
     [
         ("nowhere/bot.pem", "cannot be read"),
-        ("-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----", "no PEM private key"),
+        ("-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----", "damaged"),
     ],
 )
 def test_a_bad_key_is_told_at_once(source: str, complaint: str) -> None:
@@ -239,7 +239,8 @@ def test_other_kinds_of_keys_are_refused(tmp_path: Path) -> None:
 def test_the_login_jwt_is_rs512_and_short_lived() -> None:
     import jwt
 
-    from aiosymphony.auth.rsa import PrivateKey, login_jwt
+    from aiosymphony.auth.keys import PrivateKey
+    from aiosymphony.auth.rsa import login_jwt
 
     key = rsa.generate_private_key(65537, 2048)
     now = time.time()

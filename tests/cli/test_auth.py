@@ -106,7 +106,7 @@ async def test_nothing_configured(run: Run) -> None:
         ("SYMPHONY_POD_URL", "https://", "is not an absolute https:// URL"),
         ("SYMPHONY_BOT_USERNAME", "", "SYMPHONY_BOT_USERNAME"),
         ("SYMPHONY_PRIVATE_KEY", "/no/such/key.pem", "'/no/such/key.pem' cannot be read: No such file"),
-        ("SYMPHONY_PRIVATE_KEY", __file__, "is no PEM private key"),
+        ("SYMPHONY_PRIVATE_KEY", __file__, "is not an RSA private key in PEM"),
     ],
 )
 async def test_settings_that_cannot_be_used(

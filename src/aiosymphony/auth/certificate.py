@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .grants import grant_of
+from .keys import path_of
+from .secrets import keeps_arguments_secret
 from .tokens import Grant
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class CertificateAuth:
     of their own: see ``session_auth_url`` and ``key_manager_url`` of :class:`~aiosymphony.PodClient`.
     """
 
+    @keeps_arguments_secret
     def __init__(
         self,
         certificate: str | Path,
@@ -34,15 +37,15 @@ class CertificateAuth:
         Args:
             certificate: A PEM file with the certificate, and its key unless ``private_key`` is given.
             private_key: A PEM file with the key.
-            password: The key's password.
+            password: What opens the key if it is encrypted.
             ca_file: A PEM file of authorities to trust for the login hosts, in addition to the system's.
 
         Raises:
-            ConfigError: A file is missing or unusable.
+            ConfigError: A file is missing or unusable; the message says what it is and what to do.
         """
         from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
 
-        self._certificate = Path(certificate)
+        self._certificate = path_of("the client certificate file", certificate)
         self.identity = f"certificate:{self._certificate}"
         """What tells this account from others in a token store."""
         self.login_transport: Transport = AiohttpTransport(

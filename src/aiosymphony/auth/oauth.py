@@ -11,7 +11,7 @@ from yarl import URL
 from ..errors import ConfigError, DecodeError, error_from_response
 from ..operation import Operation, Request
 from ..urls import check_base_url
-from .secrets import HeaderSecret, Secret
+from .secrets import HeaderSecret, Secret, keeps_arguments_secret
 from .tokens import Grant
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class ClientCredentials:
     No document describes the token endpoint; the request is the JSON one that Symphony's partner guide shows.
     """
 
+    @keeps_arguments_secret
     def __init__(
         self, client_id: str, client_secret: str, *, token_url: str = TOKEN_URL, audience: str = AUDIENCE
     ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, Unauthorized
 from .grants import grant_of
-from .rsa import PrivateKey, login_jwt
+from .keys import PrivateKey
+from .rsa import log_in_with_jwt
+from .secrets import keeps_arguments_secret
 from .tokens import Grant, IssuedToken, TokenCache
 
 if TYPE_CHECKING:
@@ -28,16 +29,22 @@ class OnBehalfOf:
     The application's token is fetched once for all users.
     """
 
-    def __init__(self, app_id: str, private_key: str | Path) -> None:
-        """Take the application's id and its key, as a path or as PEM text.
+    @keeps_arguments_secret
+    def __init__(self, app_id: str, private_key: str | Path, *, password: str | None = None) -> None:
+        """Take the application's id and its key.
+
+        Args:
+            app_id: The application's id.
+            private_key: The key in PEM, as a path or as text.
+            password: What opens the key if it is encrypted.
 
         Raises:
-            ConfigError: The id is empty or the key unusable.
+            ConfigError: The id is empty or the key unusable; the message says what it is and what to do.
         """
-        if not app_id:
-            raise ConfigError("the app_id of OnBehalfOf is empty")
+        if not app_id or not isinstance(app_id, str):
+            raise ConfigError("the app_id of OnBehalfOf is empty, or no text")
         self._app_id = app_id
-        self._key = PrivateKey(private_key)
+        self._key = PrivateKey(private_key, password)
         self.identity = f"app:{app_id}"
         """What tells this account from others in a token store."""
 
@@ -49,17 +56,10 @@ class OnBehalfOf:
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
             login_pubkey_app_authenticate_post,
         )
-        from aiosymphony_api.login.models import AuthenticateRequest  # noqa: PLC0415
 
         if scheme != APP_TOKEN:
             raise ConfigError("OnBehalfOf acts for a user: call on_behalf_of(user_id=...) of the client first")
-        # In a thread: reading a file and signing block. Revealed inline: a local would show in tracebacks with locals.
-        proof = await asyncio.to_thread(login_jwt, self._app_id, self._key)
-        return grant_of(
-            await caller.execute(
-                login_pubkey_app_authenticate_post.build(body=AuthenticateRequest(token=proof.reveal()))
-            )
-        )
+        return await log_in_with_jwt(login_pubkey_app_authenticate_post.OPERATION, self._app_id, self._key, caller)
 
 
 class UserOfApp:

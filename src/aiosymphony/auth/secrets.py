@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
+from collections.abc import Callable
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
 
 from ..errors import ConfigError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MASK = "***"
 
@@ -62,3 +67,18 @@ class HeaderSecret(Secret):
         super().__init__(text, name=name)
         if not (text.isascii() and text.isprintable() and " " not in text):
             raise ConfigError(f"the {name} holds characters that cannot stand in a header (not visible ASCII)")
+
+
+def keeps_arguments_secret(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function that takes keys or passwords fail without its frames: a traceback with locals would show them."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except ConfigError as error:
+            failure = error.with_traceback(None)
+        del args, kwargs
+        raise failure
+
+    return guarded

@@ -15,13 +15,14 @@ import ssl
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError, TransportError
 from .aiohttp_connector import UNREPEATABLE, Connector
 from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
@@ -44,6 +45,7 @@ class AiohttpTransport:
     verified, against the system's authorities and ``ca_file``.
     """
 
+    @keeps_arguments_secret
     def __init__(
         self,
         *,
@@ -247,20 +249,12 @@ def _ssl_context(
 ) -> ssl.SSLContext | bool:
     if ca_file is None and client_cert is None:
         return True  # aiohttp's own context, made once per process: verified, TLS 1.2 at least
+    from ..auth.keys import use_authorities, use_client_certificate  # noqa: PLC0415 - cryptography loads when needed
+
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(cafile=str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"ca_file {str(ca_file)!r} cannot be used: {_reason(error)}") from None
-    try:
-        if client_cert is not None:
-            context.load_cert_chain(str(client_cert), None if client_key is None else str(client_key), password)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"client_cert {str(client_cert)!r} cannot be used: {_reason(error)}") from None
+    if ca_file is not None:
+        use_authorities(context, ca_file)
+    if client_cert is not None:
+        use_client_certificate(context, client_cert, client_key, password)
     return context
-
-
-def _reason(error: Any) -> str:
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__)
