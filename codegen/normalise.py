@@ -488,9 +488,8 @@ class _Normaliser:
         if len(tags) > 1:
             self.notes.append(f"{place}/tags: filed under the first of {', '.join(tags)}")
         hint = pascal_case(name)
-        auth = list(self._auth(operation))
         parameters, tokens = self._parameters(path, item, operation, hint)
-        auth.extend(token for token in tokens if token not in auth)
+        auth, *other_auth = self._auth(operation, tokens)
         by_place = {
             where: [p for p in parameters if p["in"] == where] for where in ("path", "query", "header", "cookie")
         }
@@ -503,6 +502,7 @@ class _Normaliser:
             "tag": tags[0],
             "tag_module": tag_name(tags[0]),
             "auth": auth,
+            "other_auth": other_auth,
             "kind": None,
             "idempotent": False,
             "paging": None,
@@ -538,10 +538,18 @@ class _Normaliser:
                 return base if base.startswith("/") or not base else f"/{base}"
         return ""
 
-    def _auth(self, operation: dict[str, Any]) -> tuple[str, ...]:
-        """The schemes of the cheapest way in; a way without any token is not a way that needs telling."""
-        ways = [tuple(way) for way in operation.get("security", self.source.get("security")) or []]
-        return min((way for way in ways if way), key=len, default=())
+    def _auth(self, operation: dict[str, Any], tokens: list[str]) -> list[list[str]]:
+        """The ways in, each the schemes it needs, the cheapest first; one without any token needs no telling.
+
+        ``tokens`` are those that the document passes as header parameters: every way takes them.
+        """
+        stated = [list(way) for way in operation.get("security", self.source.get("security")) or [] if way] or [[]]
+        ways: list[list[str]] = []
+        for way in sorted(stated, key=len):
+            whole = [*way, *(token for token in tokens if token not in way)]
+            if set(whole) not in [set(known) for known in ways]:
+                ways.append(whole)
+        return ways
 
     def _parameters(
         self, path: str, item: dict[str, Any], operation: dict[str, Any], hint: str

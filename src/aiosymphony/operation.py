@@ -57,7 +57,9 @@ class Operation(Generic[P, T]):
         method: The HTTP method, upper case.
         path: The path from the host's root with placeholders, such as ``/pod/v1/admin/user/{uid}``.
         tag: The tag the API's document files it under.
-        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none.
+        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none. Of several ways in,
+            the one with the fewest.
+        other_auth: The other ways in, each as ``auth``, those with the fewest first; for servers that refuse ``auth``.
         kind: What it does: ``read``, ``put`` (says how something is to be), ``make``, ``end`` or ``take`` (takes
             something out); None if nobody has said.
         idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
@@ -74,6 +76,7 @@ class Operation(Generic[P, T]):
     path: str
     tag: str
     auth: tuple[str, ...] = ()
+    other_auth: tuple[tuple[str, ...], ...] = ()
     kind: str | None = None
     idempotent: bool = False
     deprecated: bool = False

@@ -93,6 +93,44 @@ def test_a_document_with_every_trap(written: Written, imported: Imported, tmp_pa
     assert any("the name User is taken" in note for note in report.notes)
 
 
+SECURITY = """
+openapi: 3.0.3
+info: {title: ways, version: "1"}
+components:
+  securitySchemes:
+    sessionToken: {type: apiKey, in: header, name: sessionToken}
+    keyManagerToken: {type: apiKey, in: header, name: keyManagerToken}
+security: [{sessionToken: []}]
+paths:
+  /v1/thing:
+    get: {responses: {"204": {description: ok}}}
+    put:
+      security:
+        [{sessionToken: [], keyManagerToken: []}, {sessionToken: []}, {},
+         {sessionToken: [], keyManagerToken: []}]
+      responses: {"204": {description: ok}}
+    post: {security: [], responses: {"204": {description: ok}}}
+    patch:
+      security: [{sessionToken: []}, {keyManagerToken: []}]
+      parameters: [{name: sessionToken, in: header, schema: {type: string}}]
+      responses: {"204": {description: ok}}
+"""
+
+
+def test_of_several_ways_in_the_one_with_the_fewest_tokens_is_first_and_none_is_lost(
+    written: Written, imported: Imported, tmp_path: Path
+) -> None:
+    generate_from(written(SECURITY), api="ways", out=tmp_path / "out")
+    operations = imported(tmp_path / "out/ways").OPERATIONS
+    found = {name: (each.auth, each.other_auth) for name, each in operations.items()}
+    assert found == {
+        "v1_thing_get": (("sessionToken",), ()),
+        "v1_thing_put": (("sessionToken",), (("sessionToken", "keyManagerToken"),)),
+        "v1_thing_post": ((), ()),
+        "v1_thing_patch": (("sessionToken",), (("keyManagerToken", "sessionToken"),)),
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "method", "expected"),
     [

@@ -18,7 +18,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 TOKENS = {
     "pod": {"sessionToken"},
-    "login": {"sessionToken"},
+    "login": {"sessionToken", "appToken"},
     "agent": {"sessionToken", "keyManagerToken"},
     "connect": {"bearer"},
 }

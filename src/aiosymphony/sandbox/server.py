@@ -17,7 +17,7 @@ from aiohttp import web
 from attrs import define, field
 
 from . import agent, connect, login, pod_admin, pod_presence, pod_rooms, pod_streams, pod_users
-from .auth import Auth, Bot, ClientCredentials, Session, bot_key
+from .auth import Auth, Bot, ClientCredentials, Kind, Session, bot_key
 from .connect import problem
 from .documents import Document, Operation, load, specs_folder
 from .faults import Fault, Faults, FaultScript
@@ -436,9 +436,9 @@ class Sandbox:
                 if self._auth.find(request.headers.get(name), "keyManagerToken") is None:
                     return None
                 continue
-            if name == "sessionToken" and name in request.headers:
-                for_app = operation.id in _APP_OPERATIONS
-                found = self._auth.find(request.headers[name], "app" if for_app else "sessionToken")
+            if name in ("sessionToken", "appToken") and "sessionToken" in request.headers:
+                kind: Kind = "app" if name == "appToken" else "sessionToken"
+                found = self._auth.find(request.headers["sessionToken"], kind)
             elif scheme.lower() == "bearer":
                 found = self._auth.find(bearer.strip(), "bearer")
                 # Partners have no user, and users are no partners.
@@ -563,12 +563,6 @@ class Sandbox:
 
 
 _KEY_MANAGER_LOGINS = frozenset({"relay_pubkey_authenticate_post", "keyauth_v1_authenticate_post"})
-_APP_OPERATIONS = frozenset(
-    {
-        "login_pubkey_app_user_user_id_authenticate_post",
-        "login_pubkey_app_username_username_authenticate_post",
-    }
-)
 _FAULT_TEXTS = {429: "Too many requests", 503: "The service is unavailable", 500: "Something went wrong"}
 _GATEWAY_PAGE = "<html><head><title>504 Gateway Time-out</title></head><body>504 Gateway Time-out</body></html>"
 

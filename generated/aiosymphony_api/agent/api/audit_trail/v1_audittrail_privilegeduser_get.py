@@ -131,6 +131,7 @@ OPERATION = Operation(
     path="/agent/v1/audittrail/privilegeduser",
     tag="AuditTrail",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     kind="read",
     idempotent=True,
     deprecated=False,

@@ -111,6 +111,7 @@ OPERATION = Operation(
     path="/golden/v1/shapes",
     tag="shapes",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=False,
     paging=None,

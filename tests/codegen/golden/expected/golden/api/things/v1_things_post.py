@@ -92,6 +92,7 @@ OPERATION = Operation(
     path="/golden/v1/things",
     tag="Things",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -197,6 +197,7 @@ OPERATION = Operation(
     path="/golden/v1/things/{thingId}/parts/{part}",
     tag="Things",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -101,6 +101,7 @@ OPERATION = Operation(
     path="/golden/v1/things/{thingId}/parts/{part}",
     tag="Things",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=True,
     paging=None,

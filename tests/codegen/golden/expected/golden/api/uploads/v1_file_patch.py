@@ -82,6 +82,7 @@ OPERATION = Operation(
     path="/golden/v1/file",
     tag="Uploads",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=False,
     paging=None,

@@ -87,6 +87,7 @@ OPERATION = Operation(
     path="/golden/v1/form",
     tag="Uploads",
     auth=("sessionToken",),
+    other_auth=(("sessionToken", "keyManagerToken"),),
     idempotent=False,
     deprecated=False,
     paging=None,
