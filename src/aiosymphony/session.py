@@ -16,8 +16,8 @@ from weakref import WeakSet
 
 import attrs
 
-from .auth.store import TokenStore
-from .auth.tokens import Grant, IssuedToken, SharedToken, TokenCache
+from .auth.store import PatientStore, TokenStore
+from .auth.tokens import Grant, IssuedToken, SharedToken, Source, TokenCache
 from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, AuthError, ConfigError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
@@ -33,9 +33,12 @@ T = TypeVar("T")
 logger = logging.getLogger("aiosymphony.session")
 
 LOGIN_API: Final = "login"
-"""Operations of this API obtain tokens: they carry their own and wait in no queue, as the queue may wait for them."""
+"""Operations of this API obtain and end tokens; they go to hosts of their own."""
 
-_HEADERS: Final = {"bearer": ("Authorization", "Bearer ")}
+_MOST_FROM_STORE: Final = 3
+"""How many tokens that others put into a store may be refused to one call before it fails."""
+
+_HEADERS: Final = {"bearer": ("Authorization", "Bearer "), "appToken": ("sessionToken", "")}
 """The header and its prefix for security schemes that are not named like their header."""
 
 
@@ -48,11 +51,13 @@ class Auth(Protocol):
 
     @property
     def identity(self) -> str:
-        """What tells this account from others in a token store."""
+        """What tells this account from others in a token store; empty if its tokens are not to be kept in one."""
         ...
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
         """Obtain the token of a security scheme (``sessionToken``, ``keyManagerToken`` or ``bearer``).
+
+        ``caller`` puts no token on a request: one that a login needs stands in the request's own headers.
 
         Raises:
             ConfigError: This kind of authentication has no such token.
@@ -127,7 +132,9 @@ class Session:
         limits = Limits() if limits is None else limits
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
-        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), store, site, clock)
+        patient = None if store is None else PatientStore(store)
+        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), patient, site, clock)
+        self._routes = self._core.routes
         self._owner = True
         self._retry = RetryPolicy() if retry is None else retry
         self._timeout = _positive(timeout, "timeout")
@@ -152,7 +159,18 @@ class Session:
         """A copy with other tokens that shares connections and limits; closing it leaves this one open."""
         other = copy.copy(self)
         other._core = self._core.with_auth(auth)
+        other._routes = other._core.routes
         other._owner = True
+        return other
+
+    def without_tokens(self) -> Self:
+        """A copy for logins and logouts: its requests carry the tokens that they bring along, and no other.
+
+        They wait neither for a token nor for a place in the limiter, as whoever holds one may be waiting for them.
+        """
+        other = copy.copy(self)
+        other._routes = self._core.bare_routes
+        other._owner = False
         return other
 
     async def execute(self, request: Request[T]) -> T:
@@ -169,11 +187,11 @@ class Session:
         core, operation = self._core, request.operation
         # All in one function, as every call passes: each further one costs more than what it would do.
         if core.closed or core.loop is not asyncio.get_running_loop() or core.pid != os.getpid():
-            core.check_usable(operation)
+            core.check_usable(is_login=self._routes is core.bare_routes)
         core.active += 1
         try:
             call = _Call(core.clock.monotonic())
-            route = core.routes.get(operation) or core.route(operation, self)
+            route = self._routes.get(operation) or core.route(operation, self, self._routes)
             limiter = route.limiter
             while True:
                 if limiter is not None and not limiter.try_acquire():
@@ -208,55 +226,92 @@ class Session:
                         core.budget.deposit()
                     if limiter is not None and limiter.reduced:
                         limiter.succeeded()
+                    if not route.proven:
+                        self._routes[operation] = attrs.evolve(route, proven=True)
                     return result
                 finally:
                     if limiter is not None:
                         limiter.release()
                     if self._observer is not None and call.sent_at is not None:
                         self._observer(call.attempt(request, route.base_url, core.clock.monotonic() - call.sent_at))
-                await self._prepare_next(operation, call, call.failure)
+                route = await self._prepare_next(operation, route, call, call.failure)
                 call.begin_again()
         finally:
             core.active -= 1
             if core.idle is not None and core.active == 0:
                 core.idle.set()
 
-    async def _prepare_next(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
-        """Do what the next attempt needs (a new token, a wait); raise if there is none.
+    async def _prepare_next(
+        self, operation: Operation[..., Any], route: _Route, call: _Call, failure: SymphonyError
+    ) -> _Route:
+        """Do what the next attempt needs (a new token, a wait) and return its route; raise if there is none.
 
         No refusal of a later attempt takes back what an earlier one may have done.
         """
         call.in_doubt |= failure.may_have_acted
         try:
-            await self._make_ready(operation, call, failure)
+            return await self._make_ready(operation, route, call, failure)
         except SymphonyError as error:
             if call.in_doubt:
                 error.after_doubt()
             raise
 
-    async def _make_ready(self, operation: Operation[..., Any], call: _Call, failure: SymphonyError) -> None:
+    async def _make_ready(
+        self, operation: Operation[..., Any], route: _Route, call: _Call, failure: SymphonyError
+    ) -> _Route:
         if failure.operation != operation.id:
             raise failure  # the login failed: it has had its own retries, and nothing of this request was sent
         clock = self._core.clock
         if isinstance(failure, Unauthorized) and call.used:
-            # A token that was issued after the first refusal, and refused as well, will not improve by another.
-            if call.refused_at is not None and all(token.issued_at >= call.refused_at for _, token in call.used):
-                raise _refused_again(failure) from failure
-            if call.refused_at is None:
-                call.refused_at = clock.monotonic()
-            for cache, token in call.used:
-                await cache.renew(token)
-            return
+            return await self._after_refusal(route, call, failure)
         call.failures += 1
-        wait = self._wait_before_retry(failure, operation, call.failures, clock.monotonic() - call.started)
+        elapsed = clock.monotonic() - call.started
+        wait = self._wait_before_retry(failure, operation, route.limiter, call.failures, elapsed)
         if wait is None:
             raise _final(failure, operation)
         logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure)
         if wait:
             await clock.sleep(wait)
+        return route
+
+    async def _after_refusal(self, route: _Route, call: _Call, failure: Unauthorized) -> _Route:
+        """The route for a call whose tokens were answered with a 401: other tokens, or newer ones; raise if none help.
+
+        Where it is not known yet which of an operation's ways in this server takes, the next way is tried before the
+        tokens are renewed: it costs no login of the pod.
+        """
+        old = [each for each in call.used if each[1].source is not Source.GIVEN]
+        if call.refused_at is None:
+            call.refused_at = self._core.clock.monotonic()
+            call.from_store, call.ways, call.missing = 0, list(route.others), []
+        else:
+            old = [each for each in old if not each[1].is_fresh(call.refused_at)]
+        # A token that was issued after the first refusal, and refused as well, will not improve by another; neither
+        # will one that was given. One from a store may be old, but there is no end to what others may put there.
+        call.from_store += any(token.source is Source.STORE for _, token in call.used)
+        can_renew = bool(old) and call.from_store <= _MOST_FROM_STORE
+        while call.ways and not (can_renew and route.proven):
+            other = call.ways.pop(0)
+            try:
+                for _, _, cache in other.tokens:
+                    await cache.get()
+            except SymphonyError as error:
+                call.missing.append(f"{' and '.join(other.schemes)}, which could not be had: {error.message}")
+                continue
+            return other
+        if not can_renew:
+            raise _refused_again(failure, call) from failure
+        for cache, token in old:
+            await cache.renew(token)
+        return route
 
     def _wait_before_retry(
-        self, failure: SymphonyError, operation: Operation[..., Any], attempt: int, elapsed: float
+        self,
+        failure: SymphonyError,
+        operation: Operation[..., Any],
+        limiter: Limiter | None,
+        attempt: int,
+        elapsed: float,
     ) -> float | None:
         """Seconds until the next attempt, None for none. Tells the limiter and the budget."""
         core, kind = self._core, classify(failure)
@@ -271,7 +326,6 @@ class Session:
             jitter=random.random(),
             permanent=isinstance(failure, TransportError) and failure.permanent,
         )
-        limiter = core.routes[operation].limiter
         if kind is Failure.THROTTLED and limiter is not None:
             pause = retry_after if retry_after is not None else wait or 0.0
             # A wait that nobody will sit out (hours, by mistake or malice) must not stop everybody else either.
@@ -313,7 +367,9 @@ class _Call:
     __slots__ = (
         "failure",
         "failures",
+        "from_store",
         "in_doubt",
+        "missing",
         "refused_at",
         "response",
         "sends",
@@ -321,7 +377,13 @@ class _Call:
         "started",
         "trace_id",
         "used",
+        "ways",
     )
+
+    # What a refused call knows is set when it is first refused: most calls never are.
+    from_store: int
+    missing: list[str]
+    ways: list[_Route]
 
     def __init__(self, started: float) -> None:
         self.started = started
@@ -377,12 +439,19 @@ class _Call:
 
 @attrs.frozen
 class _Route:
-    """What an operation always takes: its host, its limiter, and the tokens it needs, each with its header."""
+    """What an operation always takes: its host, its limiter, and the tokens it needs, each with its header.
+
+    ``others`` are the ways in with other tokens. ``proven`` tells whether this is the one that the server takes, or the
+    only one.
+    """
 
     base_url: str
     transport: Transport
     limiter: Limiter | None
     tokens: tuple[tuple[str, str, TokenCache], ...]
+    schemes: tuple[str, ...] = ()
+    others: tuple[_Route, ...] = ()
+    proven: bool = True
 
 
 class _Core:
@@ -396,7 +465,7 @@ class _Core:
         limiter: Limiter,
         families: Mapping[str, Limiter],
         budget: RetryBudget,
-        store: TokenStore | None,
+        store: PatientStore | None,
         site: str,
         clock: Clock,
         parent: _Core | None = None,
@@ -414,6 +483,7 @@ class _Core:
         self.children: WeakSet[_Core] = WeakSet()
         self.login_transport: Transport = getattr(auth, "login_transport", transport)
         self.routes: dict[Operation[..., Any], _Route] = {}
+        self.bare_routes: dict[Operation[..., Any], _Route] = {}
         self.tokens: dict[str, TokenCache] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.pid = 0
@@ -438,7 +508,7 @@ class _Core:
         self.children.add(child)
         return child
 
-    def check_usable(self, operation: Operation[..., Any]) -> None:
+    def check_usable(self, *, is_login: bool) -> None:
         """Raise unless a call may begin: in the loop and the process of the first one, before the client is closed."""
         loop, pid = asyncio.get_running_loop(), os.getpid()
         if self.loop is None:
@@ -449,29 +519,43 @@ class _Core:
             raise ConfigError("this client belongs to another event loop: open one client per event loop")
         # Closing waits for the calls under way, and they may need a login to end well; those for users, one of the app.
         is_awaited = self.active or any(child.active for child in self.children)
-        if self.closed and not (is_awaited and operation.api == LOGIN_API):
+        if self.closed and not (is_awaited and is_login):
             raise ConfigError("this client is closed")
 
-    def route(self, operation: Operation[..., Any], session: Session) -> _Route:
+    def route(
+        self, operation: Operation[..., Any], session: Session, routes: dict[Operation[..., Any], _Route]
+    ) -> _Route:
         """Make the route of an operation that is called for the first time."""
-        if operation.api == LOGIN_API:
-            route = _Route(self.hosts(operation), self.login_transport, None, ())
+        base_url = self.hosts(operation)
+        transport = self.login_transport if operation.api == LOGIN_API else self.transport
+        if routes is self.bare_routes:
+            route = _Route(base_url, transport, None, ())
         else:
             limiter = self.families.get(operation.family or "", self.limiter)
-            tokens = tuple((*_HEADERS.get(s, (s, "")), self.token_cache(s, session)) for s in operation.auth)
-            route = _Route(self.hosts(operation), self.transport, limiter, tokens)
-        self.routes[operation] = route
+            route, *others = [
+                _Route(
+                    base_url,
+                    transport,
+                    limiter,
+                    tuple((*_HEADERS.get(scheme, (scheme, "")), self.token_cache(scheme, session)) for scheme in way),
+                    way,
+                    proven=not operation.other_auth,
+                )
+                for way in (operation.auth, *operation.other_auth)
+            ]
+            route = attrs.evolve(route, others=tuple(others))
+        routes[operation] = route
         return route
 
     def token_cache(self, scheme: str, session: Session) -> TokenCache:
-        async def login() -> Grant:
-            return await self.auth.login(scheme, session)
-
         cache = self.tokens.get(scheme)
         if cache is None:
-            shared = (
-                None if self.store is None else SharedToken(self.store, f"{self.site} {self.auth.identity} {scheme}")
-            )
+            bare, identity = session.without_tokens(), self.auth.identity
+            shared = SharedToken(self.store, f"{self.site} {identity} {scheme}") if self.store and identity else None
+
+            async def login() -> Grant:
+                return await self.auth.login(scheme, bare)
+
             cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
         return cache
 
@@ -491,11 +575,19 @@ class _Core:
             await self.login_transport.close()
 
 
-def _refused_again(failure: Unauthorized) -> AuthError:
-    error = AuthError(
-        f"a token that was issued a moment ago was refused as well: {failure.message}", status=failure.status
-    )
+def _refused_again(failure: Unauthorized, call: _Call) -> AuthError:
+    """The error for tokens that were refused and that no others can stand in for."""
+    sources = {token.source for _, token in call.used}
+    if Source.LOGIN in sources:
+        message = f"a token that was issued a moment ago was refused as well: {failure.message}"
+    elif Source.STORE in sources:
+        message = f"one token after another from the store was refused: {failure.message}"
+    else:
+        message = f"the token that was given was refused, and it cannot be renewed: {failure.message}"
+    error = AuthError(message, status=failure.status)
     error.about_same_as(failure)
+    for missing in call.missing:
+        error.explain(f"Some servers want {missing}")
     return error
 
 

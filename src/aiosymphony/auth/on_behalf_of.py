@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
 from .grants import grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt
 from .secrets import keeps_arguments_secret
-from .tokens import Grant, IssuedToken, TokenCache
+from .tokens import REFUSAL_REMEMBERED, Grant, IssuedToken, TokenCache
 
 if TYPE_CHECKING:
     from ..operation import Caller
 
-APP_TOKEN = "appToken"  # noqa: S105 - the name of a scheme
-"""The application's own token, with which it logs in for users; no operation takes it."""
+APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
+"""The application's own token, with which it logs in for users."""
+
+
+_MOST_TRIES: Final = 4
+"""How many of the application's tokens may be refused to one login; all but the last come from a store."""
 
 
 class OnBehalfOf:
@@ -62,10 +67,40 @@ class OnBehalfOf:
         return await log_in_with_jwt(login_pubkey_app_authenticate_post.OPERATION, self._app_id, self._key, caller)
 
 
+class AppTokens:
+    """The application's token, for all its users: a 401 to one of them may mean the token or the user."""
+
+    def __init__(self, cache: TokenCache, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._good: IssuedToken | None = None
+        self._good_until = float("-inf")
+
+    async def get(self) -> IssuedToken:
+        """The application's token. Raises what :meth:`TokenCache.get` raises."""
+        return await self._cache.get()
+
+    async def after_refusal(self, refused: IssuedToken, since: float) -> IssuedToken | None:
+        """The token to try once more for a user that was refused; None if it is the user that is refused.
+
+        It is if the token was issued while the user waited, or so shortly before that another user's refusal has shown
+        that a new one does not help. Else every user that may not be acted for would cost a login of the application.
+        """
+        if refused.is_fresh(since):
+            self._good, self._good_until = refused, self.now() + REFUSAL_REMEMBERED
+        if refused is self._good and self.now() < self._good_until:
+            return None
+        return await self._cache.replace(refused)
+
+    def now(self) -> float:
+        """The moment, for :meth:`after_refusal`."""
+        return self._clock.monotonic()
+
+
 class UserOfApp:
     """The authentication of one user that an application acts for; made by ``PodClient.on_behalf_of``."""
 
-    def __init__(self, app: OnBehalfOf, app_tokens: TokenCache, user: int | str) -> None:
+    def __init__(self, app: OnBehalfOf, app_tokens: AppTokens, user: int | str) -> None:
         """``user`` is an id, or a username as text."""
         self._app_tokens = app_tokens
         self._user = user
@@ -78,12 +113,20 @@ class UserOfApp:
         """See :class:`~aiosymphony.session.Auth`. An app token that has expired is renewed once."""
         if scheme != "sessionToken":
             raise ConfigError(f"acting for a user gives no {scheme!r} token")
+        since = self._app_tokens.now()
         token = await self._app_tokens.get()
-        try:
-            return await self._log_in(token, caller)
-        except Unauthorized:
-            pass
-        return await self._log_in(await self._app_tokens.renew(token), caller)
+        tries = 0
+        while True:
+            try:
+                return await self._log_in(token, caller)
+            except Unauthorized as error:
+                refusal = error.with_traceback(None)
+            tries += 1
+            newer = await self._app_tokens.after_refusal(token, since) if tries < _MOST_TRIES else None
+            if newer is None:
+                refusal.explain("The application may not act for this user, or there is no such user.")
+                raise refusal
+            token = newer
 
     async def _log_in(self, app_token: IssuedToken, caller: Caller) -> Grant:
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .secrets import HeaderSecret
-from .tokens import Grant
+from ..errors import ConfigError
+from .secrets import HeaderSecret, keeps_arguments_secret
+from .tokens import Grant, Source
 
 if TYPE_CHECKING:
     from ..operation import Caller
 
 
 class StaticToken:
-    """Uses one given token for every scheme; when the server refuses it, calls fail with ``AuthError``."""
+    """Uses a given token, a pod's session token or a bearer token for Connect, without ever renewing it.
 
-    def __init__(self, token: str) -> None:
-        """Take the token. Raises ConfigError if it cannot stand in a header."""
+    When the server refuses it, calls fail with ``AuthError``.
+    """
+
+    @keeps_arguments_secret
+    def __init__(self, token: str, *, key_manager_token: str | None = None) -> None:
+        """Take the token.
+
+        Args:
+            token: The token.
+            key_manager_token: The key manager's token, which some Agents ask for as well.
+
+        Raises:
+            ConfigError: A token cannot stand in a header.
+        """
         self._token = HeaderSecret(token)
-        self.identity = "static"
+        self._key_manager_token = None if key_manager_token is None else HeaderSecret(key_manager_token)
+        self.identity = ""
+        """A given token is not kept in a store: there it would be found by another one's client."""
 
     def __repr__(self) -> str:
         return "StaticToken(***)"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:  # noqa: ARG002 - the protocol's arguments
         """See :class:`~aiosymphony.session.Auth`. The life that a JWT hints at is not used: there is no other token."""
-        return Grant(self._token, float("inf"))
+        token = self._key_manager_token if scheme == "keyManagerToken" else self._token
+        if token is None:
+            raise ConfigError("StaticToken has no key manager's token: give it as key_manager_token")
+        return Grant(token, float("inf"), source=Source.GIVEN)

@@ -21,6 +21,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from enum import Enum
 
 import attrs
 import jwt
@@ -28,7 +29,7 @@ import jwt
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
 from .secrets import HeaderSecret
-from .store import StoredToken, TokenStore
+from .store import PatientStore, StoredToken
 
 logger = logging.getLogger("aiosymphony.auth")
 
@@ -41,12 +42,32 @@ REFUSAL_REMEMBERED = 60.0
 _NEVER = float("inf")
 
 
+class Source(Enum):
+    """Where a token is from, which says what its refusal means."""
+
+    LOGIN = "login"
+    """The server has just issued it: another login brings nothing better."""
+    STORE = "store"
+    """Another process was issued it, who knows when."""
+    GIVEN = "given"
+    """The caller gave it, and there is no other."""
+
+
 @attrs.frozen
 class Grant:
-    """What a login brought: the token, and for how many seconds it holds (None if the server did not say)."""
+    """What a login brought.
+
+    Attributes:
+        token: The token.
+        expires_in: For how many seconds it holds; None if the server did not say.
+        source: Where it is from.
+        authorization: The bearer token that came with it, if one did.
+    """
 
     token: HeaderSecret
     expires_in: float | None = None
+    source: Source = Source.LOGIN
+    authorization: HeaderSecret | None = None
 
 
 @attrs.frozen(eq=False)
@@ -59,6 +80,12 @@ class IssuedToken:
     expires_at: float
     wall_stale_at: float
     wall_expires_at: float
+    source: Source
+    authorization: HeaderSecret | None
+
+    def is_fresh(self, since: float) -> bool:
+        """Whether the server itself issued it at this moment of the monotonic clock or later."""
+        return self.source is Source.LOGIN and self.issued_at >= since
 
 
 Login = Callable[[], Awaitable[Grant]]
@@ -68,7 +95,7 @@ Login = Callable[[], Awaitable[Grant]]
 class SharedToken:
     """The place of one token in a store that other processes use too."""
 
-    store: TokenStore
+    store: PatientStore
     key: str
 
 
@@ -145,6 +172,14 @@ class TokenCache:
             self._last_refused = rejected.secret
         return self.ready() or await self._fetch()
 
+    async def replace(self, doubted: IssuedToken) -> IssuedToken:
+        """A newer token than one that may or may not be why a request was refused.
+
+        As :meth:`renew`, except that the doubted one stays in use until there is a newer, and if there is to be none.
+        """
+        current = self.ready()
+        return current if current is not None and current is not doubted else await self._fetch()
+
     def discard(self) -> HeaderSecret | None:
         """Forget the token, as after a logout, and return what it was."""
         token, self._current = self._current, None
@@ -200,18 +235,19 @@ class TokenCache:
 
     async def _share(self, shared: SharedToken) -> IssuedToken:
         """Take the token that another process has kept, or log in and keep the token for the others."""
-        async with shared.store.exclusive(shared.key):
-            kept = await shared.store.load(shared.key)
-            current = self._current.secret if self._current is not None else self._last_refused
+        async with shared.store.exclusive(shared.key) as alone:
+            kept = await shared.store.load(shared.key) if alone else None
             # What this process already has, or was refused, is what it wants to replace.
-            if kept is not None and kept.token != current:
+            current = None if self._current is None else self._current.secret
+            if kept is not None and kept.token not in (current, self._last_refused):
                 left = None if kept.expires_at is None else kept.expires_at - self._clock.time()
                 if left is None or left > 0:
-                    return self._issue(Grant(kept.token, left))
+                    return self._issue(Grant(kept.token, left, Source.STORE, kept.authorization))
             token = await self._log_in()
-            wall = self._clock.time()
-            expires_at = None if token.wall_expires_at == _NEVER else token.wall_expires_at
-            await shared.store.save(shared.key, StoredToken(token.secret, wall, expires_at))
+            if alone and token.source is Source.LOGIN:
+                expires_at = None if token.wall_expires_at == _NEVER else token.wall_expires_at
+                stored = StoredToken(token.secret, self._clock.time(), expires_at, token.authorization)
+                await shared.store.save(shared.key, stored)
             return token
 
     def _finished(self, task: asyncio.Task[IssuedToken]) -> None:
@@ -231,11 +267,20 @@ class TokenCache:
         now, wall = self._clock.monotonic(), self._clock.time()
         life = grant.expires_in if grant.expires_in is not None else _hinted_life(grant.token, wall)
         if life is None:
-            return IssuedToken(grant.token, now, _NEVER, _NEVER, _NEVER, _NEVER)
+            life = _NEVER
         early = min(STALE_SHARE * life, STALE_AT_MOST)
         # Jitter spreads the refreshes of many processes; it must not eat the window of a short-lived token.
         early += self._jitter() * min(STALE_JITTER, early)
-        return IssuedToken(grant.token, now, now + life - early, now + life, wall + life - early, wall + life)
+        return IssuedToken(
+            secret=grant.token,
+            issued_at=now,
+            stale_at=now + life - early,
+            expires_at=now + life,
+            wall_stale_at=wall + life - early,
+            wall_expires_at=wall + life,
+            source=grant.source,
+            authorization=grant.authorization,
+        )
 
     def _is_refused(self, now: float) -> bool:
         return now - self._refused_at < REFUSAL_REMEMBERED
@@ -247,7 +292,7 @@ def _hinted_life(token: HeaderSecret, wall: float) -> float | None:
         claims = jwt.decode(token.reveal(), options={"verify_signature": False, "verify_exp": False})
         expires = float(claims["exp"])
         issued = float(claims.get("iat", wall))
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     # Where it says when it was issued, its length counts and not its end: the clocks of two machines differ.
     life = expires - issued

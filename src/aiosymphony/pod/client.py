@@ -15,6 +15,8 @@ from ..urls import check_base_url
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..auth.on_behalf_of import AppTokens
+    from ..auth.secrets import HeaderSecret
     from ..auth.store import TokenStore
     from ..limits import Limits
     from ..operation import Operation
@@ -72,7 +74,8 @@ class PodClient(Client):
             base_url: The pod, such as ``https://acme.symphony.com``. Plain http is accepted on loopback alone.
             auth: How to log in: ``RsaAuth``, ``CertificateAuth``, ``OnBehalfOf`` or ``StaticToken``.
             session_auth_url: The host of certificate login, often the pod's on port 8444; ``base_url`` by default.
-            key_manager_url: The key manager, ``base_url`` by default. Only operations of the Agent need it.
+            key_manager_url: The key manager, ``base_url`` by default. It is asked only when an Agent refuses the
+                session token alone.
             agent_url: The Agent, ``base_url`` by default.
             limits: Bounds on concurrency and rate; Symphony's documented ones by default.
             retry: Bounds on retries.
@@ -116,6 +119,7 @@ class PodClient(Client):
         self._base_url = pod
         self._auth = auth
         self._on_behalf: OrderedDict[int | str, PodClient] = OrderedDict()
+        self._app_tokens: AppTokens | None = None
 
     @classmethod
     def from_env(cls) -> PodClient:
@@ -151,14 +155,20 @@ class PodClient(Client):
         user = user_id if user_id is not None else username
         if user is None or (user_id is not None and username is not None):
             raise ConfigError("name one user, by user_id or by username")
-        from ..auth.on_behalf_of import APP_TOKEN, OnBehalfOf, UserOfApp  # noqa: PLC0415 - jwt loads when it is used
+        from ..auth.on_behalf_of import (  # noqa: PLC0415 - jwt loads when it is used
+            APP_TOKEN,
+            AppTokens,
+            OnBehalfOf,
+            UserOfApp,
+        )
 
         if not isinstance(self._auth, OnBehalfOf):
             raise ConfigError("only a client that authenticates with OnBehalfOf can act for users")
+        if self._app_tokens is None:
+            self._app_tokens = AppTokens(self._session.token_cache(APP_TOKEN), self._session.clock)
         client = self._on_behalf.pop(user, None)
         if client is None:
-            app_tokens = self._session.token_cache(APP_TOKEN)
-            client = self._with_session(self._session.with_auth(UserOfApp(self._auth, app_tokens, user)))
+            client = self._with_session(self._session.with_auth(UserOfApp(self._auth, self._app_tokens, user)))
         self._on_behalf[user] = client
         if len(self._on_behalf) > _USERS_KEPT:
             self._on_behalf.popitem(last=False)
@@ -178,7 +188,18 @@ class PodClient(Client):
         if token is not None:
             request = sessionauth_v1_logout_post.build()
             request.headers = RequestHeaders({"sessionToken": token.reveal()})
-            await self._session.execute(request)
+            await self._session.without_tokens().execute(request)
+
+    async def authorization_token(self) -> HeaderSecret | None:
+        """The bearer token that came with the session, which some of Symphony's services ask for; logs in if needed.
+
+        It is short-lived, and what the login gave: ``call(login_idm_tokens_post)`` gives a new one. None if the pod
+        gives none. The text is had by ``reveal()``; it does not hold the word ``Bearer``.
+
+        Raises:
+            SymphonyError: The login failed.
+        """
+        return (await self._session.token_cache("sessionToken").get()).authorization
 
     @cached_property
     def session(self) -> CurrentSession:
