@@ -388,7 +388,10 @@ async def test_an_agent_without_a_key_manager_takes_the_session_alone(client: Cl
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=pytest.mark.symphony_sandbox(key_manager=kind)) for kind in ("optional", "none")],
+    [
+        pytest.param(kind, marks=pytest.mark.symphony_sandbox(key_manager=kind))
+        for kind in ("optional", "none", "required")
+    ],
 )
 async def test_the_client_reads_the_audit_trail(symphony_sandbox: Sandbox, kind: str) -> None:
     bot = symphony_sandbox.bot
