@@ -16,6 +16,9 @@ TimeWindow          Asks again from the time of the last item, which the answer 
 Offset              The answer says where the next page starts.
 ==================  ==============================================================================================
 
+However it goes on, a server that goes on bringing pages that it brought before does not move on, and that is an error:
+there are servers that answer with their last page for whatever lies beyond it.
+
 Lists move while they are read. :meth:`Pager.unique` drops items that come twice; nothing can find items that a
 deletion elsewhere made a page skip.
 """
@@ -130,11 +133,15 @@ class CurrentPage:
 class Cursor:
     """A cursor from each answer to the next request; see the table of this module."""
 
+    _MOST_EMPTY = 1000
+    """Empty pages in a row, each with a new cursor, after which nothing more is expected."""
+
     def __init__(self, page_size: int | None = None, *, argument: str = "after") -> None:
         """``page_size`` None leaves the size to the server; ``argument`` is the builder's name for the cursor."""
         self._size = None if page_size is None else _checked(page_size)
         self._argument = argument
         self._seen: set[str | int] = set()
+        self._empty = 0
 
     def first(self) -> Query:
         return {} if self._size is None else {"limit": self._size}
@@ -147,6 +154,9 @@ class Cursor:
                 return None
             raise PaginationError("the server repeats a cursor: the listing would never end")
         self._seen.add(page.next)
+        self._empty = 0 if page.items else self._empty + 1
+        if self._empty == self._MOST_EMPTY:
+            raise PaginationError(f"{self._empty} empty pages came in a row: the listing would never end")
         return {**query, self._argument: page.next}
 
 
@@ -236,6 +246,42 @@ class Offset:
         return {**query, "offset": start}
 
 
+class PageMemory(Generic[T]):
+    """Knows the pages of a listing by the keys of their ends, to see that the server moves on."""
+
+    _MOST_REPEATED = 3
+    """A page may come again because the list moved: an item was added just before its end was reached."""
+
+    def __init__(self, key: Callable[[T], Hashable] | None) -> None:
+        self._key = key
+        self._seen: set[Hashable] = set()
+        self._last: Sequence[T] = ()
+        self._repeated = 0
+
+    def add(self, items: Sequence[T]) -> None:
+        """Remember a page.
+
+        Raises:
+            PaginationError: It came before, and so did those just before it.
+        """
+        if not items:
+            return
+        self._repeated = self._repeated + 1 if self._came_before(items) else 0
+        if self._repeated == self._MOST_REPEATED:
+            raise PaginationError("the server does not move on: it repeats pages, so the listing would never end")
+
+    def _came_before(self, items: Sequence[T]) -> bool:
+        last, self._last = self._last, items
+        ends = None if self._key is None else (self._key(items[0]), self._key(items[-1]))
+        if ends is None or None in ends:
+            return _same(items, last)
+        known = (len(items), *ends)
+        if known in self._seen:
+            return True
+        self._seen.add(known)
+        return False
+
+
 class Pager(Generic[T]):
     """A listing. Nothing is sent until it is read, and each reading begins anew::
 
@@ -270,6 +316,11 @@ class Pager(Generic[T]):
         self._unique = overlapping
         self._prefetch = 0
         self._start: Query = {}
+
+    @property
+    def memory(self) -> PageMemory[T]:
+        """A new memory of pages, for whoever reads this listing in parts."""
+        return PageMemory(self._key)
 
     def unique(self) -> Self:
         """The same listing without items that come twice, by their key. Holds all keys seen in memory.
@@ -335,12 +386,15 @@ class Pager(Generic[T]):
     async def _raw(self) -> AsyncGenerator[Page[T], None]:
         strategy = self._strategy()
         query: Query | None = {**strategy.first(), **self._start}
+        memory = self.memory
         handed_out = 0
         first = True
         while query is not None:
             try:
                 page = await self._fetch(query)
                 following = strategy.following(query, page)
+                if following is not None:
+                    memory.add(page.items)
             except PaginationError as error:
                 error.resume, error.items = query, handed_out
                 raise
