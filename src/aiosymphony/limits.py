@@ -92,6 +92,7 @@ class Limiter:
         "_in_flight",
         "_limit",
         "_parent",
+        "_passed_on",
         "_paused_until",
         "_peak",
         "_queue",
@@ -114,6 +115,7 @@ class Limiter:
         self._tokens = self._burst
         self._refilled_at = now
         self._in_flight = 0
+        self._passed_on = 0
         self._peak = 0
         self._paused_until = now
         self._decreased_at = self._grown_at = now - WINDOW
@@ -140,6 +142,9 @@ class Limiter:
 
     def try_acquire(self) -> bool:
         """Take a place if one is free now and nobody is waiting for it."""
+        if self._passed_on:
+            self._passed_on -= 1
+            return True
         if self._waiting or not self._take():
             return False
         if self._parent is None or self._parent.try_acquire():
@@ -178,6 +183,19 @@ class Limiter:
             self._freed.set_result(None)
         if self._parent is not None:
             self._parent.release()
+
+    def pass_on(self) -> None:
+        """Leave a place that one holds to whoever asks next, ahead of all who wait.
+
+        So one can wait for a place first, and then call what takes it. Each is paired with one :meth:`take_back`.
+        """
+        self._passed_on += 1
+
+    def take_back(self) -> None:
+        """Give a place back that was passed on, if nobody took it."""
+        if self._passed_on:
+            self._passed_on -= 1
+            self.release()
 
     def succeeded(self) -> None:
         """A request was answered without throttling: grow, if the limit is what holds requests back."""

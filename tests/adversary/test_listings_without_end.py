@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from aiosymphony.errors import PaginationError
+from aiosymphony.errors import JobError, PaginationError
 from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
+from aiosymphony.provisioning.patience import pages_patiently
+from aiosymphony.retry import RetryPolicy
 from tests.faults.clients import OPEN_READ, THING, Clients
 from tests.faults.server import Exchange, FaultServer, Step, reply
 
@@ -151,3 +153,17 @@ async def test_cursors_to_empty_pages_do_not_go_on_for_ever(server: FaultServer,
     with pytest.raises(PaginationError, match="empty pages came in a row"):
         await pager(clients.session(), Cursor).collect()
     assert count == 1000
+
+
+@pytest.mark.parametrize("broken", [lambda _: False, lambda count: count > 1 and count % 2 == 0], ids=["", "failing"])
+async def test_a_job_says_so_in_a_sentence_of_its_own(
+    broken: Callable[[int], bool], server: FaultServer, clients: Clients
+) -> None:
+    """Also where each other request fails, so that the listing begins anew each time and remembers nothing."""
+    server.on("GET", THING, then=listing(by_skip_to_the_last_page, broken=broken))
+    listed = pager(clients.session(retry=RetryPolicy(attempts=1)), lambda: SkipLimit(SIZE))
+    with pytest.raises(JobError, match=r"the users cannot be listed to the end: .*does not move on") as caught:
+        [page async for page in pages_patiently(listed, clock=clients.clock)]
+    assert caught.value.exit_code == 75
+    assert "\n" not in str(caught.value)
+    assert server.counts["GET", THING] < MOST

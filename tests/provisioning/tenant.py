@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from aiosymphony.errors import OutcomeUnknown, SymphonyError
+from aiosymphony.limits import Limiter
 from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.planning import Step
 from aiosymphony.provisioning.rows import Kind, User, keys_of, user_class
@@ -29,6 +30,7 @@ class Tenant:
     batch: int = 20
     look_up_batch: int = 100
     look_up_limit: int = 0
+    limiter: Limiter | None = None
     unique: bool = True
     lag: float = 0.0
     late: float = 0.0
@@ -38,6 +40,7 @@ class Tenant:
     creates: list[list[str]] = attrs.field(factory=list)
     steps: list[tuple[str, Step]] = attrs.field(factory=list)
     looked_up: list[list[str]] = attrs.field(factory=list)
+    read: list[str] = attrs.field(factory=list)
     listings: int = 0
     _since: dict[str, float] = attrs.field(factory=dict)
     _pending: set[asyncio.Task[None]] = attrs.field(factory=set)
@@ -54,6 +57,12 @@ class Tenant:
         self.looked_up.append([user.label for user in users])
         wanted = {key for user in users for key in user.identities()}
         return [there for there in self.users.values() if self._shown(there) and wanted & {*self._keys(there)}]
+
+    async def get(self, user_id: str) -> ActualUser | None:
+        self.read.append(user_id)
+        await asyncio.sleep(0)
+        there = self.users.get(user_id)
+        return there if there is not None and self._shown(there) else None
 
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         users = [user_class(self.kind).from_dict(row) for row in rows]

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import itertools
 import signal
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +29,6 @@ from .clients import ConfigOption
 from .output import STOPPED, JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from ..limits import Limiter
     from ..provisioning import ConnectTarget, PodTarget
     from ..session import Attempt
 
@@ -100,7 +98,7 @@ async def plan_command(
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
     kind = _kind(target, company)
     desired = _read(file, kind, column_map, strict=strict)
-    async with _open(kind, company, config, Traffic()) as (where, _):
+    async with _open(kind, company, config, Traffic()) as where:
         made = await make_plan(where, desired, disable_missing=disable_missing)
     save = save or file.with_name(file.name + ".plan")
     made.save(save)
@@ -158,7 +156,7 @@ async def apply_command(
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         SqliteStore(journal) as store,
-        _open(kind, company, config, traffic, limits) as (where, limiter),
+        _open(kind, company, config, traffic, limits) as where,
     ):
         made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
         if not as_json:
@@ -170,7 +168,7 @@ async def apply_command(
         stopped: JobError | None = None
         try:
             with _signals(job):
-                async with _progress(job, traffic, limiter, quiet=as_json):
+                async with _progress(job, traffic, quiet=as_json):
                     await job.run(made, shards=shards)
         except JobError as error:
             if error.exit_code != STOPPED or job.progress.total == 0:
@@ -270,8 +268,8 @@ def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> D
 @contextlib.asynccontextmanager
 async def _open(
     kind: Kind, company: str | None, config: Path | None, traffic: Traffic, limits: Limits | None = None
-) -> AsyncIterator[tuple[ConnectTarget | PodTarget, Limiter]]:
-    """The target over a client made from the environment or a configuration file, and that client's limiter."""
+) -> AsyncIterator[ConnectTarget | PodTarget]:
+    """The target over a client made from the environment or a configuration file."""
     from ..config import connect_from_env, from_config, pod_from_env
     from ..provisioning import ConnectTarget, PodTarget
 
@@ -279,14 +277,14 @@ async def _open(
         if config is not None:
             raise ConfigError("--config is for pods; Connect's credentials come from the environment")
         async with connect_from_env(limits=limits, observer=traffic.see) as connect:
-            yield ConnectTarget(connect, company or ""), connect.limiter
+            yield ConnectTarget(connect, company or "")
         return
     if config is None:
         pod = pod_from_env(limits=limits, observer=traffic.see)
     else:
         pod = from_config(config, limits=limits, observer=traffic.see)
     async with pod:
-        yield PodTarget(pod), pod.limiter
+        yield PodTarget(pod)
 
 
 def _errors() -> Console:
@@ -414,20 +412,18 @@ def _signals(job: Job) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _progress(job: Job, traffic: Traffic, limiter: Limiter, *, quiet: bool) -> AsyncIterator[None]:
+async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator[None]:
     """Show how the job gets on: one live line on a terminal, a line every few seconds elsewhere."""
     if quiet:
         yield
         return
-    began, before = time.monotonic(), job.progress.settled
+    progress = job.progress
 
     def told(between: str) -> str:
-        progress, seconds = job.progress, max(time.monotonic() - began, 1e-3)
-        rate = (progress.settled - before) / seconds
-        left = f", about {_duration(progress.left / rate)} left" if rate > 0 and progress.left else ""
+        left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
         return (
-            f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {rate:,.0f} rows/s{left}{between}"
-            f"{limiter.in_flight} of {limiter.concurrency} requests in flight, {traffic.retries:,} retries, "
+            f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
+            f"{between}{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, "
             f"{traffic.throttled:,} throttled, {progress.doubtful:,} in doubt"
         )
 

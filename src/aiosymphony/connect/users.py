@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections import defaultdict, deque
+import unicodedata
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
 from ..bulk import Ok, bulk
 from ..codes import ConnectCode
-from ..echo import mismatch, same_text
+from ..echo import mismatch
 from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
 from ..operation import JSON, Operation, Request, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
@@ -238,18 +239,13 @@ class Users:
     def _matched(
         self, operation: Operation[..., Any], users: Sequence[User], rows: Sequence[User | None]
     ) -> Sequence[User | None]:
-        """The row of the answer for each user: by place if the addresses agree, else by address.
+        """The row of the answer for each user, by address; None where the answer has none that tells.
 
         Raises:
             OutcomeUnknown: The answer is empty, or about somebody who was not asked for.
         """
         if not rows:
             raise mismatch(self._session, operation, "it mentions no user")
-        if len(rows) == len(users) and all(
-            row is None or row.email is None or same_text(row.email, user.email)
-            for row, user in zip(rows, users, strict=True)
-        ):
-            return rows
         by_email: defaultdict[str, deque[User]] = defaultdict(deque)
         for row in rows:
             if row is not None and row.email is not None:
@@ -259,7 +255,11 @@ class Users:
             if left:
                 why = f"it is about {clean_text(left[0].email, 80)!r}, who was not asked for"
                 raise mismatch(self._session, operation, why)
-        return matched
+        if len(rows) > len(users):
+            raise mismatch(self._session, operation, f"it has {len(rows)} rows for {len(users)} users")
+        # An id that two of them have is that of neither.
+        ids = Counter(row.id for row in matched if row is not None and row.id is not None)
+        return [None if row is not None and row.id is not None and ids[row.id] > 1 else row for row in matched]
 
 
 class _AllCreated(NamedTuple):
@@ -279,7 +279,8 @@ def _parse(status: int, headers: Mapping[str, str], content: bytes) -> _AllCreat
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
         else:
-            if rows and len(emails) == len(rows) and {str} == {type(text) for text in (*emails, *ids)}:
+            texts = {str} == {type(text) for text in (*emails, *ids)}
+            if rows and texts and len(emails) == len(set(ids)) == len(rows):
                 return _AllCreated(emails, ids)
     return api_v2_companies_company_id_users_post.parse(status, headers, content)
 
@@ -295,7 +296,7 @@ def _check_size(users: Sequence[object]) -> None:
 
 def _result(asked: User, row: User | None) -> UserResult:
     if row is None:
-        return UserResult(asked, None, None, NotCreated(None, "the answer does not mention this user", True))
+        return UserResult(asked, None, None, NotCreated(None, "the answer does not say what became of this user", True))
     problem = row.error
     if problem is None:
         problem = ProblemDetail()
@@ -331,4 +332,4 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _folded(email: str) -> str:
-    return email.strip().casefold()
+    return unicodedata.normalize("NFC", email).strip().casefold()

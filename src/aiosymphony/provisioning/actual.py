@@ -81,7 +81,10 @@ class Actual:
             for row in self._db.execute(
                 "SELECT user.id, active, body FROM key JOIN user ON user.id = key.id WHERE key.key = ?", (key,)
             ):
-                found[row[0]] = _user(row)
+                user = _user(row)
+                # One who was renamed while the list was read is found by the new key alone.
+                if key in keys_of(user.values, self._row):
+                    found[user.id] = user
         return list(found.values())
 
     def forget_taken(self) -> None:

@@ -20,7 +20,8 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
 
     Returns:
         Counts and, of each kind, the first 1000 findings: ``missing`` (line, label), ``doubled`` (line, label, ids)
-        and ``different`` (line, label, column to (there, wanted)); and the rows that were unknown and turn out to be
+        and ``different`` (line, label, column to (there, wanted), where the user's id is none that the job holds also
+        ``id``); and the rows that were unknown and turn out to be
         there as wanted, with their ids.
     """
     user_type = user_class(actual.kind)
@@ -51,6 +52,8 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
                 checked += 1
                 if not matches:
                     find("missing", row.line, row.label)
+                elif row.id is not None and row.id != matches[0].id:
+                    find("different", row.line, row.label, {**action.changes, "id": (matches[0].id, row.id)})
                 elif action.do != "skip":
                     find("different", row.line, row.label, action.changes)
     return {"checked": checked, "counts": counts, **findings}, found_after_all

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..codes import ConnectCode
-from ..errors import ApiError, JobError
+from ..errors import ApiError, JobError, NotFound, PaginationError, SymphonyError
 from .actual import ActualUser
-from .patience import pages_patiently
+from .patience import pages_patiently, patiently
 from .planning import Step
 from .rows import ConnectUser, Kind, User, keys_of
-from .target import Created, Refused, Result, Unclear
+from .target import Created, Held, Refused, Result, Unclear
 
 if TYPE_CHECKING:
     from aiosymphony_api.connect.models import User as ApiUser
@@ -40,11 +41,13 @@ class ConnectTarget:
         self._connect = connect
         self._company = company_id
         self.name = f"{connect.base_url}/companies/{company_id}"
+        self.limiter = connect.limiter
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the company, a hundred at a time."""
-        async for page in pages_patiently(self._connect.users.list(self._company)):
-            yield [_actual(user) for user in page if user.id is not None]
+        with self._ready():
+            async for page in pages_patiently(self._connect.users.list(self._company)):
+                yield [_actual(user) for user in page if user.id is not None]
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by address, in a listing of the company."""
@@ -56,35 +59,64 @@ class ConnectTarget:
             if not wanted.isdisjoint(keys_of(there.values, ConnectUser))
         ]
 
+    async def get(self, user_id: str) -> ActualUser | None:
+        """The user of this company with this id."""
+        try:
+            with self._ready():
+                return _actual(await patiently(lambda: self._connect.users.get(self._company, user_id)))
+        except NotFound:
+            return None
+
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create up to 20 users in one request."""
-        try:
+        with self._ready():
             # The columns of a row are named as the API names them: it is sent as it stands.
             results = await self._connect.users.create_objects(self._company, rows)
-        except ApiError as error:
-            if error.company_not_ready:
-                raise JobError(f"the company {self._company} does not exist or is not complete yet") from None
-            raise
-        return [Created(result) if isinstance(result, str) else _result(result) for result in results]
+        return [Created(result) if isinstance(result, str) else self._result(result) for result in results]
 
     async def take_step(self, user_id: str, step: Step) -> None:
         """Enable or disable."""
         if step["do"] != "active":
             msg = f"no step of a company: {step}"
             raise ValueError(msg)
-        await self._connect.users.set_active(self._company, user_id, step["active"])
+        with self._ready():
+            await self._connect.users.set_active(self._company, user_id, step["active"])
 
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """Around each request: whatever is asked of a company that is not there yet, all rows would fare alike.
 
-def _result(result: UserResult) -> Result:
-    error = result.error
-    if error is None:
-        if result.user is None or result.user.id is None:
-            return Unclear("the answer has no id")
-        return Created(result.user.id)
-    if error.may_have_acted or error.throttled:
-        return Unclear(error.message)
-    code = error.code if error.code is not None else result.status
-    return Refused("" if code is None else str(code), error.message, exists=error.code == ConnectCode.EMAIL_EXISTS)
+        Raises:
+            JobError: Connect says so.
+        """
+        try:
+            yield
+        except SymphonyError as error:
+            cause = error.__cause__ if isinstance(error, PaginationError) else error
+            if isinstance(cause, ApiError) and cause.company_not_ready:
+                raise self._not_ready() from None
+            raise
+
+    def _not_ready(self) -> JobError:
+        return JobError(
+            f"the company {self._company} does not exist or is not complete yet, which takes about 20 minutes; "
+            "run the same command later"
+        )
+
+    def _result(self, result: UserResult) -> Result:
+        error = result.error
+        if error is None:
+            if result.user is None or result.user.id is None:
+                return Unclear("the answer has no id")
+            return Created(result.user.id)
+        if error.may_have_acted:
+            return Unclear(error.message)
+        code = str(next((each for each in (error.code, result.status) if each is not None), ""))
+        if error.company_not_ready:
+            return Held(code, error.message, stops=self._not_ready())
+        if error.throttled:
+            return Held(code, error.message)
+        return Refused(code, error.message, exists=error.code == ConnectCode.EMAIL_EXISTS)
 
 
 def _actual(user: ApiUser) -> ActualUser:

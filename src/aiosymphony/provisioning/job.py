@@ -17,34 +17,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
 from ..bulk import BulkRun, Failed, bulk
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import (
-    ApiError,
-    AuthError,
-    ConfigError,
-    Forbidden,
-    JobError,
-    OutcomeUnknown,
-    RateLimited,
-    SymphonyError,
-    TransportError,
-    Unauthorized,
-    clean_text,
-)
+from ..errors import ApiError, JobError, OutcomeUnknown, SymphonyError, clean_text
 from .actual import Actual, ActualUser
 from .audit import audit
+from .outcomes import Verdict, believable, judge, retry_after
 from .planning import ONE_CREATE, Plan, decide
 from .rows import User, keys_of, user_class
 from .store import LOOKED_UP, Change, Fenced, JobHeader, JobRow, JobStore, State
-from .target import Created, Refused, Target
+from .target import Created, Held, Refused, Target
 
 __all__ = ["Job", "Progress"]
+
+T = TypeVar("T")
 
 MESSAGE_LIMIT = 500
 _SHRINK = 5
@@ -64,9 +55,11 @@ class Progress:
     Attributes:
         phase: What it does at the moment, in a word or two.
         counts: Rows by state.
-        in_flight: Rows that are being sent.
+        in_flight: Rows that are being sent. One that waits for its turn is not.
         sent: Requests for rows that left since this process began.
         doubtful: Outcomes that were unknown, since this process began.
+        settled_before: Rows that were settled when this process sent its first.
+        sending_since: When that was, on the job's clock; None if it was not yet.
     """
 
     phase: str = "starting"
@@ -74,6 +67,9 @@ class Progress:
     in_flight: int = 0
     sent: int = 0
     doubtful: int = 0
+    settled_before: int = 0
+    sending_since: float | None = None
+    _clock: Clock = SYSTEM_CLOCK
 
     @property
     def total(self) -> int:
@@ -86,6 +82,28 @@ class Progress:
     @property
     def settled(self) -> int:
         return self.total - self.left
+
+    @property
+    def rate(self) -> float:
+        """Rows settled per second since this process sent its first; 0 before."""
+        if self.sending_since is None:
+            return 0.0
+        # Within a moment nothing can be said of a second yet.
+        return (self.settled - self.settled_before) / max(1.0, self._clock.monotonic() - self.sending_since)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until no row is left, if the rate stays; None if that cannot be said."""
+        return self.left / rate if (rate := self.rate) > 0 and self.left else None
+
+    def begin_sending(self) -> None:
+        """The first row is about to be sent, or a later one."""
+        if self.sending_since is None:
+            self.sending_since, self.settled_before = self._clock.monotonic(), self.settled
+
+
+class _Recalled(Exception):
+    """The job is to stop, so what was waited for or read is not needed any more."""
 
 
 class Job:
@@ -100,7 +118,8 @@ class Job:
         lease: Seconds for which the journal is held without a sign of life.
         take: How many shards to work on; None for all.
         audit: Whether to list the tenant at the end and compare.
-        patience: Seconds without any answer of the server after which the job stops, to be resumed.
+        patience: Seconds in which the server carries nothing out after which the job stops, to be resumed. However
+            long the server asks to wait, it is not waited for longer.
         clock: Time, for tests.
     """
 
@@ -118,7 +137,7 @@ class Job:
         patience: float = 300.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.progress = Progress()
+        self.progress = Progress(clock=clock)
         self._target = target
         self._store = store
         self._concurrency = concurrency
@@ -133,6 +152,8 @@ class Job:
         self._stopping = False
         self._failure: JobError | None = None
         self._run: BulkRun[list[JobRow], None] | None = None
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._recalled: set[asyncio.Task[Any]] = set()
         self._writes: set[asyncio.Future[None]] = set()
         self._in_doubt_since = 0.0
         self._hold_until = 0.0
@@ -141,10 +162,9 @@ class Job:
         self._done_in_round = 0
 
     def drain(self) -> None:
-        """Begin nothing more, finish what is under way, and stop; the job can be resumed."""
+        """Send no further request, finish those under way, and stop; the job can be resumed."""
         self._stopping = True
-        if self._run is not None:
-            self._run.stop()
+        self._recall()
 
     async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
         """Carry out the plan, or go on with the job that the journal holds.
@@ -172,7 +192,12 @@ class Job:
                 return
             if self._audit:
                 self.progress.phase = "auditing"
-                await self._check()
+                try:
+                    with self._recallable():
+                        await self._check()
+                except _Recalled:
+                    stopped = JobError("every row is settled; stopped as asked before the audit was at its end")
+                    raise self._failure or stopped from None
             await self._store.note("finished_at", self._clock.time())
             self.progress.phase = "finished"
         finally:
@@ -219,10 +244,77 @@ class Job:
             self._failure = error
         if isinstance(error, Fenced):
             self._lease.cut()
+        self._recall()
+
+    # Stopping.
+
+    def _recall(self) -> None:
+        """Begin nothing more, and end what waits for its turn or reads."""
         if self._run is not None:
             self._run.stop()
+        for task in self._waiting - self._recalled - {_this_task()}:
+            self._recalled.add(task)
+            task.cancel()
+
+    @contextlib.contextmanager
+    def _recallable(self) -> Iterator[None]:
+        """Around waits and reads, which end at once when the job is to stop.
+
+        Raises:
+            _Recalled: It is.
+        """
+        if self._over():
+            raise _Recalled
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - only coroutines wait
+        self._waiting.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task in self._recalled and task.uncancel() == 0:
+                raise _Recalled from None
+            raise
+        finally:
+            self._waiting.discard(task)
+            self._recalled.discard(task)
 
     # Sending.
+
+    async def _turn(self) -> bool:
+        """Wait until a request may leave: until no hold is on, and for a place in the target's limiter.
+
+        Returns:
+            Whether it may. The place is then this task's, until :meth:`_request` uses it.
+        """
+        limiter = self._target.limiter
+        if self._over():
+            return False
+        if not self._hold_time() and (limiter is None or limiter.try_acquire()):
+            return True
+        try:
+            with self._recallable():
+                while True:
+                    while wait := self._hold_time():
+                        await self._clock.sleep(wait)
+                    if limiter is None:
+                        return True
+                    await limiter.acquire()
+                    if not self._hold_time():
+                        return True
+                    limiter.release()
+        except _Recalled:
+            return False
+
+    async def _request(self, call: Coroutine[Any, Any, T]) -> T:
+        """Send a request in the place that its turn gave it."""
+        limiter = self._target.limiter
+        if limiter is None:
+            return await call
+        limiter.pass_on()
+        try:
+            return await call
+        finally:
+            limiter.take_back()
 
     async def _send_all(self) -> bool:
         """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
@@ -270,36 +362,45 @@ class Job:
 
     async def _send(self, rows: list[JobRow]) -> None:
         """Carry out one unit, from the intent to the outcome. Raises nothing: what fails is noted."""
-        await self._wait_out_the_hold()
-        if self._over():
+        if not await self._turn():
             return
+        self.progress.begin_sending()
         self.progress.in_flight += len(rows)
+        leaves = False
         try:
             await self._store.intend([row.n for row in rows], self._clock.time())
             self._moved("TODO", "INTENT", len(rows))
+            if self._over():
+                self._put_back(rows)
+                return
             with self._lease.guard():
+                leaves = True
                 self.progress.sent += 1
                 if rows[0].step == 0 and rows[0].steps[0]["do"] == "create":
                     await self._create(rows)
                 else:
-                    await self._take_steps(rows[0], rows[0].id, rows[0].step)
+                    await self._take_steps(rows[0], rows[0].id, rows[0].step, has_turn=True)
         except JobError as error:
             self._fail(error)
         except TimeoutError:
             self._fail(_overslept())
         finally:
             self.progress.in_flight -= len(rows)
+            if not leaves and self._target.limiter is not None:
+                self._target.limiter.release()
 
     async def _create(self, rows: list[JobRow]) -> None:
         try:
-            results = await self._target.create([row.row for row in rows])
+            results = await self._request(self._target.create([row.row for row in rows]))
         except JobError:
             self._put_back(rows)
             raise
         except SymphonyError as error:
             self._not_created(rows, error)
             return
-        self._answered()
+        results = believable(results, len(rows))
+        if not all(isinstance(result, Held) for result in results):
+            self._answered()
         changes: list[Change] = []
         done: list[JobRow] = []
         ids: list[str] = []
@@ -312,6 +413,11 @@ class Job:
                 case Created(user_id):
                     done.append(row)
                     ids.append(user_id)
+                case Held(code, message, stops):
+                    self._hold(None)
+                    if stops is not None:
+                        self._fail(stops)
+                    changes.append(self._change(row, "TODO", code=code, message=message, attempts=-1))
                 case Refused(code, message, exists) if exists or row.attempts:
                     # What exists may be what an earlier attempt of ours created: look before judging.
                     self._doubt()
@@ -325,41 +431,51 @@ class Job:
             changes.append(self._changes(done, "DONE", step=1, ids=ids))
         self._record(changes)
         for row, user_id in unfinished:
-            await self._take_steps(row, user_id, 1)
+            await self._take_steps(row, user_id, 1, has_turn=False)
 
     def _not_created(self, rows: list[JobRow], error: SymphonyError) -> None:
         code, message = _code(error), _message(error)
         match self._verdict(error, creating=True):
-            case "in doubt":
+            case Verdict.IN_DOUBT:
                 self._doubt()
                 self._record([self._changes(rows, "INTENT", code=IN_DOUBT, message=message)])
-            case "refused" if len(rows) > 1:
+            case Verdict.REFUSED if len(rows) > 1:
                 # One row spoiled the batch for all: smaller ones will tell which.
                 self._record([self._changes(rows, "TODO", code=code, message=message)])
-            case "refused" if rows[0].attempts:
+            case Verdict.REFUSED if rows[0].attempts:
                 self._doubt()
                 self._record([self._change(rows[0], "INTENT", code=code, message=message)])
-            case "refused":
+            case Verdict.REFUSED:
                 self._record([self._change(rows[0], "FAILED", code=code, message=message)])
             case _:
                 self._put_back(rows, code, message)
 
-    async def _take_steps(self, row: JobRow, user_id: str | None, first: int) -> None:
+    async def _take_steps(self, row: JobRow, user_id: str | None, first: int, *, has_turn: bool) -> None:
         """Carry out a row's steps from the given one on; each may be repeated."""
         assert user_id is not None  # noqa: S101 - only a create has none
+        if row.steps[0]["do"] == "create":
+            # The id comes from an answer, and not from a look-up: nobody is changed unseen.
+            if not await self._is_theirs(row, user_id, first, has_turn=has_turn):
+                return
+            has_turn = False
         for number in range(first, len(row.steps)):
             step = row.steps[number]
             try:
-                await self._target.take_step(user_id, step)
+                if not has_turn and not await self._turn():
+                    self._put_back([row], step=number)
+                    return
+                has_turn = False
+                await self._request(self._target.take_step(user_id, step))
             except JobError:
+                self._put_back([row], step=number)
                 raise
             except SymphonyError as error:
                 code, message = _code(error), f"{step['do']}: {_message(error)}"
-                match self._verdict(error, creating=False):
-                    case "in doubt":
+                match self._verdict(error):
+                    case Verdict.IN_DOUBT:
                         self._doubt()
                         self._record([self._change(row, "INTENT", step=number, code=IN_DOUBT, message=message)])
-                    case "refused":
+                    case Verdict.REFUSED:
                         self._record([self._change(row, "FAILED", step=number, code=code, message=message)])
                     case _:
                         self._put_back([row], code, message, step=number)
@@ -369,39 +485,67 @@ class Job:
                 self._record([self._change(row, "INTENT", step=number + 1)])
         self._record([self._change(row, "DONE", step=len(row.steps))])
 
-    def _verdict(self, error: SymphonyError, *, creating: bool) -> str:
-        """``in doubt``, ``refused`` (surely and for good), or ``not sent`` (surely, and another time it may work)."""
-        if isinstance(error, RateLimited):
-            self._hold(error.retry_after or _HOLD)
-            return "not sent"
-        if isinstance(error, TransportError) and not error.sent and not error.permanent:
-            self._hold(_HOLD)
-            return "not sent"
-        everybody = (AuthError, Unauthorized, ConfigError, *((Forbidden,) if creating else ()))
-        if isinstance(error, everybody) or (isinstance(error, TransportError) and not error.sent):
-            # It is not about this row: all others would fare alike.
-            self._fail(JobError(f"stopped, because every row would fail alike: {error}"))
-            return "not sent"
-        if isinstance(error, ApiError) and not error.may_have_acted:
-            self._answered()
-            return "refused"
-        if isinstance(error, OutcomeUnknown | TransportError | ApiError) or error.may_have_acted or creating:
-            return "in doubt"
-        return "refused"
+    async def _is_theirs(self, row: JobRow, user_id: str, step: int, *, has_turn: bool) -> bool:
+        """Whether an id that was told when a row's user was created is that user's; if not, the row is dealt with."""
+        if not has_turn and not await self._turn():
+            self._put_back([row], step=step)
+            return False
+        try:
+            with self._recallable():
+                there = await self._request(self._target.get(user_id))
+        except _Recalled:
+            self._put_back([row], step=step)
+            return False
+        except JobError:
+            self._put_back([row], step=step)
+            raise
+        except SymphonyError as error:
+            if self._verdict(error) is not Verdict.REFUSED:
+                self._put_back([row], _code(error), _message(error), step=step)
+                return False
+            there = None
+        wanted = self._user.from_dict(row.row).identities()
+        if there is not None and not set(wanted).isdisjoint(keys_of(there.values, self._user)):
+            return True
+        whose = "nobody" if there is None else "another user"
+        self._doubt()
+        message = f"the id in the answer, {clean_text(user_id, 80)}, is that of {whose}"
+        self._record([self._change(row, "INTENT", step=step, code=IN_DOUBT, message=message)])
+        return False
+
+    def _verdict(self, error: SymphonyError, *, creating: bool = False) -> Verdict:
+        """What a failure means for its rows, and what follows for all others."""
+        verdict = judge(error, creating=creating)
+        match verdict:
+            case Verdict.HELD:
+                self._hold(retry_after(error))
+            case Verdict.ALIKE:
+                self._fail(JobError(f"stopped, because every row would fail alike: {error}"))
+            case Verdict.REFUSED:
+                self._answered()
+        return verdict
 
     def _put_back(self, rows: Sequence[JobRow], code: str = "", message: str = "", step: int | None = None) -> None:
-        """It did not leave: as if it had not been tried."""
+        """It was not carried out: as if it had not been tried."""
         self._record([self._changes(rows, "TODO", step=step, code=code, message=message, attempts=-1)])
 
-    def _hold(self, seconds: float) -> None:
-        now = self._clock.monotonic()
-        self._hold_until = max(self._hold_until, now + seconds)
-        if now - self._answered_at > self._patience:
-            self._fail(JobError(f"the server took no request for {self._patience:g} s; run the same command later"))
+    def _hold(self, asked: float | None) -> None:
+        """Send nothing for as long as the server asked, but no longer than patience lasts."""
+        left = self._patience_left()
+        if left > 0:
+            self._hold_until = max(self._hold_until, self._clock.monotonic() + min(asked or _HOLD, left))
+            return
+        told = f", and asks to wait for {asked:g} s" if asked else ""
+        self._fail(
+            JobError(f"the server carried nothing out for {self._patience:g} s{told}; run the same command later")
+        )
 
-    async def _wait_out_the_hold(self) -> None:
-        while not self._over() and (wait := self._hold_until - self._clock.monotonic()) > 0:
-            await self._clock.sleep(min(wait, 1.0))
+    def _hold_time(self) -> float:
+        """Seconds until the hold is over; 0 if none is on."""
+        return max(0.0, self._hold_until - self._clock.monotonic())
+
+    def _patience_left(self) -> float:
+        return self._answered_at + self._patience - self._clock.monotonic()
 
     def _answered(self) -> None:
         self._answered_at = self._clock.monotonic()
@@ -426,7 +570,10 @@ class Job:
                 return
             if not waited:
                 self.progress.phase = "waiting for late writes"
-                await self._sleep(self._in_doubt_since + self._settle - self._clock.monotonic())
+                asleep = self._clock.monotonic()
+                await self._sleep(self._in_doubt_since + self._settle - asleep)
+                # While nothing was asked, the server's silence is no reason to lose patience.
+                self._answered_at += self._clock.monotonic() - asleep
                 waited = True
                 continue
             self.progress.phase = "looking up"
@@ -435,18 +582,9 @@ class Job:
 
     async def _settle_rows(self, rows: list[JobRow]) -> None:
         users = [self._user.from_dict(row.row) for row in rows]
-        try:
-            found = await self._target.look_up(users)
-        except JobError as error:
-            self._fail(error)
+        found = await self._look_up(rows, users)
+        if found is None:
             return
-        except SymphonyError as error:
-            if isinstance(error, AuthError | Unauthorized | ConfigError | Forbidden):
-                self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
-            else:
-                self._record([self._unknown(row, f"it could not be looked up: {_message(error)}") for row in rows])
-            return
-        self._answered()
         matches: dict[str, list[ActualUser]] = {}
         for there in found:
             for key in keys_of(there.values, self._user):
@@ -457,6 +595,32 @@ class Job:
             changes.append(self._settled(row, user, list(ids.values())))
         self._record(changes)
         await self._written()
+
+    async def _look_up(self, rows: Sequence[JobRow], users: Sequence[User]) -> Sequence[ActualUser] | None:
+        """Who is there of these; None if that cannot be had, which is then noted."""
+        while True:
+            try:
+                with self._recallable():
+                    found = await self._target.look_up(users)
+            except _Recalled:
+                return None
+            except JobError as error:
+                self._fail(error)
+                return None
+            except SymphonyError as error:
+                # Like a create, it is about nobody who is known to be there: what forbids it, forbids it for all.
+                verdict, left = judge(error, creating=True), self._patience_left()
+                if verdict is Verdict.ALIKE:
+                    self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
+                    return None
+                if verdict is not Verdict.HELD or left <= 0:
+                    why = f"it could not be looked up: {_message(error)}"
+                    self._record([self._unknown(row, why) for row in rows])
+                    return None
+                await self._sleep(min(retry_after(error) or _HOLD, left))
+            else:
+                self._answered()
+                return found
 
     def _settled(self, row: JobRow, user: User, found: Sequence[ActualUser]) -> Change:
         """What a look-up says about a row that was in doubt."""
@@ -522,6 +686,8 @@ class Job:
                         actual.add(await self._target.look_up(batch))
                 else:
                     async for page in self._target.everyone():
+                        if self._over():
+                            raise _Recalled
                         actual.add(page)
                 return await audit(self._store, actual)
         except JobError:
@@ -534,6 +700,8 @@ class Job:
         while rows := await self._store.fetch(
             ("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=self._target.look_up_batch, own=False
         ):
+            if self._over():
+                raise _Recalled
             after = rows[-1].n
             if users := [self._user.from_dict(row.row) for row in rows if row.row]:
                 yield users
@@ -678,6 +846,14 @@ class _Lease:
                 fail(error)
                 return
             self._hold_until(asked + self._seconds)
+
+
+def _this_task() -> asyncio.Task[Any] | None:
+    """The task that runs; None in a callback of the loop, such as a signal's."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def _overslept() -> Fenced:

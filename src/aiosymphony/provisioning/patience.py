@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import Final, TypeVar
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import ApiError, DecodeError, PaginationError, SymphonyError, TransportError
+from ..errors import JobError, PaginationError, SymphonyError
 from ..paging import Pager
+from .outcomes import Verdict, judge, retry_after
 
 __all__ = ["pages_patiently", "patiently"]
 
@@ -20,38 +21,53 @@ WAITS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 async def patiently(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_CLOCK) -> T:
     """Call something that only reads, again and again while its failures look passing."""
-    for wait in WAITS:
+    for tries in range(len(WAITS)):
         try:
             return await read()
         except SymphonyError as error:
-            if not _passing(error):
+            wait = _wait(error, tries)
+            if wait is None:
                 raise
         await clock.sleep(wait)
     return await read()
 
 
 async def pages_patiently(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[Sequence[T]]:
-    """The pages of a listing; after a failure that looks passing, from the page that failed on."""
-    failures = 0
+    """The pages of a listing; after a failure that looks passing, from the page that failed on.
+
+    Raises:
+        JobError: The server does not move on from page to page, so that the listing has no end.
+        SymphonyError: A page could not be read.
+    """
+    failures, memory = 0, pager.memory
     while True:
         try:
             async with aclosing(pager.pages()) as pages:
                 async for page in pages:
+                    # A reading that begins anew after each failure remembers no page that came before it.
+                    memory.add(page)
                     failures = 0
                     yield page
-        except SymphonyError as error:
-            failures += 1
-            if not _passing(error) or failures > len(WAITS):
+        except PaginationError as error:
+            if not isinstance(error.__cause__, SymphonyError):
+                raise JobError(f"the users cannot be listed to the end: {error}") from None
+            wait = _wait(error, failures)
+            if wait is None:
                 raise
-            if isinstance(error, PaginationError):
-                pager = pager.starting_at(error.resume)
+            pager = pager.starting_at(error.resume)
+        except SymphonyError as error:
+            wait = _wait(error, failures)
+            if wait is None:
+                raise
         else:
             return
-        await clock.sleep(WAITS[failures - 1])
+        failures += 1
+        await clock.sleep(wait)
 
 
-def _passing(error: SymphonyError) -> bool:
-    cause = error.__cause__ if isinstance(error, PaginationError) else error
-    if isinstance(cause, ApiError):
-        return cause.status in (408, 429) or cause.status >= 500 or cause.retry_after is not None
-    return (isinstance(cause, TransportError) and not cause.permanent) or isinstance(cause, DecodeError)
+def _wait(error: SymphonyError, tries: int) -> float | None:
+    """Seconds before the next try; None if there is none, or none that one would sit out here."""
+    if judge(error) not in (Verdict.HELD, Verdict.IN_DOUBT) or tries >= len(WAITS):
+        return None
+    asked = retry_after(error) or 0.0
+    return max(WAITS[tries], asked) if asked <= WAITS[-1] else None

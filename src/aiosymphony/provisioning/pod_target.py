@@ -42,6 +42,7 @@ class PodTarget:
     def __init__(self, pod: PodClient) -> None:
         self._pod = pod
         self.name = pod.base_url
+        self.limiter = pod.limiter
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the pod, with their features, a thousand at a time."""
@@ -64,12 +65,8 @@ class PodTarget:
         with_features = any(user.features for user in wanted)
 
         async def detail(uid: int) -> ActualUser | None:
-            try:
-                user = await patiently(lambda: self._pod.users.detail(uid))
-                features = await patiently(lambda: self._pod.users.list_features(uid)) if with_features else None
-            except (BadRequest, NotFound):
-                return None  # The directory shows it, the administrator cannot see it: it is not this pod's.
-            return _actual(user.user_attributes, user.user_system_info, user.roles, features)
+            # The directory shows it, the administrator may not see it: then it is not this pod's.
+            return await self._detail(uid, with_features=with_features)
 
         actual: list[ActualUser] = []
         async with bulk(sorted(ids), detail, concurrency=_DETAILS_AT_ONCE) as run:
@@ -79,6 +76,18 @@ class PodTarget:
                 if outcome.value is not None:
                     actual.append(outcome.value)
         return actual
+
+    async def get(self, user_id: str) -> ActualUser | None:
+        """The user of this pod with this id, without its features."""
+        return await self._detail(int(user_id))
+
+    async def _detail(self, uid: int, *, with_features: bool = False) -> ActualUser | None:
+        try:
+            user = await patiently(lambda: self._pod.users.detail(uid))
+            features = await patiently(lambda: self._pod.users.list_features(uid)) if with_features else None
+        except (BadRequest, NotFound):
+            return None
+        return _actual(user.user_attributes, user.user_system_info, user.roles, features)
 
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create one user, with its roles."""

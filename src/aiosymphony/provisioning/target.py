@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 import attrs
 
+from ..errors import JobError
+from ..limits import Limiter
 from .actual import Actual, ActualUser
 from .planning import Step
 from .rows import Kind, User
 
-__all__ = ["Created", "Refused", "Result", "Target", "Unclear", "observe"]
+__all__ = ["Created", "Held", "Refused", "Result", "Target", "Unclear", "observe"]
 
 
 @attrs.define(eq=False)
@@ -43,7 +45,22 @@ class Unclear:
     message: str
 
 
-Result = Created | Refused | Unclear
+@attrs.frozen
+class Held:
+    """The user was surely not created, and may be another time.
+
+    Attributes:
+        code: The server's code, or the status.
+        message: What it said.
+        stops: Why no other user can be created either for now; None if it is about this one.
+    """
+
+    code: str
+    message: str
+    stops: JobError | None = None
+
+
+Result = Created | Refused | Held | Unclear
 
 
 class Target(Protocol):
@@ -55,6 +72,7 @@ class Target(Protocol):
         batch: How many users one create request carries at most.
         look_up_batch: How many users are looked up at once.
         look_up_limit: Up to how many rows are looked up to make a plan; more are compared with a whole listing.
+        limiter: Where its requests wait for their turn; None if they never do.
     """
 
     @property
@@ -67,6 +85,8 @@ class Target(Protocol):
     def look_up_batch(self) -> int: ...
     @property
     def look_up_limit(self) -> int: ...
+    @property
+    def limiter(self) -> Limiter | None: ...
 
     def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users, in pages, active or not."""
@@ -74,6 +94,10 @@ class Target(Protocol):
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Those that are there with any key of these users, more than one for a user if there are."""
+        ...
+
+    async def get(self, user_id: str) -> ActualUser | None:
+        """The user with this id; None if there is none."""
         ...
 
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
