@@ -38,10 +38,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return STUCK if self._threads else self._grace
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        self._threads += 1
         future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(self._thread_done)
+        self.wait_for(future)
         return future
+
+    def wait_for(self, future: asyncio.Future[Any]) -> None:
+        """Let no time pass until a thread has done something."""
+        self._threads += 1
+        future.add_done_callback(self._thread_done)
 
     def _thread_done(self, _: object) -> None:
         self._threads -= 1

@@ -392,9 +392,10 @@ class Job:
     async def _create(self, rows: list[JobRow]) -> None:
         try:
             results = await self._request(self._target.create([row.row for row in rows]))
-        except JobError:
+        except JobError as error:
             self._put_back(rows)
-            raise
+            self._fail(error)
+            return
         except SymphonyError as error:
             self._not_created(rows, error)
             return
@@ -466,9 +467,10 @@ class Job:
                     return
                 has_turn = False
                 await self._request(self._target.take_step(user_id, step))
-            except JobError:
+            except JobError as error:
                 self._put_back([row], step=number)
-                raise
+                self._fail(error)
+                return
             except SymphonyError as error:
                 code, message = _code(error), f"{step['do']}: {_message(error)}"
                 match self._verdict(error):
@@ -496,9 +498,10 @@ class Job:
         except _Recalled:
             self._put_back([row], step=step)
             return False
-        except JobError:
+        except JobError as error:
             self._put_back([row], step=step)
-            raise
+            self._fail(error)
+            return False
         except SymphonyError as error:
             if self._verdict(error) is not Verdict.REFUSED:
                 self._put_back([row], _code(error), _message(error), step=step)
