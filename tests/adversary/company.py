@@ -93,7 +93,7 @@ def people(count: int, **more: Any) -> list[Row]:
     return [{"email": f"u{n}@acme.com", "firstName": "Ann", "lastName": "Lee", **more} for n in range(count)]
 
 
-class _Store(SqliteStore):
+class Store(SqliteStore):
     """A journal whose thread is waited for: virtual time stands still while it writes."""
 
     def _put(self, *args: Any, **options: Any) -> asyncio.Future[Any]:
@@ -104,9 +104,9 @@ class _Store(SqliteStore):
         return future
 
 
-def client(server: FaultServer) -> ConnectClient:
+def client(server: FaultServer, **options: Any) -> ConnectClient:
     auth = ClientCredentials("partner", f"secret-{CANARY}", token_url=f"{server.url}/oauth/token")
-    return ConnectClient(auth, base_url=server.url, retry=RetryPolicy(attempts=2))
+    return ConnectClient(auth, base_url=server.url, retry=RetryPolicy(attempts=2), **options)
 
 
 async def provision(server: FaultServer, journal: Path, records: Sequence[Row], **options: Any) -> list[JobRow]:
@@ -115,9 +115,8 @@ async def provision(server: FaultServer, journal: Path, records: Sequence[Row], 
     Raises:
         JobError: The job stopped.
     """
-    async with client(server) as connect, _Store(journal) as store:
+    async with client(server) as connect, Store(journal) as store:
         target = ConnectTarget(connect, ID)
-        # In a thread, as planning reads and writes files.
         desired = Desired.of(records, "connect")
         plan = None if await store.header() is not None else await make_plan(target, desired)
         job = Job(target, store, **{"settle": 30.0, "concurrency": 4, "clock": LoopClock(), **options})
@@ -131,5 +130,5 @@ async def rows_of(store: SqliteStore) -> list[JobRow]:
 
 async def journalled(journal: Path) -> Counter[str]:
     """The states of the rows in a journal."""
-    async with _Store(journal, read_only=True) as store:
+    async with Store(journal, read_only=True) as store:
         return Counter(row.state for row in await rows_of(store))
