@@ -102,7 +102,7 @@ async def test_62_no_hold_is_longer_than_patience(
     def refused(*_: object) -> SymphonyError:
         return RateLimited("answered 429", status=429, retry_after=seconds)
 
-    records = PEOPLE if where == "creates" else [person(f"u{n}", active=False) for n in range(40)]
+    records = PEOPLE if where == "creates" else [person(f"u{n}", active=False) for n in range(20)]
     tenant = Tenant()
     if where == "creates":
         tenant.fault = refused

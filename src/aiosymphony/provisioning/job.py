@@ -69,7 +69,7 @@ class Progress:
     doubtful: int = 0
     settled_before: int = 0
     sending_since: float | None = None
-    _clock: Clock = SYSTEM_CLOCK
+    _clock: Clock = attrs.field(default=SYSTEM_CLOCK, alias="clock", repr=False)
 
     @property
     def total(self) -> int:
