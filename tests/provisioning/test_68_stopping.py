@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import attrs
 import pytest
 
+from aiosymphony.cli.provision import Traffic, _told
 from aiosymphony.clock import SYSTEM_CLOCK, Clock
 from aiosymphony.errors import JobError, RateLimited
 from aiosymphony.limits import Limit, Limiter
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.job import Job
+from aiosymphony.provisioning.job import Job, Progress
 from aiosymphony.provisioning.planning import Step
 from aiosymphony.provisioning.rows import User
 from aiosymphony.provisioning.sqlite_store import SqliteStore
@@ -220,3 +222,16 @@ async def test_rate_and_time_left_are_of_the_rows_that_this_process_sends(journa
     assert [rate for rate, _ in told[5:]] == [pytest.approx(40, rel=0.3)] * 15
     (left,) = {left is not None and left <= 11 for _, left in told[5:]}
     assert left
+
+
+def test_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
+    """The first seconds of a job that goes on: 600 rows are done since yesterday, and 40 more since it began to send."""
+    clock = SkippingClock()
+    progress = Progress("sending", Counter(DONE=600, TODO=400), clock=clock)
+    assert _told(progress, Traffic(), "; ").startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
+    progress.begin_sending()
+    clock.now += 2.0
+    progress.counts = Counter(DONE=640, INTENT=20, TODO=340)
+    progress.in_flight = 20
+    told = "sending: 640 of 1,000 rows, 20 rows/s, about 0:18 left; 20 rows in flight,"
+    assert _told(progress, Traffic(), "; ").startswith(told)

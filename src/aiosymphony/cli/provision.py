@@ -30,6 +30,7 @@ from .output import STOPPED, JsonOption, console, print_json
 
 if TYPE_CHECKING:
     from ..provisioning import ConnectTarget, PodTarget
+    from ..provisioning.job import Progress
     from ..session import Attempt
 
 __all__ = ["app"]
@@ -417,25 +418,16 @@ async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator
     if quiet:
         yield
         return
-    progress = job.progress
-
-    def told(between: str) -> str:
-        left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
-        return (
-            f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
-            f"{between}{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, "
-            f"{traffic.throttled:,} throttled, {progress.doubtful:,} in doubt"
-        )
 
     async def show() -> None:
         errors = _errors()
         if not errors.is_terminal:
             while True:
                 await asyncio.sleep(_PLAIN_EVERY)
-                errors.print(told("; "), markup=False)
+                errors.print(_told(job.progress, traffic, "; "), markup=False)
         with Live(console=errors, transient=True, auto_refresh=False) as live:
             while True:
-                live.update(Text(told("\n")), refresh=True)
+                live.update(Text(_told(job.progress, traffic, "\n")), refresh=True)
                 await asyncio.sleep(0.2)
 
     task = asyncio.create_task(show(), name="aiosymphony progress")
@@ -444,6 +436,15 @@ async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def _told(progress: Progress, traffic: Traffic, between: str) -> str:
+    left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
+    return (
+        f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}{between}"
+        f"{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, {traffic.throttled:,} throttled, "
+        f"{progress.doubtful:,} in doubt"
+    )
 
 
 def _duration(seconds: float) -> str:
