@@ -225,7 +225,7 @@ async def test_rate_and_time_left_are_of_the_rows_that_this_process_sends(journa
 
 
 def test_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
-    """The first seconds of a job that goes on: 600 rows are done since yesterday, and 40 more since it began to send."""
+    """A job that goes on: 600 rows were done yesterday, and 40 more since this process began to send."""
     clock = SkippingClock()
     progress = Progress("sending", Counter(DONE=600, TODO=400), clock=clock)
     assert _told(progress, Traffic(), "; ").startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
