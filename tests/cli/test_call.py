@@ -80,14 +80,14 @@ async def test_a_body_that_is_an_array(run: Run, symphony_sandbox: Sandbox) -> N
 
 
 async def test_a_create_whose_outcome_is_unknown_ends_with_3(run: Run, symphony_sandbox: Sandbox) -> None:
-    symphony_sandbox.faults = Faults(at={("v1_admin_system_protocols_post", 1): "503_after"})
+    symphony_sandbox.faults = Faults(at={("v3_room_create_post", 1): "503_after"})
 
-    done = await run("call", "pod", "v1_admin_system_protocols_post", "--body", '{"scheme":"skype"}', "--json")
+    done = await run("call", "pod", "v3_room_create_post", "--body", '{"name":"Desk","description":"Trading"}', "--json")
 
     assert done.code == 3
     assert done.json["exit_code"] == 3
     assert "look the result up before sending this again" in done.err
-    assert symphony_sandbox.stats.by_operation["v1_admin_system_protocols_post"] == 1
+    assert symphony_sandbox.stats.by_operation["v3_room_create_post"] == 1
 
 
 async def test_an_error_of_the_server_ends_with_1_in_one_sentence(run: Run) -> None:
