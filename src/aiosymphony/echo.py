@@ -6,10 +6,10 @@ and the body decodes; only its content tells. So what a create returns is compar
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from .errors import OutcomeUnknown, clean_text
+from .text import same_text
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -30,7 +30,7 @@ def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[s
     """
     compared = [(name, asked, came) for name, asked, came in facts if asked is not None]
     for name, asked, came in compared:
-        if came is not None and not same_text(str(asked), str(came)):
+        if came is not None and not same_text(asked, came):
             told = f"{name} {clean_text(str(came), 80)!r} came where {clean_text(str(asked), 80)!r} was asked for"
             raise mismatch(session, operation, told)
     if compared and all(came is None for _, _, came in compared):
@@ -41,12 +41,3 @@ def mismatch(session: Session, operation: Operation[..., Any], why: str) -> Outc
     """The error for an answer that belongs to another request; the open connections are dropped."""
     session.reset_connections()
     return OutcomeUnknown(f"the answer is not one to this request: {why}", operation=operation)
-
-
-def same_text(one: str, other: str) -> bool:
-    """Whether a server may have made one text of the other: it trims, and it ignores case and Unicode's forms."""
-    return one == other or _folded(one) == _folded(other)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip().casefold()

@@ -188,6 +188,19 @@ async def test_rows_may_say_that_the_company_is_not_ready(wire: Wire, code: obje
     assert result.error.company_not_ready
 
 
+async def test_rows_in_another_order_may_write_addresses_in_another_normal_form(wire: Wire) -> None:
+    people = [User(email=f"{name}@acme.test", first_name="U", last_name="V") for name in ("jose\u0301", "zoe\u0308")]
+    rows = [
+        {"email": f"{name}@acme.test", "firstName": "U", "lastName": "V", "status": 201, "id": name}
+        for name in ("ZO\u00cb", "jos\u00e9")
+    ]
+    wire.answers(rows, status=201)
+    results = await wire.connect.users.create_batch("c1", people)
+    assert [each.user.id for each in results if each.ok and each.user] == ["jos\u00e9", "ZO\u00cb"]
+    again = await wire.connect.users.create_objects("c1", [user.to_dict() for user in people])
+    assert [each.user.id for each in again if isinstance(each, UserResult) and each.user] == ["jos\u00e9", "ZO\u00cb"]
+
+
 async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:
     row = {"email": "user1@acme.test", "firstName": "User", "lastName": "1"}
     wire.answers([{**row, "status": 409}, {**row, "status": 201}], status=207)

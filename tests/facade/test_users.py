@@ -315,6 +315,12 @@ async def test_each_kind_of_key(wire: Wire, keys: Any, query: dict[str, str], mi
     assert dict(parse_qsl(urlsplit(target).query)) == query
 
 
+async def test_an_address_that_comes_back_in_another_normal_form_is_found(wire: Wire) -> None:
+    wire.answers({"users": [{"id": 1, "emailAddress": "jos\u00e9@x.test"}]})
+    result = await wire.pod.users.get_many(emails=["Jose\u0301@x.test", "zoe@x.test"])
+    assert result.missing == ["zoe@x.test"]
+
+
 async def test_what_comes_back_in_no_list_is_missing_too(wire: Wire) -> None:
     wire.answers({"users": [{"id": 2}]})
     result = await wire.pod.users.get_many(uids=[1, 2])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning.desired import Desired, read_map
-from aiosymphony.provisioning.rows import ConnectUser, PodUser, fold
+from aiosymphony.provisioning.rows import ConnectUser, PodUser
 
 HEADER = "email,firstName,lastName,displayName,phoneNumber\n"
 
@@ -223,11 +223,6 @@ def test_records_in_memory_are_checked_alike() -> None:
     )
     assert desired.count == 1
     assert problems(desired)[0] == "line 2: email 'bob' is not an e-mail address"
-
-
-@given(st.text())
-def test_folding_is_stable(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20)), max_size=5))

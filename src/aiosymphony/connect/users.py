@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import unicodedata
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -25,6 +24,7 @@ from ..echo import mismatch
 from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
 from ..operation import JSON, Operation, Request, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
+from ..text import fold, same_text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -249,8 +249,8 @@ class Users:
         by_email: defaultdict[str, deque[User]] = defaultdict(deque)
         for row in rows:
             if row is not None and row.email is not None:
-                by_email[_folded(row.email)].append(row)
-        matched = [mine.popleft() if (mine := by_email[_folded(user.email)]) else None for user in users]
+                by_email[fold(row.email)].append(row)
+        matched = [mine.popleft() if (mine := by_email[fold(user.email)]) else None for user in users]
         for left in by_email.values():
             if left:
                 why = f"it is about {clean_text(left[0].email, 80)!r}, who was not asked for"
@@ -329,7 +329,3 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
-
-
-def _folded(email: str) -> str:
-    return unicodedata.normalize("NFC", email).strip().casefold()

@@ -10,6 +10,7 @@ from aiosymphony_api.connect.models import Company
 
 from ..connect.client import ConnectClient
 from ..provisioning.desired import WantedRow
+from ..text import fold
 from .comparing import Thing
 from .doubt import create_once
 from .progress import Stage
@@ -27,7 +28,7 @@ class NewCompany:
 
     def takes(self, row: WantedRow) -> bool:
         """Whether the row's user may belong to it: Connect refuses those of other domains."""
-        return row.user.label.rpartition("@")[2].casefold() in self.email_domains
+        return fold(row.user.label.rpartition("@")[2]) in self.email_domains
 
 
 async def create_company(connect: ConnectClient, wanted: NewCompany, *, stage: Stage) -> tuple[str, int]:
@@ -68,14 +69,10 @@ async def create_company(connect: ConnectClient, wanted: NewCompany, *, stage: S
 async def read_back(connect: ConnectClient, company_id: str) -> AsyncIterator[Thing]:
     """The company's users, page by page."""
     async for user in connect.users.list(company_id):
-        yield Thing(KIND, _folded(user.email), user.to_dict())
+        yield Thing(KIND, fold(user.email), user.to_dict())
 
 
 def things(rows: Iterable[WantedRow]) -> Iterator[Thing]:
     """What rows ask for."""
     for row in rows:
-        yield Thing(KIND, _folded(row.user.label), row.user.to_dict())
-
-
-def _folded(email: str | None) -> str:
-    return (email or "").strip().casefold()
+        yield Thing(KIND, fold(row.user.label), row.user.to_dict())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from ..text import fold
 from . import onboarding, populating
 from .comparing import Thing
 
@@ -20,7 +21,7 @@ def things(state: Any, *, company_id: str, users_before: Collection[int]) -> Ite
     for user in state["connect_users"]:
         if user["company"] == company_id:
             facts = {**user["attributes"], "active": user["active"]}
-            yield Thing(onboarding.KIND, user["email"].casefold(), facts)
+            yield Thing(onboarding.KIND, fold(user["email"]), facts)
     names = {user["id"]: user["username"] for user in state["pod_users"]}
     for user in state["pod_users"]:
         if user["id"] not in users_before:

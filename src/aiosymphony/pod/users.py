@@ -73,6 +73,7 @@ from ..bulk import Failed, bulk
 from ..echo import check_echo
 from ..errors import ConfigError
 from ..paging import Cursor, Page, Pager, Query, SkipLimit
+from ..text import fold
 from .pagers import array_pager, next_cursor
 
 if TYPE_CHECKING:
@@ -220,8 +221,8 @@ class Users:
             async for outcome in run:
                 if isinstance(outcome, Failed):
                     raise outcome.error
-        present = {_folded(key_of(user)) for user in found.values()}
-        return FoundUsers(list(found.values()), [key for key in asked if _folded(key) not in present])
+        present = {fold(key_of(user)) for user in found.values()}
+        return FoundUsers(list(found.values()), [key for key in asked if fold(key) not in present])
 
     async def detail(self, uid: int) -> V2UserDetail:
         """The administrator's view of one user of this pod (``GET /pod/v2/admin/user/{uid}``).
@@ -677,10 +678,6 @@ def _chunks(parameter: str, keys: Sequence[int | str]) -> Iterator[str]:
         chunks[-1].append(text)
         length += size
     return iter([",".join(chunk) for chunk in chunks if chunk])
-
-
-def _folded(key: object) -> str:
-    return "" if key is None else str(key).strip().casefold()
 
 
 def _id_of_detail(user: UserDetail | V2UserDetail | V3UserDetail) -> int | None:

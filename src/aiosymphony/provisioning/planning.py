@@ -21,9 +21,10 @@ import attrs
 import orjson
 
 from ..errors import JobError
+from ..text import same_text
 from .actual import Actual, ActualUser
 from .desired import Problem, WantedRow
-from .rows import Kind, User, fold, user_class
+from .rows import Kind, User, user_class
 
 __all__ = ["Action", "Plan", "Step", "decide", "plan"]
 
@@ -132,7 +133,7 @@ def _plain(value: object) -> object:
 
 
 def _same_key(found: object, wanted: str) -> bool:
-    return isinstance(found, str) and fold(found) == fold(wanted)
+    return isinstance(found, str) and same_text(found, wanted)
 
 
 def _steps_to_create(user: User) -> list[Step]:
@@ -294,6 +295,7 @@ class Plan:
                     raise ValueError  # noqa: TRY301 - told below, as for a file that is no JSON
                 if header["format"] > FORMAT:
                     raise JobError(f"{path} was written by a newer release of aiosymphony; use that one", exit_code=64)
+                user_class(header["kind"])  # raises: a kind that is none was never planned for
                 made = cls(
                     header["kind"],
                     header["target"],

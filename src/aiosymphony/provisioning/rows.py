@@ -14,7 +14,10 @@ from typing import Any, ClassVar, Literal, cast
 
 import attrs
 
-__all__ = ["Column", "ConnectUser", "Kind", "PodUser", "User", "fold", "user_class"]
+from ..errors import ConfigError
+from ..text import fold
+
+__all__ = ["Column", "ConnectUser", "Kind", "PodUser", "User", "user_class"]
 
 Kind = Literal["connect", "pod"]
 
@@ -29,14 +32,6 @@ _PHONE = re.compile(r"\+?[\d(][\d\s()./-]*(?:\s?(?:x|ext\.?)\s?\d+)?", re.IGNORE
 _FORMULA = ("=", "+", "-", "@")
 _TRUE = frozenset({"true", "1", "yes", "y"})
 _FALSE = frozenset({"false", "0", "no", "n"})
-
-
-def fold(key: str) -> str:
-    """The form in which two keys are compared: without surrounding blanks, NFC, case-folded."""
-    folded = key.strip()
-    if folded.isascii():
-        return folded.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", folded).casefold())
 
 
 @attrs.frozen
@@ -337,5 +332,15 @@ def keys_of(values: Mapping[str, Any], kind: type[_Row]) -> tuple[str, ...]:
 
 
 def user_class(kind: str) -> type[ConnectUser | PodUser]:
-    """The class of rows for a kind of target: ``connect`` or ``pod``."""
-    return PodUser if kind == "pod" else ConnectUser
+    """The class of rows for a kind of target: ``connect`` or ``pod``.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    found = _CLASSES.get(kind)
+    if found is None:
+        raise ConfigError(f"there is no kind of target {kind!r}: it is one of {', '.join(_CLASSES)}")
+    return found
+
+
+_CLASSES: Mapping[str, type[ConnectUser | PodUser]] = {one.kind: one for one in (ConnectUser, PodUser)}
