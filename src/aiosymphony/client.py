@@ -90,8 +90,15 @@ class Client:
             **kwargs: The same, by name.
 
         Raises:
+            ConfigError: It is no operation, or an argument cannot be sent; nothing was.
             SymphonyError: See :meth:`~aiosymphony.session.Session.execute`.
         """
+        if not isinstance(operation, Operation):
+            raise ConfigError(
+                f"call takes an operation, such as aiosymphony_api.pod.OPERATIONS['v2_user_get'], "
+                f"not {f'the text {operation!r}' if isinstance(operation, str) else type(operation).__name__}. "
+                "Nothing was sent."
+            )
         return self._session.execute(operation.build(*args, **kwargs))
 
     def with_options(

@@ -37,15 +37,22 @@ def pod_from_env(
     """
     from .pod.client import PodClient  # noqa: PLC0415 - aiosymphony.config is light, the clients are not
 
-    return PodClient(
-        _needed(environment, "SYMPHONY_POD_URL"),
-        _pod_auth_from_env(environment),
-        session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
-        key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
-        agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
-        limits=limits,
-        observer=observer,
-    )
+    return PodClient(**pod_options_from_env(environment), limits=limits, observer=observer)
+
+
+def pod_options_from_env(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The arguments of a PodClient, or of a subclass, from environment variables; see :func:`pod_from_env`.
+
+    Raises:
+        ConfigError: A variable is missing or unusable; the message names it.
+    """
+    return {
+        "base_url": _needed(environment, "SYMPHONY_POD_URL"),
+        "auth": _pod_auth_from_env(environment),
+        "session_auth_url": environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
+        "key_manager_url": environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
+        "agent_url": environment.get("SYMPHONY_AGENT_URL") or None,
+    }
 
 
 @keeps_arguments_secret
@@ -60,8 +67,19 @@ def connect_from_env(
     Raises:
         ConfigError: A variable is missing or unusable; the message names it.
     """
+    from .connect.client import ConnectClient  # noqa: PLC0415 - as above
+
+    return ConnectClient(**connect_options_from_env(environment), limits=limits, observer=observer)
+
+
+def connect_options_from_env(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The arguments of a ConnectClient, or of a subclass, from environment variables; see :func:`connect_from_env`.
+
+    Raises:
+        ConfigError: A variable is missing or unusable; the message names it.
+    """
     from .auth.oauth import AUDIENCE, TOKEN_URL, ClientCredentials  # noqa: PLC0415 - as above
-    from .connect.client import BASE_URL, ConnectClient  # noqa: PLC0415 - as above
+    from .connect.client import BASE_URL  # noqa: PLC0415 - as above
 
     auth = ClientCredentials(
         _needed(environment, "SYMPHONY_CLIENT_ID"),
@@ -69,8 +87,7 @@ def connect_from_env(
         token_url=environment.get("SYMPHONY_TOKEN_URL") or TOKEN_URL,
         audience=environment.get("SYMPHONY_AUDIENCE") or AUDIENCE,
     )
-    base_url = environment.get("SYMPHONY_CONNECT_URL") or BASE_URL
-    return ConnectClient(auth, base_url=base_url, limits=limits, observer=observer)
+    return {"auth": auth, "base_url": environment.get("SYMPHONY_CONNECT_URL") or BASE_URL}
 
 
 def from_config(path: str | Path, *, limits: Limits | None = None, observer: Observer | None = None) -> PodClient:
@@ -86,6 +103,16 @@ def from_config(path: str | Path, *, limits: Limits | None = None, observer: Obs
         ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
     """
     from .pod.client import PodClient  # noqa: PLC0415 - as above
+
+    return PodClient(**pod_options_from_config(path), limits=limits, observer=observer)
+
+
+def pod_options_from_config(path: str | Path) -> dict[str, Any]:
+    """The arguments of a PodClient, or of a subclass, from a file; see :func:`from_config`.
+
+    Raises:
+        ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
+    """
     from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - as above
 
     file = Path(path)
@@ -94,16 +121,14 @@ def from_config(path: str | Path, *, limits: Limits | None = None, observer: Obs
     transport = None
     if trust_store is not None or proxy:
         transport = AiohttpTransport(ca_file=trust_store, proxy=_proxy_url(proxy) if proxy else None)
-    return PodClient(
-        _url(config, config.section("pod")),
-        _auth(config),
-        session_auth_url=_own_url(config, config.section("sessionAuth")),
-        key_manager_url=_own_url(config, config.section("keyManager")),
-        agent_url=_own_url(config, config.section("agent")),
-        limits=limits,
-        transport=transport,
-        observer=observer,
-    )
+    return {
+        "base_url": _url(config, config.section("pod")),
+        "auth": _auth(config),
+        "session_auth_url": _own_url(config, config.section("sessionAuth")),
+        "key_manager_url": _own_url(config, config.section("keyManager")),
+        "agent_url": _own_url(config, config.section("agent")),
+        "transport": transport,
+    }
 
 
 class _Section:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from aiosymphony import ConfigError, ConnectClient, PodClient, StaticToken
 from aiosymphony.config import connect_from_env, pod_from_env
@@ -70,6 +72,29 @@ async def test_a_file_may_name_the_pod_alone(tmp_path: Path) -> None:
         file.write_text(json.dumps({"pod": {"scheme": "http", "host": host, "port": port}, "bot": bot}))
         async with PodClient.from_config(file) as pod:
             assert (await pod.session.info()).username == sandbox.bot.username
+
+
+class OurPod(PodClient):
+    """A client with something of its own."""
+
+
+class OurConnect(ConnectClient):
+    """As above."""
+
+
+def test_a_subclass_makes_clients_of_its_own_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("POD_URL", "https://a.b"), ("SESSION_TOKEN", "t"), ("AGENT_URL", "https://agent.b"),
+                        ("CLIENT_ID", "i"), ("CLIENT_SECRET", "s"), ("CONNECT_URL", "https://c.d")):  # fmt: skip
+        monkeypatch.setenv(f"SYMPHONY_{name}", value)
+    pod, connect = OurPod.from_env(), OurConnect.from_env()
+    assert (type(pod), repr(pod)) == (OurPod, "OurPod('https://a.b')")
+    assert (type(connect), repr(connect)) == (OurConnect, "OurConnect('https://c.d')")
+    file = tmp_path / "config.json"
+    key = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_text(json.dumps({"host": "e.f", "app": {"appId": "app", "privateKey": {"content": key.decode()}}}))
+    from_file = OurPod.from_config(file)
+    assert (type(from_file), from_file.base_url) == (OurPod, "https://e.f")
+    assert type(from_file.on_behalf_of(7)) is OurPod
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
-from ..config import connect_from_env
+from ..config import connect_options_from_env
 from ..errors import ConfigError
 from ..session import LOGIN_API
 from ..urls import check_base_url
@@ -89,12 +89,15 @@ class ConnectClient(Client):
         self._base_url = base
 
     @classmethod
-    def from_env(cls) -> ConnectClient:
-        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.connect_from_env`."""
-        return connect_from_env()
+    def from_env(cls) -> Self:
+        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.connect_from_env`.
+
+        On a subclass it makes one of that class.
+        """
+        return cls(**connect_options_from_env())
 
     def __repr__(self) -> str:
-        return f"ConnectClient({self._base_url!r})"
+        return f"{type(self).__name__}({self._base_url!r})"
 
     @property
     def base_url(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
-from ..config import from_config, pod_from_env
+from ..config import pod_options_from_config, pod_options_from_env
 from ..errors import ConfigError
 from ..transport import RequestHeaders
 from ..urls import check_base_url
@@ -118,28 +118,34 @@ class PodClient(Client):
         )
         self._base_url = pod
         self._auth = auth
-        self._on_behalf: OrderedDict[int | str, PodClient] = OrderedDict()
+        self._on_behalf: OrderedDict[int | str, Self] = OrderedDict()
         self._app_tokens: AppTokens | None = None
 
     @classmethod
-    def from_env(cls) -> PodClient:
-        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.pod_from_env`."""
-        return pod_from_env()
+    def from_env(cls) -> Self:
+        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.pod_from_env`.
+
+        On a subclass it makes one of that class.
+        """
+        return cls(**pod_options_from_env())
 
     @classmethod
-    def from_config(cls, path: str | Path) -> PodClient:
-        """A client from a file like the BDK's ``config.yaml``; see :func:`aiosymphony.config.from_config`."""
-        return from_config(path)
+    def from_config(cls, path: str | Path) -> Self:
+        """A client from a file like the BDK's ``config.yaml``; see :func:`aiosymphony.config.from_config`.
+
+        On a subclass it makes one of that class.
+        """
+        return cls(**pod_options_from_config(path))
 
     def __repr__(self) -> str:
-        return f"PodClient({self._base_url!r})"
+        return f"{type(self).__name__}({self._base_url!r})"
 
     @property
     def base_url(self) -> str:
         """The pod's URL, as it was given."""
         return self._base_url
 
-    def on_behalf_of(self, user_id: int | None = None, *, username: str | None = None) -> PodClient:
+    def on_behalf_of(self, user_id: int | None = None, *, username: str | None = None) -> Self:
         """The client of a user that this application acts for, over the same connections and limits.
 
         The last thousand users' clients are kept, so that asking again needs no new login. The client is closed with
