@@ -79,8 +79,8 @@ def _texts(error: SymphonyError) -> Iterator[tuple[str, str]]:
             for name, value in frame.f_locals.items():
                 try:
                     yield f"local {name} of {frame.f_code.co_name} in the traceback", repr(value)
-                except AttributeError:
-                    continue  # a constructor that failed half-way
+                except (AttributeError, RecursionError, ValueError):
+                    continue  # a constructor that failed half-way; a value too deep or too long to be shown
 
 
 def _holds(text: str, secrets: set[str]) -> bool:

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from .codes import ConnectCode
+from .jsontext import is_deeper, parse_exactly
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -64,6 +65,7 @@ __all__ = [
 SAID_LIMIT = 2048
 _LONGEST_CODE = 64
 _SHORTEST_SECRET = 8
+_DETAILS_DEPTH = 20
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
@@ -568,11 +570,15 @@ def clean_text(text: str, limit: int = SAID_LIMIT) -> str:
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
+    """The fields of an error answer; none if it is no JSON object, or one that nobody could read."""
     try:
         body = orjson.loads(content)
-    except ValueError:
+        if not isinstance(body, dict) or is_deeper(body, _DETAILS_DEPTH):
+            return {}
+        exact: dict[str, Any] = parse_exactly(content, float)
+    except (ValueError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
+    return exact
 
 
 def _phrase(status: int) -> str:

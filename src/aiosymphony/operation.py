@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from enum import IntEnum, StrEnum
 from hashlib import sha256
 from importlib import import_module
+from reprlib import recursive_repr
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 from urllib.parse import quote
 
@@ -24,6 +25,19 @@ import attrs
 import orjson
 
 from .errors import ConfigError, DecodeError
+from .jsontext import (
+    MAX_DEPTH,
+    MAX_WRITTEN,
+    ExactFloat,
+    NotJsonError,
+    digits,
+    dump,
+    finite,
+    holds_null,
+    is_deeper,
+    may_be_integer,
+    parse_exactly,
+)
 
 __all__ = [
     "NO_EXTRA",
@@ -170,6 +184,7 @@ class Operations(Mapping[str, Operation[..., Any]]):
 # --- arguments to wire ------------------------------------------------------------------------------------------------
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
+_LONG = 10**100
 _NOT_A_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 
 
@@ -179,7 +194,7 @@ def path_segment(name: str, value: str | int) -> str:
     Raises:
         ConfigError: ``value`` cannot stand in a path; the message names the parameter.
     """
-    if type(value) is int:
+    if type(value) is int and -_LONG < value < _LONG:
         return str(value)
     text = _text(name, value)
     if text in ("", ".", ".."):
@@ -194,7 +209,7 @@ def query_string(*pairs: tuple[str, Any]) -> str:
         if value is None:
             continue
         wire_name = name if _UNRESERVED(name) else _quote(name, name)
-        if type(value) is int:  # an id, most often, and most often the only parameter
+        if type(value) is int and -_LONG < value < _LONG:  # an id, most often, and most often the only parameter
             parts.append(f"{wire_name}={value}")
             continue
         for item in value if isinstance(value, list | tuple) else (value,):
@@ -223,16 +238,28 @@ def header_fields(*pairs: tuple[str, Any]) -> dict[str, str]:
     return headers
 
 
-def json_body(value: Any) -> bytes:
-    """Encode a request body.
+def json_body(value: Any, name: str = "body") -> bytes:
+    """Encode a request body: a model, or anything that JSON has; integers of any size.
 
     Raises:
-        ConfigError: Something in it is not JSON, such as a date object or an integer beyond 64 bits.
+        ConfigError: Something in it is not JSON, such as a date object, NaN or an object that holds itself; the message
+            says where it stands.
     """
     try:
-        return orjson.dumps(value)
-    except TypeError as error:
-        raise ConfigError(f"body: {error}. Nothing was sent.") from None
+        return dump(value, name, model_as_dict)
+    except NotJsonError as error:
+        raise ConfigError(f"{error}. Nothing was sent.") from None
+
+
+def model_as_dict(value: Any) -> Any:
+    """A model's JSON object, for JSON encoders that ask what to write for other types than JSON's.
+
+    Raises:
+        TypeError: It is no model.
+    """
+    if isinstance(value, Model):
+        return value.to_dict()
+    raise TypeError
 
 
 def exploded(value: Mapping[str, Any] | Model | None) -> list[tuple[str, Any]]:
@@ -241,19 +268,30 @@ def exploded(value: Mapping[str, Any] | Model | None) -> list[tuple[str, Any]]:
 
 
 def deep_object(name: str, value: Any) -> list[tuple[str, Any]]:
-    """An object as query parameters ``name[field]``, at any depth; a list repeats its parameter."""
+    """An object as query parameters ``name[field]``, at any depth; a list repeats its parameter.
+
+    Raises:
+        ConfigError: It holds itself.
+    """
+    try:
+        return _deep_object(name, value)
+    except RecursionError:
+        raise ConfigError(f"{name}: holds itself. Nothing was sent.") from None
+
+
+def _deep_object(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, Model):
         value = value.to_dict()
     if isinstance(value, Mapping):
-        return [pair for key, item in value.items() for pair in deep_object(f"{name}[{key}]", item)]
+        return [pair for key, item in value.items() for pair in _deep_object(f"{name}[{key}]", item)]
     if isinstance(value, list | tuple):
-        return [pair for item in value for pair in deep_object(name, item)]
+        return [pair for item in value for pair in _deep_object(name, item)]
     return [(name, value)]
 
 
-def json_text(value: Any) -> str | None:
+def json_text(name: str, value: Any) -> str | None:
     """A parameter value written as JSON."""
-    return None if value is None else json_body(to_json(value)).decode()
+    return None if value is None else json_body(to_json(value), name).decode()
 
 
 def cookies(*pairs: tuple[str, Any]) -> str | None:
@@ -262,25 +300,26 @@ def cookies(*pairs: tuple[str, Any]) -> str | None:
     return "; ".join(found) or None
 
 
-def form_body(fields: Mapping[str, Any]) -> bytes:
+def form_body(fields: Model | Mapping[str, Any]) -> bytes:
     """Encode a request body as ``application/x-www-form-urlencoded``; objects in it as ``name[field]``."""
-    return query_string(*(pair for key, item in fields.items() for pair in deep_object(key, item))).encode("ascii")
+    pairs = (pair for key, item in to_json(fields).items() for pair in deep_object(key, item))
+    return query_string(*pairs).encode("ascii")
 
 
-def multipart_body(fields: Mapping[str, Any]) -> tuple[bytes, str]:
+def multipart_body(fields: Model | Mapping[str, Any]) -> tuple[bytes, str]:
     """Encode a request body as ``multipart/form-data``; returns it with its media type.
 
     Bytes become files named as their field; objects and lists of objects become JSON; a list of others is repeated.
     """
     parts = []
-    for name, value in fields.items():
+    for name, value in to_json(fields).items():
         quoted = name.translate({10: "%0A", 13: "%0D", 34: "%22"})
         repeated = isinstance(value, list) and not any(isinstance(item, dict) for item in value)
         for item in value if repeated else [value]:
             if isinstance(item, bytes):
                 about, content = f'; filename="{quoted}"\r\nContent-Type: application/octet-stream', item
             elif isinstance(item, dict | list):
-                about, content = f"\r\nContent-Type: {JSON}", json_body(item)
+                about, content = f"\r\nContent-Type: {JSON}", json_body(item, name)
             else:
                 about, content = "", _text(name, item).encode()
             head = f'Content-Disposition: form-data; name="{quoted}"{about}\r\n\r\n'.encode()
@@ -296,8 +335,13 @@ def _text(name: str, value: Any) -> str:
         return str(value)  # the value of a StrEnum, not its repr
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
+    try:
+        if isinstance(value, int):
+            return digits(name, value)
+        if isinstance(value, float):
+            return str(finite(name, value))
+    except NotJsonError as error:
+        raise ConfigError(f"{error}. Nothing was sent.") from None
     raise ConfigError(f"{name}: expected text or a number, not {type(value).__name__}. Nothing was sent.")
 
 
@@ -357,27 +401,35 @@ class Model:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        try:
+            return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        except RecursionError:  # too deep to be compared: a listing that goes on is better than one that breaks
+            return False
 
     __hash__ = None  # type: ignore[assignment]  # models are mutable
 
+    @recursive_repr("…")
     def __repr__(self) -> str:
         shown = ((name, getattr(self, name)) for name in self.__slots__)
-        fields = ", ".join(
-            f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={_masked(value)!r}"
-            for name, value in shown
-            if value is not None and value is not NO_EXTRA
-        )
+        try:
+            fields = ", ".join(
+                f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={_masked(value)!r}"
+                for name, value in shown
+                if value is not None and value is not NO_EXTRA
+            )
+        except RecursionError:  # a log line must not fail over what a server nested
+            fields = "…"
         return f"{self.__class__.__name__}({fields})"
 
 
 def _masked(value: Any) -> Any:
     """A value as it may be shown: a server may add a secret where the document names none."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: "***" if isinstance(key, str) and _NAMES_A_SECRET(key) else _masked(item) for key, item in value.items()
-    }
+    if isinstance(value, dict):
+        return {
+            key: "***" if isinstance(key, str) and _NAMES_A_SECRET(key) else _masked(item)
+            for key, item in value.items()
+        }
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 class OpenStrEnum(StrEnum):
@@ -433,14 +485,14 @@ class TextInt(int):
 # --- wire to models; called by generated code -------------------------------------------------------------------------
 
 _INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
-_NULL = re.compile(b"null").search
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_LEAVES = frozenset({str, int, bool, type(None)})
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 def decode_int(value: Any) -> Any:
     """An integer's slow path: digits in a string are a number; anything else is passed on as it is."""
-    return TextInt(value) if isinstance(value, str) and _INT64_TEXT(value) else value
+    return TextInt(value) if isinstance(value, str) and _INT64_TEXT(value) else plain(value)
 
 
 def encode_int(value: Any) -> Any:
@@ -480,15 +532,34 @@ def mapping(value: Any) -> Any:
 
 def extra(leftover: dict[str, Any]) -> Any:
     """What is left of an object once its known fields are taken."""
-    return leftover if type(leftover) is dict else plain(leftover)
+    if type(leftover) is dict:
+        for item in leftover.values():
+            if type(item) not in _LEAVES:
+                break
+        else:
+            return leftover
+    return plain(leftover, -1)
 
 
-def plain(value: Any) -> Any:
-    """A value without a documented shape, as the JSON parser would have made it."""
-    if isinstance(value, _NullKeeper):
-        return {key: plain(item) for key, item in dict.items(value)}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value without a documented shape, as the JSON parser would have made it.
+
+    Raises:
+        ValueError: It is nested too deep, or holds a number that has to be read from the text once more.
+    """
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    if isinstance(value, dict | list):
+        if depth == MAX_DEPTH:
+            raise ValueError("nested too deep")
+        if isinstance(value, dict):
+            return {key: plain(item, depth + 1) for key, item in dict.items(value)}
+        return [plain(item, depth + 1) for item in value]
+    if kind is ExactFloat:
+        return float(value)
+    if kind is float and may_be_integer(value):
+        raise ValueError("rounded")
     return value
 
 
@@ -501,20 +572,20 @@ def read(operation: Operation[..., Any], status: int, content: bytes, decode: Ca
     try:
         value = orjson.loads(content)
         # A scan costs little next to parsing, and an answer without a null needs no second look.
-        return decode(_keeping_nulls(value) if _NULL(content) else value)
+        return decode(_keeping_nulls(value) if holds_null(content) else value)
     except _UNREADABLE:
         pass
-    raise _decode_error(operation, status, content, decode)
+    return _read_slowly(operation, status, content, decode)
 
 
 def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
     """As :func:`read`, for an operation that may have nothing to say: a bare ``null`` is None."""
     try:
         value = orjson.loads(content)
-        return None if value is None else decode(_keeping_nulls(value) if _NULL(content) else value)
+        return None if value is None else decode(_keeping_nulls(value) if holds_null(content) else value)
     except _UNREADABLE:
         pass
-    raise _decode_error(operation, status, content, decode)
+    return _read_slowly(operation, status, content, decode)
 
 
 def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
@@ -527,24 +598,53 @@ def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
         return decode(_keeping_nulls(source))
     except _UNREADABLE:
         pass
-    path, found = _locate(source, decode)
+    if is_deeper(source, MAX_WRITTEN):
+        raise DecodeError(f"cannot read the object: it holds itself, or is nested more than {MAX_WRITTEN} levels deep")
+    value: Any = source
+    try:
+        value = _with_exact_floats(source)
+        return decode(_keeping_nulls(value))
+    except _UNREADABLE:
+        pass
+    path, found = _locate(value, decode)
     raise DecodeError(f"cannot read the object: {found} at {path} is not what the API's document says", path=path)
 
 
-def _decode_error(
-    operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], Any]
-) -> DecodeError:
-    """Find out what is wrong with an answer; decoding it a second time keeps this off the path of good answers."""
+def _read_slowly(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
+    """Read an answer again: with integers of any size, or to find out what is wrong with it.
+
+    Doing all of it a second time keeps it off the path of good answers.
+    """
     path = "$"
     try:
         value = orjson.loads(content)
-    except ValueError as error:
+        deep = is_deeper(value, MAX_DEPTH)
+        value = None if deep else parse_exactly(content)
+    except (ValueError, RecursionError) as error:
         why = f"is not JSON ({error})" if content else "is empty"
     else:
-        path, found = _locate(value, decode)
-        why = f"has {found} at {path}, which is not what the API's document says"
+        try:
+            if not deep:
+                return decode(_keeping_nulls(value))
+        except _UNREADABLE:
+            pass
+        if deep:
+            why = f"is nested more than {MAX_DEPTH} levels deep"
+        else:
+            path, found = _locate(value, decode)
+            why = f"has {found} at {path}, which is not what the API's document says"
+    value = None  # what prints the locals of a traceback would fail over it
     message = f"the answer (status {status}, {len(content)} bytes) {why}"
-    return DecodeError(message, path=path, status=status, operation=operation)
+    raise DecodeError(message, path=path, status=status, operation=operation)
+
+
+def _with_exact_floats(value: Any) -> Any:
+    """A copy of what a caller gave, whose floats are floats: there is no text in which they may be integers."""
+    if isinstance(value, Mapping):
+        return {key: _with_exact_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_exact_floats(item) for item in value]
+    return ExactFloat(value) if type(value) is float else value
 
 
 class Variant(NamedTuple):
@@ -578,17 +678,28 @@ def decode_union(
         return mapping(value) if mapping else plain(value)
     if isinstance(value, list):
         return array(value) if array else plain(value)
-    return text(value) if text and isinstance(value, str) else value
+    return text(value) if text and isinstance(value, str) else plain(value)
 
 
 def to_json(value: Any) -> Any:
-    """The JSON form of a value of any type that models hold."""
+    """The JSON form of a value of any type that models hold.
+
+    Raises:
+        ConfigError: It holds itself.
+    """
+    try:
+        return _to_json(value)
+    except RecursionError:
+        raise ConfigError("the value holds itself, or is nested too deep. Nothing was sent.") from None
+
+
+def _to_json(value: Any) -> Any:
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, list):
-        return [to_json(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     return encode_int(value)
 
 
@@ -659,9 +770,10 @@ def _traced(value: Any) -> Any:
 
 def _locate(source: Any, decode: Callable[[Any], Any]) -> tuple[str, str]:
     """Where decoding fails, and what kind of JSON stands there. No value is named: it may be a secret."""
-    value = _traced(source)
+    value = source
     path = "$"
     try:
+        value = _traced(source)
         decode(value)
     except _UNREADABLE:
         while (last := getattr(value, "last", None)) is not None:

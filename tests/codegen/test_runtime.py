@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def test_numbers_that_came_as_text() -> None:
 
 
 def test_reprs_show_no_secret() -> None:
-    token = Token.from_dict({"name": "sessionToken", "token": "canary", "refreshToken": "canary"})
+    more = {"refreshToken": "canary", "all": [{"token": "canary"}, [{"secret": "canary"}]]}
+    token = Token.from_dict({"name": "sessionToken", "token": "canary", **more})
     assert "canary" not in repr(token)
     assert "sessionToken" in repr(token)
     request = OPERATIONS["v2_user_get"].build(email="canary@b.c")
@@ -110,8 +112,10 @@ def test_arguments_that_are_no_text_are_refused(value: Any) -> None:
 
 
 def test_bodies_that_are_no_json_are_refused() -> None:
-    for value in ({"a": object()}, {"a": 2**70}, {"a": "\ud800"}):
-        with pytest.raises(ConfigError, match=r"^body: "):
+    for value in ({"a": object()}, {"a": datetime.now(UTC)}, {"a": "\ud800"}):
+        with pytest.raises(ConfigError, match=r"^body\.a: "):
             json_body(value)
+    with pytest.raises(ConfigError, match=r"^body: .*key"):
+        json_body({1: 2})
     with pytest.raises(ConfigError, match="surrogate"):
         path_segment("name", "\ud800")

@@ -58,7 +58,8 @@ class Trail:
             yield from _tracebacks(error)
         for thing in gc.get_objects():
             if str(type(thing).__module__).startswith("aiosymphony.") and not isinstance(thing, type | BaseException):
-                with contextlib.suppress(AttributeError):  # its constructor failed half-way
+                # Its constructor failed half-way, or a test made values too deep or too long to be shown.
+                with contextlib.suppress(AttributeError, RecursionError, ValueError):
                     yield f"repr of {type(thing).__name__}", repr(thing)
 
 
@@ -74,5 +75,6 @@ def _tracebacks(error: BaseException) -> Iterator[tuple[str, str]]:
             code = frame.f_code
             if not code.co_filename.startswith(_TESTS):
                 for name, value in frame.f_locals.items():
-                    with contextlib.suppress(AttributeError):  # a constructor failed half-way
+                    # A constructor failed half-way, or a test made values too deep or too long to be shown.
+                    with contextlib.suppress(AttributeError, RecursionError, ValueError):
                         yield f"local {name} of {code.co_name} in the traceback of {type(error).__name__}", repr(value)

@@ -9,8 +9,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from ..errors import ConfigError, JobError, OutcomeUnknown, SymphonyError
-from ..operation import Model
+from ..errors import ConfigError, DecodeError, JobError, OutcomeUnknown, SymphonyError
+from ..jsontext import NotJsonError, dump
+from ..operation import model_as_dict
 
 FAILED: Final = 1
 SOME_FAILED: Final = 2
@@ -29,14 +30,13 @@ def console() -> Console:
 
 def print_json(value: Any) -> None:
     """One line of JSON."""
-    sys.stdout.write(orjson.dumps(value, default=_plain).decode() + "\n")
+    sys.stdout.write(_json(value, 0) + "\n")
     sys.stdout.flush()
 
 
 def print_tree(value: Any) -> None:
     """JSON for people: indented."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode()
-    console().print(text, markup=False)
+    console().print(_json(value, orjson.OPT_INDENT_2), markup=False)
 
 
 def print_error(error: object, code: int, *, as_json: bool) -> None:
@@ -55,7 +55,8 @@ def exit_code_of(error: SymphonyError) -> int:
     return UNKNOWN if isinstance(error, OutcomeUnknown) else FAILED
 
 
-def _plain(value: object) -> Any:
-    if isinstance(value, Model):
-        return value.to_dict()
-    raise TypeError(f"{type(value).__name__} is no JSON")
+def _json(value: Any, option: int) -> str:
+    try:
+        return dump(value, "the answer", model_as_dict, option).decode()
+    except NotJsonError as error:
+        raise DecodeError(str(error)) from None

@@ -10,6 +10,7 @@ from typing import Any, Self
 import attrs
 import orjson
 
+from ..errors import DecodeError
 from .rows import Kind, keys_of, user_class
 
 __all__ = ["Actual", "ActualUser"]
@@ -64,7 +65,11 @@ class Actual:
         """Take users in; one that comes twice, because the list moved while it was read, counts once."""
         rows, keys = [], []
         for user in users:
-            rows.append((user.id, user.active, orjson.dumps(user.values, option=orjson.OPT_SORT_KEYS)))
+            try:
+                body = orjson.dumps(user.values, option=orjson.OPT_SORT_KEYS)
+            except TypeError as error:  # a server put something deep, or a huge number, where a text belongs
+                raise DecodeError(f"the user {user.id} cannot be kept: {error}") from None
+            rows.append((user.id, user.active, body))
             keys += [(key, user.id) for key in keys_of(user.values, self._row)]
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)

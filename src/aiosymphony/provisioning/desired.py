@@ -125,7 +125,10 @@ class Desired:
 
         def scan(digest: Any) -> Iterator[_Record]:
             for line, record in enumerate(held, 1):
-                digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+                try:
+                    digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+                except TypeError as error:
+                    raise _wrong(f"record {line} is not JSON: {error}") from None
                 yield line, record, ""
 
         return cls(kind, "records", scan)

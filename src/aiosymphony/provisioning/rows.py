@@ -148,6 +148,8 @@ def _switches(value: object) -> dict[str, bool]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, list | dict):
+        return _json_type(value)  # as deep as it likes
     text = value if isinstance(value, str) else str(value)
     text = _SURROGATE.sub("�", text)
     return repr(text if len(text) <= 60 else text[:59] + "…")

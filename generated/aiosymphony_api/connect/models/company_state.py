@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class CompanyState(OpenStrEnum):
@@ -24,4 +24,4 @@ known_company_state = {member.value: member for member in CompanyState}.get
 
 def decode_company_state(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return CompanyState(value) if isinstance(value, str) else value
+    return CompanyState(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class AdminStreamFilterOrigin(OpenStrEnum):
@@ -18,4 +18,4 @@ known_admin_stream_filter_origin = {member.value: member for member in AdminStre
 
 def decode_admin_stream_filter_origin(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return AdminStreamFilterOrigin(value) if isinstance(value, str) else value
+    return AdminStreamFilterOrigin(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class AdminStreamFilterScope(OpenStrEnum):
@@ -18,4 +18,4 @@ known_admin_stream_filter_scope = {member.value: member for member in AdminStrea
 
 def decode_admin_stream_filter_scope(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return AdminStreamFilterScope(value) if isinstance(value, str) else value
+    return AdminStreamFilterScope(value) if isinstance(value, str) else plain(value)

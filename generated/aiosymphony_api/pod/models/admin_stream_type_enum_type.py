@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class AdminStreamTypeEnumType(OpenStrEnum):
@@ -19,4 +19,4 @@ known_admin_stream_type_enum_type = {member.value: member for member in AdminStr
 
 def decode_admin_stream_type_enum_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return AdminStreamTypeEnumType(value) if isinstance(value, str) else value
+    return AdminStreamTypeEnumType(value) if isinstance(value, str) else plain(value)

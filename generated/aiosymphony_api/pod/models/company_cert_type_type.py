@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class CompanyCertTypeType(OpenStrEnum):
@@ -20,4 +20,4 @@ known_company_cert_type_type = {member.value: member for member in CompanyCertTy
 
 def decode_company_cert_type_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return CompanyCertTypeType(value) if isinstance(value, str) else value
+    return CompanyCertTypeType(value) if isinstance(value, str) else plain(value)

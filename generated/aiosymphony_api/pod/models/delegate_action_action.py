@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class DelegateActionAction(OpenStrEnum):
@@ -18,4 +18,4 @@ known_delegate_action_action = {member.value: member for member in DelegateActio
 
 def decode_delegate_action_action(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return DelegateActionAction(value) if isinstance(value, str) else value
+    return DelegateActionAction(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class DisclaimerFormat(OpenStrEnum):
@@ -18,4 +18,4 @@ known_disclaimer_format = {member.value: member for member in DisclaimerFormat}.
 
 def decode_disclaimer_format(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return DisclaimerFormat(value) if isinstance(value, str) else value
+    return DisclaimerFormat(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class FileExtensionSource(OpenStrEnum):
@@ -18,4 +18,4 @@ known_file_extension_source = {member.value: member for member in FileExtensionS
 
 def decode_file_extension_source(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return FileExtensionSource(value) if isinstance(value, str) else value
+    return FileExtensionSource(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class MessageMetadataParentRelationshipType(OpenStrEnum):
@@ -21,4 +21,4 @@ known_message_metadata_parent_relationship_type = {
 
 def decode_message_metadata_parent_relationship_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return MessageMetadataParentRelationshipType(value) if isinstance(value, str) else value
+    return MessageMetadataParentRelationshipType(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class PresenceCategory(OpenStrEnum):
@@ -24,4 +24,4 @@ known_presence_category = {member.value: member for member in PresenceCategory}.
 
 def decode_presence_category(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return PresenceCategory(value) if isinstance(value, str) else value
+    return PresenceCategory(value) if isinstance(value, str) else plain(value)

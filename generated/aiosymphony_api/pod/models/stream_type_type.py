@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class StreamTypeType(OpenStrEnum):
@@ -20,4 +20,4 @@ known_stream_type_type = {member.value: member for member in StreamTypeType}.get
 
 def decode_stream_type_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return StreamTypeType(value) if isinstance(value, str) else value
+    return StreamTypeType(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserAppEntitlementPatchInstall(OpenStrEnum):
@@ -22,4 +22,4 @@ known_user_app_entitlement_patch_install = {member.value: member for member in U
 
 def decode_user_app_entitlement_patch_install(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserAppEntitlementPatchInstall(value) if isinstance(value, str) else value
+    return UserAppEntitlementPatchInstall(value) if isinstance(value, str) else plain(value)

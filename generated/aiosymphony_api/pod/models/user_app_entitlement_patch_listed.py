@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserAppEntitlementPatchListed(OpenStrEnum):
@@ -22,4 +22,4 @@ known_user_app_entitlement_patch_listed = {member.value: member for member in Us
 
 def decode_user_app_entitlement_patch_listed(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserAppEntitlementPatchListed(value) if isinstance(value, str) else value
+    return UserAppEntitlementPatchListed(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserAttributesAccountType(OpenStrEnum):
@@ -19,4 +19,4 @@ known_user_attributes_account_type = {member.value: member for member in UserAtt
 
 def decode_user_attributes_account_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserAttributesAccountType(value) if isinstance(value, str) else value
+    return UserAttributesAccountType(value) if isinstance(value, str) else plain(value)

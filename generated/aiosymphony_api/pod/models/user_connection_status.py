@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserConnectionStatus(OpenStrEnum):
@@ -20,4 +20,4 @@ known_user_connection_status = {member.value: member for member in UserConnectio
 
 def decode_user_connection_status(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserConnectionStatus(value) if isinstance(value, str) else value
+    return UserConnectionStatus(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserStatusStatus(OpenStrEnum):
@@ -18,4 +18,4 @@ known_user_status_status = {member.value: member for member in UserStatusStatus}
 
 def decode_user_status_status(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserStatusStatus(value) if isinstance(value, str) else value
+    return UserStatusStatus(value) if isinstance(value, str) else plain(value)

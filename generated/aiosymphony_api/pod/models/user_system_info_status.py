@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserSystemInfoStatus(OpenStrEnum):
@@ -18,4 +18,4 @@ known_user_system_info_status = {member.value: member for member in UserSystemIn
 
 def decode_user_system_info_status(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserSystemInfoStatus(value) if isinstance(value, str) else value
+    return UserSystemInfoStatus(value) if isinstance(value, str) else plain(value)

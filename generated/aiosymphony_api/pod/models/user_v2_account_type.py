@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserV2AccountType(OpenStrEnum):
@@ -19,4 +19,4 @@ known_user_v2_account_type = {member.value: member for member in UserV2AccountTy
 
 def decode_user_v2_account_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserV2AccountType(value) if isinstance(value, str) else value
+    return UserV2AccountType(value) if isinstance(value, str) else plain(value)

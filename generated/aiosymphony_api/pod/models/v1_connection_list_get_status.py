@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class V1ConnectionListGetStatus(OpenStrEnum):
@@ -21,4 +21,4 @@ known_v1_connection_list_get_status = {member.value: member for member in V1Conn
 
 def decode_v1_connection_list_get_status(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return V1ConnectionListGetStatus(value) if isinstance(value, str) else value
+    return V1ConnectionListGetStatus(value) if isinstance(value, str) else plain(value)

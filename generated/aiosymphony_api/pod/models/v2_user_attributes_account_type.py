@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class V2UserAttributesAccountType(OpenStrEnum):
@@ -19,4 +19,4 @@ known_v2_user_attributes_account_type = {member.value: member for member in V2Us
 
 def decode_v2_user_attributes_account_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return V2UserAttributesAccountType(value) if isinstance(value, str) else value
+    return V2UserAttributesAccountType(value) if isinstance(value, str) else plain(value)

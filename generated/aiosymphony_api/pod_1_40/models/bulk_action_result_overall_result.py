@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class BulkActionResultOverallResult(OpenStrEnum):
@@ -18,4 +18,4 @@ known_bulk_action_result_overall_result = {member.value: member for member in Bu
 
 def decode_bulk_action_result_overall_result(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return BulkActionResultOverallResult(value) if isinstance(value, str) else value
+    return BulkActionResultOverallResult(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class PolicyPolicyType(OpenStrEnum):
@@ -18,4 +18,4 @@ known_policy_policy_type = {member.value: member for member in PolicyPolicyType}
 
 def decode_policy_policy_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return PolicyPolicyType(value) if isinstance(value, str) else value
+    return PolicyPolicyType(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class RoomSearchCriteriaSortOrder(OpenStrEnum):
@@ -18,4 +18,4 @@ known_room_search_criteria_sort_order = {member.value: member for member in Room
 
 def decode_room_search_criteria_sort_order(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return RoomSearchCriteriaSortOrder(value) if isinstance(value, str) else value
+    return RoomSearchCriteriaSortOrder(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class SuccessResponseFormat(OpenStrEnum):
@@ -18,4 +18,4 @@ known_success_response_format = {member.value: member for member in SuccessRespo
 
 def decode_success_response_format(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return SuccessResponseFormat(value) if isinstance(value, str) else value
+    return SuccessResponseFormat(value) if isinstance(value, str) else plain(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class UserPresenceCategory(OpenStrEnum):
@@ -24,4 +24,4 @@ known_user_presence_category = {member.value: member for member in UserPresenceC
 
 def decode_user_presence_category(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return UserPresenceCategory(value) if isinstance(value, str) else value
+    return UserPresenceCategory(value) if isinstance(value, str) else plain(value)

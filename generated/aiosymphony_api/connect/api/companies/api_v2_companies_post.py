@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         "/api/v2/companies",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -47,7 +47,7 @@ def build(
     return Request(
         OPERATION,
         f"/api/v2/companies/{path_segment('company_id', company_id)}/users",
-        body=json_body([None if i is None else i.to_dict() for i in body]),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -43,7 +43,7 @@ def build(
     return Request(
         OPERATION,
         f"/api/v2/companies/{path_segment('company_id', company_id)}/users/{path_segment('user_id', user_id)}",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -37,7 +37,7 @@ def build(
     return Request(
         OPERATION,
         "/login/pubkey/authenticate",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

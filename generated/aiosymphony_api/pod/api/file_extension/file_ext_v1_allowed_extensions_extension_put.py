@@ -41,7 +41,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/file_ext/v1/allowed_extensions/{path_segment('extension', extension)}",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -40,7 +40,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/admin/messages",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

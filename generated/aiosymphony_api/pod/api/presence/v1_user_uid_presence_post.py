@@ -43,7 +43,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/user/{path_segment('uid', uid)}/presence",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

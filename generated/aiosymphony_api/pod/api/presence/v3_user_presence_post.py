@@ -46,7 +46,7 @@ def build(
         query=query_string(
             ("soft", soft),
         ),
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/room/{path_segment('id', id)}/membership/remove",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -39,7 +39,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/admin/sso/configuration",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

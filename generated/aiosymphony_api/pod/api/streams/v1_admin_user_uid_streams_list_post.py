@@ -53,7 +53,7 @@ def build(
             ("skip", skip),
             ("limit", limit),
         ),
-        body=None if body is None else json_body(body.to_dict()),
+        body=None if body is None else json_body(body),
         content_type=None if body is None else "application/json",
     )
 

@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/admin/user/create",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -40,7 +40,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/admin/user/{path_segment('user_id', user_id)}/suspension/update",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -40,7 +40,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v2/admin/user/create",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

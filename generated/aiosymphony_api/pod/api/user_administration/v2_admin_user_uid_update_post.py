@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v2/admin/user/{path_segment('uid', uid)}/update",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

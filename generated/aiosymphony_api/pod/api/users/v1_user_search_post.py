@@ -52,7 +52,7 @@ def build(
             ("limit", limit),
             ("local", local),
         ),
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

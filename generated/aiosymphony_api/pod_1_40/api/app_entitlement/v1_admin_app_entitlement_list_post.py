@@ -39,7 +39,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/admin/app/entitlement/list",
-        body=json_body([None if i is None else i.to_dict() for i in body]),
+        body=json_body(body),
         content_type="application/json",
     )
 

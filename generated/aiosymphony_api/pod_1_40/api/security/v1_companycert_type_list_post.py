@@ -49,7 +49,7 @@ def build(
             ("skip", skip),
             ("limit", limit),
         ),
-        body=json_body([None if i is None else i.to_dict() for i in body]),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -41,7 +41,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/room/create",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

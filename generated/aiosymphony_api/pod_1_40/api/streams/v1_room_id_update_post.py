@@ -44,7 +44,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/room/{path_segment('id', id)}/update",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -49,7 +49,7 @@ def build(
             ("skip", skip),
             ("limit", limit),
         ),
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         f"/pod/v1/admin/user/{path_segment('uid', uid)}/features/update",
-        body=json_body([None if i is None else i.to_dict() for i in body]),
+        body=json_body(body),
         content_type="application/json",
     )
 

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     Variant,
     extra,
+    plain,
     read_dict,
 )
 
@@ -49,7 +50,8 @@ def decode_circle(d: dict[str, Any]) -> Circle:
     self: Any = _new(Circle)  # unchecked, as any field may be absent
     pop = d.pop
     self.shape = pop("shape", None)
-    self.radius = pop("radius", None)
+    v = pop("radius", None)
+    self.radius = None if v is None else plain(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Circle = self
     return decoded

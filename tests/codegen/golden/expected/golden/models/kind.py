@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class Kind(OpenStrEnum):
@@ -24,4 +24,4 @@ known_kind = {member.value: member for member in Kind}.get
 
 def decode_kind(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return Kind(value) if isinstance(value, str) else value
+    return Kind(value) if isinstance(value, str) else plain(value)

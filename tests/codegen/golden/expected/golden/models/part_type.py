@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum
+from aiosymphony.operation import OpenStrEnum, plain
 
 
 class PartType(OpenStrEnum):
@@ -17,4 +17,4 @@ known_part_type = {member.value: member for member in PartType}.get
 
 def decode_part_type(value: Any) -> Any:
     """Read a value that has no name here; what is no text is passed on as it is."""
-    return PartType(value) if isinstance(value, str) else value
+    return PartType(value) if isinstance(value, str) else plain(value)

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     Variant,
     extra,
+    plain,
     read_dict,
 )
 
@@ -49,7 +50,8 @@ def decode_square(d: dict[str, Any]) -> Square:
     self: Any = _new(Square)  # unchecked, as any field may be absent
     pop = d.pop
     self.shape = pop("shape", None)
-    self.side = pop("side", None)
+    v = pop("side", None)
+    self.side = None if v is None else plain(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Square = self
     return decoded

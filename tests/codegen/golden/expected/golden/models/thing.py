@@ -135,7 +135,8 @@ def decode_thing(d: dict[str, Any]) -> Thing:
     self: Any = _new(Thing)  # unchecked, as any field may be absent
     pop = d.pop
     self.name = pop("name", None)
-    self.weight = pop("weight", None)
+    v = pop("weight", None)
+    self.weight = None if v is None else plain(v)
     self.nothing = pop("nothing", None)
     v = pop("id", None)
     self.id = v if type(v) is int or v is None else decode_int(v)
@@ -162,7 +163,8 @@ def decode_thing(d: dict[str, Any]) -> Thing:
     v = pop("anything", None)
     self.anything = None if v is None else plain(v)
     self.a_b = pop("a-b", None)
-    self.a_b_2 = pop("a_b", None)
+    v = pop("a_b", None)
+    self.a_b_2 = None if v is None else plain(v)
     self.from_ = pop("from", None)
     self.to_dict_ = pop("to_dict", None)
     self.additional_properties_ = pop("additionalProperties", None)

@@ -35,7 +35,7 @@ def build(
     return Request(
         OPERATION,
         "/golden/v1/things",
-        body=json_body({key: None if i is None else i.to_dict() for key, i in body.items()}),
+        body=json_body(body),
         content_type="application/json",
     )
 

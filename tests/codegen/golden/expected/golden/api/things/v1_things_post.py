@@ -37,7 +37,7 @@ def build(
     return Request(
         OPERATION,
         "/golden/v1/things",
-        body=None if body is None else json_body([None if i is None else i.to_dict() for i in body]),
+        body=None if body is None else json_body(body),
         content_type=None if body is None else "application/json",
     )
 

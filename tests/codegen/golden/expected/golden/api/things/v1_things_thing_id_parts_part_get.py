@@ -91,7 +91,7 @@ def build(
             ("words", joined("words", words, "|")),
             *deep_object("filter", filter_),
             *exploded(page),
-            ("where", json_text(where)),
+            ("where", json_text("where", where)),
             ("body", body_),
         ),
         headers=header_fields(

@@ -42,7 +42,7 @@ def build(
     return Request(
         OPERATION,
         f"/golden/v1/things/{path_segment('thing_id', thing_id)}/parts/{path_segment('part', part)}",
-        body=json_body(body.to_dict()),
+        body=json_body(body),
         content_type="application/json",
     )
 

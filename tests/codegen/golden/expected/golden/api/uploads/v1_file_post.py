@@ -34,7 +34,7 @@ def build(
     Raises:
         ConfigError: An argument cannot be sent; the message names it.
     """
-    content, content_type = multipart_body(body.to_dict())
+    content, content_type = multipart_body(body)
     return Request(
         OPERATION,
         "/golden/v1/file",

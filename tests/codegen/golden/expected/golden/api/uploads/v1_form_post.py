@@ -37,7 +37,7 @@ def build(
     return Request(
         OPERATION,
         "/golden/v1/form",
-        body=form_body(body.to_dict()),
+        body=form_body(body),
         content_type="application/x-www-form-urlencoded",
     )
 
