@@ -422,6 +422,16 @@ class Model:
         return f"{self.__class__.__name__}({fields})"
 
 
+def know_types(cls: type[Any], names: Mapping[str, Any]) -> None:
+    """Let ``typing.get_type_hints`` and ``inspect.signature`` find what stands below a class in its constructor.
+
+    attrs gives the constructor a namespace of its own. It is made before what models import below themselves, which
+    waits as models may name each other.
+    """
+    namespace: dict[str, Any] = getattr(cls.__init__, "__globals__")  # noqa: B009 - type-checkers do not know it
+    namespace.update({name: value for name, value in names.items() if isinstance(value, type)})
+
+
 def _masked(value: Any) -> Any:
     """A value as it may be shown: a server may add a secret where the document names none."""
     if isinstance(value, dict):
@@ -780,3 +790,6 @@ def _locate(source: Any, decode: Callable[[Any], Any]) -> tuple[str, str]:
             path += last[0]
             value = last[1]
     return path, next((kind for json_type, kind in _KINDS.items() if isinstance(value, json_type)), "a number")
+
+
+know_types(Operation, globals())

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..operation import Caller
+from ..transport import Transport
 from .grants import grant_of
 from .keys import path_of
 from .secrets import keeps_arguments_secret
 from .tokens import Grant
-
-if TYPE_CHECKING:
-    from ..operation import Caller
-    from ..transport import Transport
 
 
 class CertificateAuth:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from yarl import URL
 
 from ..errors import ConfigError, DecodeError, error_from_response
-from ..operation import Operation, Request
+from ..operation import Caller, Operation, Request
 from ..urls import check_base_url
 from .secrets import HeaderSecret, Secret, keeps_arguments_secret
 from .tokens import Grant
-
-if TYPE_CHECKING:
-    from ..operation import Caller
 
 TOKEN_URL = "https://us-auth.prod.symphony.com/oauth/token"  # noqa: S105 - an address, no secret
 AUDIENCE = "https://api.symphony.com/partners"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
+from ..operation import Caller
 from .grants import grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt
 from .secrets import keeps_arguments_secret
 from .tokens import REFUSAL_REMEMBERED, Grant, IssuedToken, TokenCache
-
-if TYPE_CHECKING:
-    from ..operation import Caller
 
 APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
 """The application's own token, with which it logs in for users."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import jwt
 
 from ..errors import ApiError, ConfigError
+from ..operation import Caller, Operation
 from .grants import grant_of
 from .keys import PrivateKey
 from .secrets import Secret, keeps_arguments_secret
@@ -17,8 +18,6 @@ from .tokens import Grant
 
 if TYPE_CHECKING:
     from aiosymphony_api.login.models import Token
-
-    from ..operation import Caller, Operation
 
 LIFETIME: Final = 240.0
 """Seconds that a login JWT holds; a pod refuses more than 300, and clocks differ."""

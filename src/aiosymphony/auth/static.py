@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..errors import ConfigError
+from ..operation import Caller
 from .secrets import HeaderSecret, keeps_arguments_secret
 from .tokens import Grant, Source
-
-if TYPE_CHECKING:
-    from ..operation import Caller
 
 
 class StaticToken:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from ..auth.oauth import ClientCredentials
+from ..auth.static import StaticToken
+from ..auth.store import TokenStore
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
 from ..config import connect_options_from_env
 from ..errors import ConfigError
-from ..session import LOGIN_API
+from ..limits import Limits
+from ..operation import Operation
+from ..retry import RetryPolicy
+from ..session import LOGIN_API, Observer
+from ..transport import Transport
 from ..urls import check_base_url
 
 if TYPE_CHECKING:
-    from ..auth.oauth import ClientCredentials
-    from ..auth.static import StaticToken
-    from ..auth.store import TokenStore
-    from ..limits import Limits
-    from ..operation import Operation
-    from ..retry import RetryPolicy
-    from ..session import Observer
-    from ..transport import Transport
     from .companies import Companies
     from .users import Users
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.connect.api.companies import (
     api_v2_companies_company_id_get,
@@ -17,9 +16,7 @@ from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
 from ..arguments import texts
 from ..echo import check_echo
 from ..errors import CompanyFailed, CompanyTimeout, ConfigError, clean_text
-
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Companies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 import orjson
@@ -24,10 +24,8 @@ from ..echo import mismatch
 from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
 from ..operation import JSON, Operation, Request, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
+from ..session import Session
 from ..text import fold, same_text
-
-if TYPE_CHECKING:
-    from ..session import Session
 
 T = TypeVar("T")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
 from aiosymphony_api.pod.api.application import (
@@ -15,9 +13,7 @@ from aiosymphony_api.pod.api.application import (
 from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
 
 from ..echo import check_echo
-
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Applications:

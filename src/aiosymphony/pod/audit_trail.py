@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.agent.api.audit_trail import v1_audittrail_privilegeduser_get
+from aiosymphony_api.agent.models import V1AuditTrailInitiatorResponse
 
 from ..paging import Cursor, Page, Pager, Query
+from ..session import Session
 from .pagers import next_cursor
-
-if TYPE_CHECKING:
-    from aiosymphony_api.agent.models import V1AuditTrailInitiatorResponse
-
-    from ..session import Session
 
 PAGE_SIZE = 500
 """Actions a page; the most that an Agent gives. It gives 50 if not asked."""

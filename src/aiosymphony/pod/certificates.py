@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.pod import v1_podcert_get
 from aiosymphony_api.pod.api.security import (
@@ -32,11 +31,9 @@ from aiosymphony_api.pod.models import (
     SuccessResponse,
 )
 
+from ..paging import Pager
+from ..session import Session
 from .pagers import array_pager
-
-if TYPE_CHECKING:
-    from ..paging import Pager
-    from ..session import Session
 
 PAGE_SIZE = 100
 """Certificates asked for at once; Symphony documents neither a default nor a maximum."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ..auth.secrets import HeaderSecret
+from ..auth.store import TokenStore
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
 from ..config import pod_options_from_config, pod_options_from_env
 from ..errors import ConfigError
-from ..transport import RequestHeaders
+from ..limits import Limits
+from ..operation import Operation
+from ..retry import RetryPolicy
+from ..session import Auth, Observer
+from ..transport import RequestHeaders, Transport
 from ..urls import check_base_url
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..auth.on_behalf_of import AppTokens
-    from ..auth.secrets import HeaderSecret
-    from ..auth.store import TokenStore
-    from ..limits import Limits
-    from ..operation import Operation
-    from ..retry import RetryPolicy
-    from ..session import Auth, Observer
-    from ..transport import Transport
     from .applications import Applications
     from .audit_trail import AuditTrail
     from .certificates import Certificates

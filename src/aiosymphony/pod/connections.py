@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.connection import (
     v1_connection_accept_post,
@@ -21,9 +20,7 @@ from aiosymphony_api.pod.models import (
 )
 
 from ..echo import check_echo
-
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Connections:

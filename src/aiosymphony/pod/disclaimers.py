@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.disclaimer import (
     v1_admin_disclaimer_did_get,
@@ -17,8 +16,7 @@ from aiosymphony_api.pod.api.user_administration import (
 )
 from aiosymphony_api.pod.models import Disclaimer, StringId, SuccessResponse
 
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Disclaimers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.app_entitlement import (
     v1_admin_app_entitlement_list_get,
@@ -15,8 +14,7 @@ from aiosymphony_api.pod.api.app_entitlement import (
 )
 from aiosymphony_api.pod.models import PodAppEntitlement, UserAppEntitlement, UserAppEntitlementPatch
 
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Entitlements:

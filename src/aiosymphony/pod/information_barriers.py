@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -15,17 +14,14 @@ from aiosymphony_api.pod.api.info_barriers import (
     v1_admin_group_list_get,
     v1_admin_policy_list_get,
 )
+from aiosymphony_api.pod.models import BulkActionResult, Group, Policy
 
 from ..errors import DecodeError
+from ..operation import Request
+from ..paging import Pager
+from ..session import Session
 from .ids import url_safe_id
 from .pagers import array_pager
-
-if TYPE_CHECKING:
-    from aiosymphony_api.pod.models import BulkActionResult, Group, Policy
-
-    from ..operation import Request
-    from ..paging import Pager
-    from ..session import Session
 
 PAGE_SIZE = 10_000
 """Members a page; the most that a pod gives, and what it gives if not asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiosymphony_api.pod.api.message import (
     v1_admin_messages_message_id_metadata_relationships_get,
@@ -15,22 +15,19 @@ from aiosymphony_api.pod.api.message import (
     v2_admin_streams_stream_id_message_ids_get,
 )
 from aiosymphony_api.pod.api.message_suppression import v1_admin_messagesuppression_id_suppress_post
-from aiosymphony_api.pod.models import MessageIds
+from aiosymphony_api.pod.models import (
+    MessageDetail,
+    MessageIds,
+    MessageMetadataResponse,
+    MessageReceiptDetail,
+    MessageStatus,
+    MessageSuppressionResponse,
+)
 
 from ..paging import Cursor, Offset, Page, Pager, Query
+from ..session import Session
 from .ids import url_safe_id
 from .pagers import next_cursor
-
-if TYPE_CHECKING:
-    from aiosymphony_api.pod.models import (
-        MessageDetail,
-        MessageMetadataResponse,
-        MessageReceiptDetail,
-        MessageStatus,
-        MessageSuppressionResponse,
-    )
-
-    from ..session import Session
 
 PAGE_SIZE = 100
 """Message ids asked for at once; Symphony documents neither a default nor a maximum."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from aiosymphony_api.agent.models import Pagination as AgentPagination
+from aiosymphony_api.pod.models import Pagination
+
+from ..operation import Request
 from ..paging import Page, Pager, Query, SkipLimit
-
-if TYPE_CHECKING:
-    from aiosymphony_api.agent.models import Pagination as AgentPagination
-    from aiosymphony_api.pod.models import Pagination
-
-    from ..operation import Request
-    from ..session import Session
+from ..session import Session
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.presence import (
     v1_presence_feed_create_post,
@@ -21,9 +20,7 @@ from aiosymphony_api.pod.models import SuccessResponse, V2Presence, V2PresenceSt
 
 from ..echo import mismatch
 from ..paging import LastId, Page, Pager, Query
-
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class Presence:

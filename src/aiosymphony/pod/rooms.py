@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.room_membership import (
     v1_admin_room_id_membership_add_post,
@@ -39,10 +38,8 @@ from aiosymphony_api.pod.models import (
 from ..arguments import texts
 from ..echo import check_echo
 from ..paging import Page, Pager, Query, SkipLimit
+from ..session import Session
 from .ids import url_safe_id
-
-if TYPE_CHECKING:
-    from ..session import Session
 
 
 class Rooms:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiosymphony_api.pod.api.session import v2_sessioninfo_get
 from aiosymphony_api.pod.api.users import v1_user_manifest_own_get, v1_user_manifest_own_post
 from aiosymphony_api.pod.models import ServiceAccountManifest, SuccessResponse, UserV2
 
-if TYPE_CHECKING:
-    from ..session import Session
+from ..session import Session
 
 
 class CurrentSession:

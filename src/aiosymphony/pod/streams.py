@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from aiosymphony_api.pod.api.streams import (
     v1_admin_im_create_post,
@@ -35,10 +34,8 @@ from aiosymphony_api.pod.models import (
 
 from ..arguments import texts
 from ..paging import Page, Pager, Query, SkipLimit, TimeWindow
+from ..session import Session
 from .ids import url_safe_id
-
-if TYPE_CHECKING:
-    from ..session import Session
 
 
 class Streams:

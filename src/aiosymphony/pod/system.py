@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiosymphony_api.pod.api.file_extension import (
     file_ext_v1_allowed_extensions_extension_delete,
     file_ext_v1_allowed_extensions_extension_put,
@@ -23,15 +21,11 @@ from aiosymphony_api.pod.api.system import (
     v2_system_protocols_get,
 )
 from aiosymphony_api.pod.api.user_administration import v1_admin_system_roles_list_get
-from aiosymphony_api.pod.models import FileExtension, Protocol
+from aiosymphony_api.pod.models import FileExtension, Protocol, RoleDetail, SsoConfiguration, SuccessResponse
 
 from ..paging import Cursor, Page, Pager, Query
+from ..session import Session
 from .pagers import array_pager, next_cursor
-
-if TYPE_CHECKING:
-    from aiosymphony_api.pod.models import RoleDetail, SsoConfiguration, SuccessResponse
-
-    from ..session import Session
 
 PROTOCOLS_PAGE_SIZE = 1000
 """Schemes a page; the most that a pod gives. It gives 100 if not asked."""

@@ -6,7 +6,7 @@ import base64
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import Generic, TypeVar, overload
 from urllib.parse import quote
 
 import attrs
@@ -59,6 +59,7 @@ from aiosymphony_api.pod.models import (
     UserStatus,
     UserStatusStatus,
     UserSuspension,
+    UserSystemInfo,
     UserV2,
     V1Session,
     V2UserAttributes,
@@ -73,13 +74,9 @@ from ..bulk import Failed, bulk
 from ..echo import check_echo
 from ..errors import ConfigError
 from ..paging import Cursor, Page, Pager, Query, SkipLimit
+from ..session import Session
 from ..text import fold
 from .pagers import array_pager, next_cursor
-
-if TYPE_CHECKING:
-    from aiosymphony_api.pod.models import UserSystemInfo
-
-    from ..session import Session
 
 K = TypeVar("K", int, str)
 

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -69,3 +70,5 @@ from ..models.v1_audit_trail_initiator_response import (
     V1AuditTrailInitiatorResponse,
     decode_v1_audit_trail_initiator_response,
 )
+
+know_types(V1AuditTrailInitiatorList, globals())

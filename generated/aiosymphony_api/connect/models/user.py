@@ -12,6 +12,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -126,3 +127,5 @@ def decode_user(d: dict[str, Any]) -> User:
 
 
 from ..models.problem_detail import ProblemDetail, decode_problem_detail
+
+know_types(User, globals())

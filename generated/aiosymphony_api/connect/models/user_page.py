@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -74,3 +75,5 @@ def decode_user_page(d: dict[str, Any]) -> UserPage:
 
 
 from ..models.user import User, decode_user
+
+know_types(UserPage, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -115,3 +116,5 @@ def decode_admin_stream_filter(d: dict[str, Any]) -> AdminStreamFilter:
 
 
 from ..models.admin_stream_type_enum import AdminStreamTypeEnum, decode_admin_stream_type_enum
+
+know_types(AdminStreamFilter, globals())

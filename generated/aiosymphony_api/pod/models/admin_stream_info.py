@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -76,3 +77,5 @@ def decode_admin_stream_info(d: dict[str, Any]) -> AdminStreamInfo:
 
 
 from ..models.admin_stream_attributes import AdminStreamAttributes, decode_admin_stream_attributes
+
+know_types(AdminStreamInfo, globals())

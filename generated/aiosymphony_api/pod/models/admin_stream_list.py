@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -83,3 +84,5 @@ def decode_admin_stream_list(d: dict[str, Any]) -> AdminStreamList:
 
 from ..models.admin_stream_filter import AdminStreamFilter, decode_admin_stream_filter
 from ..models.admin_stream_info import AdminStreamInfo, decode_admin_stream_info
+
+know_types(AdminStreamList, globals())

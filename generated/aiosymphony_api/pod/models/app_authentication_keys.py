@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -57,3 +58,5 @@ def decode_app_authentication_keys(d: dict[str, Any]) -> AppAuthenticationKeys:
 
 
 from ..models.app_authentication_key import AppAuthenticationKey, decode_app_authentication_key
+
+know_types(AppAuthenticationKeys, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -103,3 +104,5 @@ from ..models.app_authentication_keys import AppAuthenticationKeys, decode_app_a
 from ..models.app_notification import AppNotification, decode_app_notification
 from ..models.app_property import AppProperty, decode_app_property
 from ..models.application_info import ApplicationInfo, decode_application_info
+
+know_types(ApplicationDetail, globals())

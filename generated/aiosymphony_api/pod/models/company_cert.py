@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -56,3 +57,5 @@ def decode_company_cert(d: dict[str, Any]) -> CompanyCert:
 
 
 from ..models.company_cert_attributes import CompanyCertAttributes, decode_company_cert_attributes
+
+know_types(CompanyCert, globals())

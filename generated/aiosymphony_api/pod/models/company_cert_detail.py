@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -70,3 +71,5 @@ def decode_company_cert_detail(d: dict[str, Any]) -> CompanyCertDetail:
 from ..models.cert_info_item import CertInfoItem, decode_cert_info_item
 from ..models.company_cert_attributes import CompanyCertAttributes, decode_company_cert_attributes
 from ..models.company_cert_info import CompanyCertInfo, decode_company_cert_info
+
+know_types(CompanyCertDetail, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -58,3 +59,5 @@ def decode_company_cert_info_list_item(d: dict[str, Any]) -> CompanyCertInfoList
 
 from ..models.company_cert_attributes import CompanyCertAttributes, decode_company_cert_attributes
 from ..models.company_cert_info import CompanyCertInfo, decode_company_cert_info
+
+know_types(CompanyCertInfoListItem, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -63,3 +64,5 @@ def decode_file_extensions_response(d: dict[str, Any]) -> FileExtensionsResponse
 
 from ..models.file_extension import FileExtension, decode_file_extension
 from ..models.pagination import Pagination, decode_pagination
+
+know_types(FileExtensionsResponse, globals())

@@ -14,6 +14,7 @@ from aiosymphony.operation import (
     encode_int,
     encode_ints,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -67,3 +68,5 @@ def decode_following_list_response(d: dict[str, Any]) -> FollowingListResponse:
 
 
 from ..models.pagination import Pagination, decode_pagination
+
+know_types(FollowingListResponse, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -110,3 +111,5 @@ def decode_message_detail(d: dict[str, Any]) -> MessageDetail:
 from ..models.message_download_receipt_count import MessageDownloadReceiptCount, decode_message_download_receipt_count
 from ..models.message_stream import MessageStream, decode_message_stream
 from ..models.message_user import MessageUser, decode_message_user
+
+know_types(MessageDetail, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -71,3 +72,5 @@ def decode_message_metadata_response(d: dict[str, Any]) -> MessageMetadataRespon
 
 
 from ..models.message_metadata_parent import MessageMetadataParent, decode_message_metadata_parent
+
+know_types(MessageMetadataResponse, globals())

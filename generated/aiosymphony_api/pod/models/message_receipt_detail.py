@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -83,3 +84,5 @@ def decode_message_receipt_detail(d: dict[str, Any]) -> MessageReceiptDetail:
 
 from ..models.download_receipt_count import DownloadReceiptCount, decode_download_receipt_count
 from ..models.user_compp import UserCompp, decode_user_compp
+
+know_types(MessageReceiptDetail, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -123,3 +124,5 @@ from ..models.message_receipt_detail import MessageReceiptDetail, decode_message
 from ..models.message_stream import MessageStream, decode_message_stream
 from ..models.message_user import MessageUser, decode_message_user
 from ..models.pagination import Pagination, decode_pagination
+
+know_types(MessageReceiptDetailResponse, globals())

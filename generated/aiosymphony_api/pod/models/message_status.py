@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -82,3 +83,5 @@ def decode_message_status(d: dict[str, Any]) -> MessageStatus:
 
 
 from ..models.message_status_user import MessageStatusUser, decode_message_status_user
+
+know_types(MessageStatus, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -61,3 +62,5 @@ def decode_pagination(d: dict[str, Any]) -> Pagination:
 
 
 from ..models.pagination_cursors import PaginationCursors, decode_pagination_cursors
+
+know_types(Pagination, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -94,3 +95,5 @@ def decode_room_search_results(d: dict[str, Any]) -> RoomSearchResults:
 from ..models.faceted_match_count import FacetedMatchCount, decode_faceted_match_count
 from ..models.room_search_criteria import RoomSearchCriteria, decode_room_search_criteria
 from ..models.v2_room_detail import V2RoomDetail, decode_v2_room_detail
+
+know_types(RoomSearchResults, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -96,3 +97,5 @@ def decode_stream_attachment_item(d: dict[str, Any]) -> StreamAttachmentItem:
 
 
 from ..models.attachment_preview import AttachmentPreview, decode_attachment_preview
+
+know_types(StreamAttachmentItem, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -86,3 +87,5 @@ from ..models.room_specific_stream_attributes import (
     decode_room_specific_stream_attributes,
 )
 from ..models.stream_type import StreamType, decode_stream_type
+
+know_types(StreamAttributes, globals())

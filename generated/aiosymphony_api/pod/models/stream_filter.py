@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -61,3 +62,5 @@ def decode_stream_filter(d: dict[str, Any]) -> StreamFilter:
 
 
 from ..models.stream_type import StreamType, decode_stream_type
+
+know_types(StreamFilter, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -87,3 +88,5 @@ def decode_user_app_entitlement_patch(d: dict[str, Any]) -> UserAppEntitlementPa
 
 
 from ..models.product import Product, decode_product
+
+know_types(UserAppEntitlementPatch, globals())

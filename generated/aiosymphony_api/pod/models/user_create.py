@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -64,3 +65,5 @@ def decode_user_create(d: dict[str, Any]) -> UserCreate:
 
 from ..models.password import Password, decode_password
 from ..models.user_attributes import UserAttributes, decode_user_attributes
+
+know_types(UserCreate, globals())

@@ -12,6 +12,7 @@ from aiosymphony.operation import (
     decode_ints,
     encode_ints,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -96,3 +97,5 @@ def decode_user_detail(d: dict[str, Any]) -> UserDetail:
 from ..models.avatar import Avatar, decode_avatar
 from ..models.user_attributes import UserAttributes, decode_user_attributes
 from ..models.user_system_info import UserSystemInfo, decode_user_system_info
+
+know_types(UserDetail, globals())

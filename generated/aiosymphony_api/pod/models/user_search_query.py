@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -56,3 +57,5 @@ def decode_user_search_query(d: dict[str, Any]) -> UserSearchQuery:
 
 
 from ..models.user_search_filter import UserSearchFilter, decode_user_search_filter
+
+know_types(UserSearchQuery, globals())

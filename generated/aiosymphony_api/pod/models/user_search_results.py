@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -81,3 +82,5 @@ def decode_user_search_results(d: dict[str, Any]) -> UserSearchResults:
 
 from ..models.user_search_query import UserSearchQuery, decode_user_search_query
 from ..models.user_v2 import UserV2, decode_user_v2
+
+know_types(UserSearchResults, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -56,3 +57,5 @@ def decode_v1_user_sessions(d: dict[str, Any]) -> V1UserSessions:
 
 
 from ..models.v1_session import V1Session, decode_v1_session
+
+know_types(V1UserSessions, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -58,3 +59,5 @@ def decode_v1im_detail(d: dict[str, Any]) -> V1IMDetail:
 
 from ..models.im_system_info import IMSystemInfo, decode_im_system_info
 from ..models.v1im_attributes import V1IMAttributes, decode_v1im_attributes
+
+know_types(V1IMDetail, globals())

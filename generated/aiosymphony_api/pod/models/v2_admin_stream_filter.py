@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -90,3 +91,5 @@ def decode_v2_admin_stream_filter(d: dict[str, Any]) -> V2AdminStreamFilter:
 
 
 from ..models.v2_admin_stream_type import V2AdminStreamType, decode_v2_admin_stream_type
+
+know_types(V2AdminStreamFilter, globals())

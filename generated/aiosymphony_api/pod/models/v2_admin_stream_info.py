@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -86,3 +87,5 @@ def decode_v2_admin_stream_info(d: dict[str, Any]) -> V2AdminStreamInfo:
 
 
 from ..models.v2_admin_stream_attributes import V2AdminStreamAttributes, decode_v2_admin_stream_attributes
+
+know_types(V2AdminStreamInfo, globals())

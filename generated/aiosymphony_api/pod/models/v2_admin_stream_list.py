@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -83,3 +84,5 @@ def decode_v2_admin_stream_list(d: dict[str, Any]) -> V2AdminStreamList:
 
 from ..models.v2_admin_stream_filter import V2AdminStreamFilter, decode_v2_admin_stream_filter
 from ..models.v2_admin_stream_info import V2AdminStreamInfo, decode_v2_admin_stream_info
+
+know_types(V2AdminStreamList, globals())

@@ -14,6 +14,7 @@ from aiosymphony.operation import (
     encode_int,
     encode_ints,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -77,3 +78,5 @@ def decode_v2_member_info(d: dict[str, Any]) -> V2MemberInfo:
 
 
 from ..models.v2_member_user_detail import V2MemberUserDetail, decode_v2_member_user_detail
+
+know_types(V2MemberInfo, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -76,3 +77,5 @@ def decode_v2_membership_list(d: dict[str, Any]) -> V2MembershipList:
 
 
 from ..models.v2_member_info import V2MemberInfo, decode_v2_member_info
+
+know_types(V2MembershipList, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -58,3 +59,5 @@ def decode_v2_room_detail(d: dict[str, Any]) -> V2RoomDetail:
 
 from ..models.room_system_info import RoomSystemInfo, decode_room_system_info
 from ..models.v2_room_attributes import V2RoomAttributes, decode_v2_room_attributes
+
+know_types(V2RoomDetail, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -107,3 +108,5 @@ def decode_v2_room_search_criteria(d: dict[str, Any]) -> V2RoomSearchCriteria:
 
 
 from ..models.user_id import UserId, decode_user_id
+
+know_types(V2RoomSearchCriteria, globals())

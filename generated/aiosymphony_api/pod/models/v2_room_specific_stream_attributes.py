@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -61,3 +62,5 @@ def decode_v2_room_specific_stream_attributes(d: dict[str, Any]) -> V2RoomSpecif
 
 
 from ..models.group_item import GroupItem, decode_group_item
+
+know_types(V2RoomSpecificStreamAttributes, globals())

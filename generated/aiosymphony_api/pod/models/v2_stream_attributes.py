@@ -12,6 +12,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -99,3 +100,5 @@ from ..models.v2_room_specific_stream_attributes import (
     decode_v2_room_specific_stream_attributes,
 )
 from ..models.v2_stream_type import V2StreamType, decode_v2_stream_type
+
+know_types(V2StreamAttributes, globals())

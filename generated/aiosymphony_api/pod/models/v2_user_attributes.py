@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     mapping,
     plain,
     read_dict,
@@ -189,3 +190,5 @@ def decode_v2_user_attributes(d: dict[str, Any]) -> V2UserAttributes:
 
 
 from ..models.v2_user_key_request import V2UserKeyRequest, decode_v2_user_key_request
+
+know_types(V2UserAttributes, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -64,3 +65,5 @@ def decode_v2_user_create(d: dict[str, Any]) -> V2UserCreate:
 
 from ..models.password import Password, decode_password
 from ..models.v2_user_attributes import V2UserAttributes, decode_v2_user_attributes
+
+know_types(V2UserCreate, globals())

@@ -12,6 +12,7 @@ from aiosymphony.operation import (
     decode_ints,
     encode_ints,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -96,3 +97,5 @@ def decode_v2_user_detail(d: dict[str, Any]) -> V2UserDetail:
 from ..models.avatar import Avatar, decode_avatar
 from ..models.user_system_info import UserSystemInfo, decode_user_system_info
 from ..models.v2_user_attributes import V2UserAttributes, decode_v2_user_attributes
+
+know_types(V2UserDetail, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -65,3 +66,5 @@ def decode_v2_user_list(d: dict[str, Any]) -> V2UserList:
 
 from ..models.user_error import UserError, decode_user_error
 from ..models.user_v2 import UserV2, decode_user_v2
+
+know_types(V2UserList, globals())

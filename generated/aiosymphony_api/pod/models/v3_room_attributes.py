@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -124,3 +125,5 @@ def decode_v3_room_attributes(d: dict[str, Any]) -> V3RoomAttributes:
 
 
 from ..models.room_tag import RoomTag, decode_room_tag
+
+know_types(V3RoomAttributes, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -70,3 +71,5 @@ def decode_v3_room_detail(d: dict[str, Any]) -> V3RoomDetail:
 from ..models.group_item import GroupItem, decode_group_item
 from ..models.room_system_info import RoomSystemInfo, decode_room_system_info
 from ..models.v3_room_attributes import V3RoomAttributes, decode_v3_room_attributes
+
+know_types(V3RoomDetail, globals())

@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -94,3 +95,5 @@ def decode_v3_room_search_results(d: dict[str, Any]) -> V3RoomSearchResults:
 from ..models.faceted_match_count import FacetedMatchCount, decode_faceted_match_count
 from ..models.v2_room_search_criteria import V2RoomSearchCriteria, decode_v2_room_search_criteria
 from ..models.v3_room_detail import V3RoomDetail, decode_v3_room_detail
+
+know_types(V3RoomSearchResults, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -80,3 +81,5 @@ from ..models.avatar import Avatar, decode_avatar
 from ..models.feature import Feature, decode_feature
 from ..models.user_system_info import UserSystemInfo, decode_user_system_info
 from ..models.v2_user_attributes import V2UserAttributes, decode_v2_user_attributes
+
+know_types(V3UserDetail, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -61,3 +62,5 @@ def decode_cert_info_item(d: dict[str, Any]) -> CertInfoItem:
 
 
 from ..models.name_value_pair import NameValuePair, decode_name_value_pair
+
+know_types(CertInfoItem, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -63,3 +64,5 @@ def decode_company_cert_attributes(d: dict[str, Any]) -> CompanyCertAttributes:
 
 from ..models.company_cert_status import CompanyCertStatus, decode_company_cert_status
 from ..models.company_cert_type import CompanyCertType, decode_company_cert_type
+
+know_types(CompanyCertAttributes, globals())

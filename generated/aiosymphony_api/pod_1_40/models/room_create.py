@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -58,3 +59,5 @@ def decode_room_create(d: dict[str, Any]) -> RoomCreate:
 
 from ..models.immutable_room_attributes import ImmutableRoomAttributes, decode_immutable_room_attributes
 from ..models.room_attributes import RoomAttributes, decode_room_attributes
+
+know_types(RoomCreate, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -65,3 +66,5 @@ def decode_room_detail(d: dict[str, Any]) -> RoomDetail:
 from ..models.immutable_room_attributes import ImmutableRoomAttributes, decode_immutable_room_attributes
 from ..models.room_attributes import RoomAttributes, decode_room_attributes
 from ..models.room_system_info import RoomSystemInfo, decode_room_system_info
+
+know_types(RoomDetail, globals())

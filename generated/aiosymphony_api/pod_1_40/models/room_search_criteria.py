@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -97,3 +98,5 @@ def decode_room_search_criteria(d: dict[str, Any]) -> RoomSearchCriteria:
 
 
 from ..models.user_id import UserId, decode_user_id
+
+know_types(RoomSearchCriteria, globals())

@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -74,3 +75,5 @@ def decode_user_app_entitlement(d: dict[str, Any]) -> UserAppEntitlement:
 
 
 from ..models.product import Product, decode_product
+
+know_types(UserAppEntitlement, globals())

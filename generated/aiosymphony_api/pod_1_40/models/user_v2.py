@@ -13,6 +13,7 @@ from aiosymphony.operation import (
     decode_int,
     encode_int,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -127,3 +128,5 @@ def decode_user_v2(d: dict[str, Any]) -> UserV2:
 
 
 from ..models.avatar import Avatar, decode_avatar
+
+know_types(UserV2, globals())

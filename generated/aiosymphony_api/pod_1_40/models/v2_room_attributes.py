@@ -11,6 +11,7 @@ from aiosymphony.operation import (
     Model,
     array,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -89,3 +90,5 @@ def decode_v2_room_attributes(d: dict[str, Any]) -> V2RoomAttributes:
 
 
 from ..models.room_tag import RoomTag, decode_room_tag
+
+know_types(V2RoomAttributes, globals())

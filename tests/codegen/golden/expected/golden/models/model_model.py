@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -51,3 +52,5 @@ def decode_model_model(d: dict[str, Any]) -> ModelModel:
 
 
 from ..models.part import Part, decode_part
+
+know_types(ModelModel, globals())

@@ -15,6 +15,7 @@ from aiosymphony.operation import (
     encode_int,
     encode_ints,
     extra,
+    know_types,
     mapping,
     plain,
     read_dict,
@@ -173,3 +174,5 @@ def decode_part(d: dict[str, Any]) -> Part:
 
 
 from ..models.part_inline import PartInline, decode_part_inline
+
+know_types(Part, globals())

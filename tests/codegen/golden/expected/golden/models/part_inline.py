@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -51,3 +52,5 @@ def decode_part_inline(d: dict[str, Any]) -> PartInline:
 
 
 from ..models.part_inline_deep import PartInlineDeep, decode_part_inline_deep
+
+know_types(PartInline, globals())

@@ -15,6 +15,7 @@ from aiosymphony.operation import (
     encode_int,
     encode_ints,
     extra,
+    know_types,
     mapping,
     plain,
     read_dict,
@@ -180,3 +181,5 @@ def decode_thing(d: dict[str, Any]) -> Thing:
 
 from ..models.part import Part, decode_part
 from ..models.part_inline import PartInline, decode_part_inline
+
+know_types(Thing, globals())

@@ -10,6 +10,7 @@ from aiosymphony.operation import (
     NO_EXTRA,
     Model,
     extra,
+    know_types,
     read_dict,
 )
 
@@ -61,3 +62,5 @@ def decode_v1_file_post_body(d: dict[str, Any]) -> V1FilePostBody:
 
 
 from ..models.part import Part, decode_part
+
+know_types(V1FilePostBody, globals())
