@@ -25,7 +25,7 @@ _ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API an
 Each has its operations by id in ``OPERATIONS`` and as modules in ``api``, and its ``models``.
 """
 '''
-_FACTS = ("kind", "idempotent", "paging", "family")
+_FACTS = ("kind", "idempotent", "paging", "family", "ids")
 
 
 def check_tools() -> None:

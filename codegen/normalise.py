@@ -90,7 +90,7 @@ def normalise(
     Args:
         document: A valid OpenAPI 3.0 or 3.1 document.
         api: Which host serves it; goes into every operation.
-        facts: Reviewed facts by operation id: ``kind``, ``idempotent``, ``paging``, ``family``.
+        facts: Reviewed facts by operation id: ``kind``, ``idempotent``, ``paging``, ``family``, ``ids``.
     """
     return _Normaliser(document, api, facts or {}).run()
 
@@ -507,6 +507,7 @@ class _Normaliser:
             "idempotent": False,
             "paging": None,
             "family": None,
+            "ids": [],
             "deprecated": operation.get("deprecated") is True,
             "published_id": operation.get("operationId"),
             "summary": _text(operation.get("summary")),

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from copy import copy
 from enum import IntEnum, StrEnum
 from hashlib import sha256
 from importlib import import_module
 from reprlib import recursive_repr
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import attrs
 import orjson
@@ -185,6 +186,7 @@ class Operations(Mapping[str, Operation[..., Any]]):
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _LONG = 10**100
+_TO_URL_SAFE = str.maketrans("+/", "-_", "=")
 _NOT_A_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 
 
@@ -200,6 +202,35 @@ def path_segment(name: str, value: str | int) -> str:
     if text in ("", ".", ".."):
         raise ConfigError(f"{name}: {text!r} cannot stand in a path. Nothing was sent.")
     return text if _UNRESERVED(text) else _quote(name, text)
+
+
+def id_segment(name: str, value: str) -> str:
+    """As :func:`path_segment`, for the id of a stream or a message, in any form that :func:`url_safe_id` takes."""
+    return path_segment(name, url_safe_id(value) if isinstance(value, str) else value)
+
+
+def url_safe_id(shown: str) -> str:
+    """The id of a stream or a message as the API takes it: base64, URL-safe without padding.
+
+    Args:
+        shown: That, or standard base64 with ``+ / =`` as clients show it; either may be percent-encoded.
+    """
+    text = unquote(shown) if "%" in shown else shown
+    return text.strip().translate(_TO_URL_SAFE)
+
+
+def with_safe_ids(body: T, *fields: str) -> T:
+    """A copy of a body in which the ids of streams and messages are as the API takes them."""
+    if not isinstance(body, Model):
+        return body
+    changed = copy(body)
+    for field in fields:
+        value = getattr(body, field)
+        if isinstance(value, str):
+            setattr(changed, field, url_safe_id(value))
+        elif isinstance(value, list):
+            setattr(changed, field, [url_safe_id(item) if isinstance(item, str) else item for item in value])
+    return changed
 
 
 def query_string(*pairs: tuple[str, Any]) -> str:

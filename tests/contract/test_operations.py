@@ -1,6 +1,7 @@
 """Every operation, against its document: what it puts on the wire, and what it makes of the answers."""
 
 import asyncio
+import base64
 import inspect
 import re
 import tomllib
@@ -27,6 +28,7 @@ from .samples import METHODS, SPECS, Samples, apis, document
 T = TypeVar("T")
 
 HOST = "https://acme.symphony.test"
+BASE64 = st.binary(min_size=1, max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("="))
 FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None)
 
 
@@ -76,6 +78,18 @@ def documented(package: str) -> list[Documented]:
                     )
                 )
     return found
+
+
+@cache
+def table(path: str) -> dict[str, Any]:
+    return tomllib.loads((SPECS / path).read_text(encoding="utf-8"))
+
+
+def facts_of(documented: Documented) -> dict[str, Any]:
+    """The reviewed facts about an operation."""
+    path = next(api["operations"] for api in apis() if api["package"] == documented.package)
+    facts: dict[str, Any] = table(path).get(documented.id, {})
+    return facts
 
 
 def every_operation() -> list[Any]:
@@ -196,6 +210,7 @@ def sample_arguments(draw: st.DrawFn, documented: Documented) -> tuple[dict[str,
     samples = Samples(document(documented.package))
     build = documented.operation.build
     names = list(inspect.signature(build).parameters)
+    ids = facts_of(documented).get("ids", ())
     arguments: dict[str, Any] = {}
     wire: dict[tuple[str, str], Any] = {}
     for parameter in documented.parameters:
@@ -204,6 +219,8 @@ def sample_arguments(draw: st.DrawFn, documented: Documented) -> tuple[dict[str,
         values = samples.of(parameter["schema"])
         if parameter["in"] == "path" and parameter["schema"]["type"] == "string":
             values = values.filter(lambda value: value not in ("", ".", ".."))
+        if parameter["name"] in ids:
+            values = BASE64
         if parameter["in"] == "header":
             values = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
         value = draw(values)
@@ -214,6 +231,9 @@ def sample_arguments(draw: st.DrawFn, documented: Documented) -> tuple[dict[str,
         request_body = samples.resolve(documented.source["requestBody"])
         if request_body.get("required") or draw(st.booleans()):
             body = draw(samples.of(request_body["content"]["application/json"]["schema"]))
+            for name in [name.removeprefix("body.") for name in ids if name.startswith("body.")]:
+                if name in body:
+                    body[name] = draw(st.lists(BASE64) if isinstance(body[name], list) else BASE64)
             arguments["body"] = typed(get_type_hints(build)["body"], body)
     return arguments, wire, body
 
@@ -308,8 +328,7 @@ def _takes_anything(documented: Documented, response: dict[str, Any]) -> bool:
 def test_the_facts_are_those_of_the_document_and_the_table(documented: Documented) -> None:
     operation = documented.operation
     source = documented.source
-    table = next(api["operations"] for api in apis() if api["package"] == documented.package)
-    facts = tomllib.loads((SPECS / table).read_text(encoding="utf-8")).get(documented.id, {})
+    facts = facts_of(documented)
     security = source.get("security", document(documented.package).get("security", []))
     assert operation.id == documented.id
     assert operation.api == documented.api

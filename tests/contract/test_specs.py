@@ -46,6 +46,7 @@ TABLE_KEYS = {
     "reason": str,
     "paging": str,
     "family": str,
+    "ids": list,
     "max_ids": int,
     "max_items": int,
     "none": str,
@@ -364,6 +365,24 @@ def test_table_entries_are_well_formed(table: str) -> None:
             assert type(value) is TABLE_KEYS[key], (name, key)
         assert entry.get("paging", "cursor") in PAGED_BY, name
         assert entry.get("family", "search") in {"search", "conversation", "membership"}, name
+
+
+@each_table
+def test_ids_are_those_of_streams_messages_and_groups(table: str) -> None:
+    """Those in paths by the word before them, and those in bodies by their name; no other id is base64."""
+    after = re.compile(r"/(?:room|im|stream|streams|message|messages|messagesuppression|group)/{(\w+)}")
+    found: dict[str, set[str]] = {}
+    for api in APIS:
+        if api["operations"] == table:
+            document = load_document(api["document"])
+            for operation in operations_of(api["document"]):
+                ids = set(after.findall(operation.path))
+                body = operation.source.get("requestBody", {}).get("content", {}).get("application/json", {})
+                schema = str(body.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+                fields = document["components"]["schemas"].get(schema, {}).get("properties", {})
+                ids |= {f"body.{name}" for name in fields.keys() & {"messageIds", "pinnedMessageId"}}
+                found.setdefault(operation.id, set()).update(ids)
+    assert {name: set(entry.get("ids", ())) for name, entry in load_toml(table).items()} == found
 
 
 @each_table

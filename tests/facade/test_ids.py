@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import inspect
 from collections.abc import Callable
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony import ConfigError
-from aiosymphony.pod.ids import url_safe_id
+from aiosymphony.operation import url_safe_id
+from aiosymphony_api.pod import OPERATIONS
+from aiosymphony_api.pod.models import MessageIds, V1IMAttributes, V3RoomAttributes
 
 from .wire import Wire
 
@@ -24,6 +28,8 @@ def test_either_spelling_gives_the_one_that_the_api_takes(raw: bytes) -> None:
     assert url_safe_id(base64.b64encode(raw).decode()) == safe
     assert url_safe_id(base64.urlsafe_b64encode(raw).decode()) == safe
     assert url_safe_id(f" {safe}\n") == safe
+    assert url_safe_id(quote(base64.b64encode(raw).decode(), safe="")) == safe
+    assert url_safe_id(quote(base64.urlsafe_b64encode(raw).decode(), safe="")) == safe
 
 
 METHODS: list[tuple[Callable[[Wire], object], str]] = [
@@ -71,4 +77,51 @@ async def test_messages_to_pin_too(wire: Wire) -> None:
 async def test_an_empty_id_is_refused(wire: Wire, empty: str) -> None:
     with pytest.raises(ConfigError, match="id"):
         await wire.pod.rooms.get(empty)
+    assert wire.requests == []
+
+
+FORMS = [SHOWN, SAFE, SAFE + "==", quote(SHOWN, safe=""), quote(SHOWN), f" {SHOWN} "]
+WORDS = ("room", "im", "stream", "streams", "message", "messages", "messagesuppression", "group")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_call_takes_what_the_resources_take(form: str) -> None:
+    """Every operation with such an id, known by the word before it in the path."""
+    found = []
+    for operation in OPERATIONS.values():
+        head, brace, tail = operation.path.partition("/{")
+        if brace and head.rpartition("/")[2] in WORDS:
+            possible = {"body": {}, "active": True, "since": 1, "to": 2}
+            taken = inspect.signature(operation.build).parameters
+            given = {name: value for name, value in possible.items() if name in taken}
+            found.append((operation.build(form, **given).path, f"{head}/{SAFE}{tail.partition('}')[2]}"))
+    assert len(found) > 25
+    assert [path for path, _ in found] == [wanted for _, wanted in found]
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_call_takes_them_in_bodies_and_leaves_the_body_as_it_is(wire: Wire, form: str) -> None:
+    wire.answers({})
+    room, im = V3RoomAttributes(pinned_message_id=form), V1IMAttributes(pinned_message_id=form)
+    await wire.pod.call(OPERATIONS["v3_room_create_post"], body=room)
+    await wire.pod.call(OPERATIONS["v3_room_id_update_post"], form, body=room)
+    await wire.pod.call(OPERATIONS["v1_im_id_update_post"], form, body=im)
+    assert [body for _, _, body in wire.sent] == [{"pinnedMessageId": SAFE}] * 3
+    assert (room.pinned_message_id, im.pinned_message_id) == (form, form)
+    wire.answers([])
+    ids = MessageIds(message_ids=[form, SAFE])
+    await wire.pod.call(OPERATIONS["v1_admin_messages_post"], body=ids)
+    assert wire.sent[-1][2] == {"messageIds": [SAFE, SAFE]}
+    assert ids.message_ids == [form, SAFE]
+
+
+async def test_other_ids_are_sent_as_they_are(wire: Wire) -> None:
+    wire.answers({})
+    await wire.pod.users.end_session(7, "a+b/c==")
+    assert unquote(wire.sent[0][1]) == "/pod/v1/users/7/sessions/a+b/c==/logout"
+
+
+async def test_one_text_for_several_ids_is_refused(wire: Wire) -> None:
+    with pytest.raises(ConfigError, match="message_ids: expected several texts"):
+        await wire.pod.messages.get_details(SAFE)
     assert wire.requests == []

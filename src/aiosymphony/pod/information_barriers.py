@@ -20,7 +20,6 @@ from ..errors import DecodeError
 from ..operation import Request
 from ..paging import Pager
 from ..session import Session
-from .ids import url_safe_id
 from .pagers import array_pager
 
 PAGE_SIZE = 10_000
@@ -46,7 +45,9 @@ class MemberResult:
 
 
 class InformationBarriers:
-    """Groups, their members, and the policies between groups. Group ids may be standard base64 or URL-safe.
+    """Groups, their members, and the policies between groups.
+
+    Group ids may be standard base64 or URL-safe, percent-encoded or not.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer barriers, and what
     :meth:`Session.execute` raises.
@@ -72,7 +73,7 @@ class InformationBarriers:
             group_id: The group.
             page_size: Ids asked for at once, 10,000 at most.
         """
-        build = partial(v1_admin_group_gid_membership_list_get.build, url_safe_id(group_id))
+        build = partial(v1_admin_group_gid_membership_list_get.build, group_id)
         return array_pager(self._session, build, page_size, key=int)
 
     async def add_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
@@ -87,7 +88,7 @@ class InformationBarriers:
             BadRequest: There is no such group; nothing was changed.
         """
         body = list(user_ids)
-        return await self._change(v1_admin_group_gid_membership_add_post.build(url_safe_id(group_id), body=body), body)
+        return await self._change(v1_admin_group_gid_membership_add_post.build(group_id, body=body), body)
 
     async def remove_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
         """Take users out of a group (``POST /pod/v1/admin/group/{gid}/membership/remove``).
@@ -101,9 +102,7 @@ class InformationBarriers:
             BadRequest: There is no such group; nothing was changed.
         """
         body = list(user_ids)
-        return await self._change(
-            v1_admin_group_gid_membership_remove_post.build(url_safe_id(group_id), body=body), body
-        )
+        return await self._change(v1_admin_group_gid_membership_remove_post.build(group_id, body=body), body)
 
     async def _change(self, request: Request[BulkActionResult], user_ids: list[int]) -> list[MemberResult]:
         answer = await self._session.execute(request)

@@ -24,9 +24,9 @@ from aiosymphony_api.pod.models import (
     MessageSuppressionResponse,
 )
 
+from ..arguments import texts
 from ..paging import Cursor, Offset, Page, Pager, Query
 from ..session import Session
-from .ids import url_safe_id
 from .pagers import next_cursor
 
 PAGE_SIZE = 100
@@ -37,7 +37,9 @@ WINDOW_MS = 24 * 60 * 60 * 1000
 
 
 class Messages:
-    """Status, receipts and relations of messages. Message and stream ids may be standard base64 or URL-safe.
+    """Status, receipts and relations of messages.
+
+    Message and stream ids may be standard base64 or URL-safe, percent-encoded or not.
 
     Beside what each method names, all raise :class:`Forbidden` if the account lacks the role, and what
     :meth:`Session.execute` raises.
@@ -52,7 +54,7 @@ class Messages:
         Raises:
             BadRequest: There is no such message, or it is not the account's own.
         """
-        return await self._session.execute(v1_message_mid_status_get.build(url_safe_id(message_id)))
+        return await self._session.execute(v1_message_mid_status_get.build(message_id))
 
     async def get_details(self, message_ids: Iterable[str]) -> list[MessageDetail]:
         """Author, stream and number of receipts of messages (``POST /pod/v1/admin/messages``).
@@ -63,7 +65,7 @@ class Messages:
         Raises:
             NotFound: There is no such message.
         """
-        body = MessageIds(message_ids=[url_safe_id(message_id) for message_id in message_ids])
+        body = MessageIds(message_ids=texts("message_ids", message_ids))
         return await self._session.execute(v1_admin_messages_post.build(body=body))
 
     async def get_relationships(self, message_id: str) -> MessageMetadataResponse:
@@ -74,7 +76,7 @@ class Messages:
         Raises:
             NotFound: There is no such message.
         """
-        request = v1_admin_messages_message_id_metadata_relationships_get.build(url_safe_id(message_id))
+        request = v1_admin_messages_message_id_metadata_relationships_get.build(message_id)
         return await self._session.execute(request)
 
     def list_receipts(self, message_id: str) -> Pager[MessageReceiptDetail]:
@@ -82,7 +84,7 @@ class Messages:
 
         The page size is the pod's. Reading raises NotFound if there is no such message.
         """
-        build = partial(v1_admin_messages_message_id_receipts_get.build, url_safe_id(message_id))
+        build = partial(v1_admin_messages_message_id_receipts_get.build, message_id)
 
         async def fetch(query: Query) -> Page[MessageReceiptDetail]:
             answer = await self._session.execute(build(**query))
@@ -96,7 +98,7 @@ class Messages:
         Raises:
             BadRequest: There is no such message.
         """
-        return await self._session.execute(v1_admin_messagesuppression_id_suppress_post.build(url_safe_id(message_id)))
+        return await self._session.execute(v1_admin_messagesuppression_id_suppress_post.build(message_id))
 
     def list_ids(
         self, stream_id: str, *, since: int | None = None, to: int | None = None, page_size: int = PAGE_SIZE
@@ -112,7 +114,7 @@ class Messages:
             to: The latest, epoch milliseconds; now if None.
             page_size: Ids asked for at once.
         """
-        build = partial(v2_admin_streams_stream_id_message_ids_get.build, url_safe_id(stream_id))
+        build = partial(v2_admin_streams_stream_id_message_ids_get.build, stream_id)
 
         async def fetch(query: Query) -> Page[str]:
             answer = await self._session.execute(build(**query))

@@ -39,11 +39,10 @@ from ..arguments import texts
 from ..echo import check_echo
 from ..paging import Page, Pager, Query, SkipLimit
 from ..session import Session
-from .ids import url_safe_id
 
 
 class Rooms:
-    """Chat rooms. Room ids may be standard base64, as clients show them, or URL-safe.
+    """Chat rooms. Room ids may be standard base64, as clients show them, or URL-safe, percent-encoded or not.
 
     What is called ``admin_…`` works on any room of the pod and needs an administrator's entitlement; the rest works on
     rooms that the caller is in. Beside what each method names, all raise what :meth:`Session.execute` raises.
@@ -120,7 +119,7 @@ class Rooms:
 
     async def get(self, room_id: str) -> V3RoomDetail:
         """A room (``GET /pod/v3/room/{id}/info``)."""
-        return await self._session.execute(v3_room_id_info_get.build(url_safe_id(room_id)))
+        return await self._session.execute(v3_room_id_info_get.build(room_id))
 
     async def update(
         self,
@@ -168,9 +167,9 @@ class Rooms:
             multi_lateral_room=multi_lateral_room,
             scheduled_meeting=scheduled_meeting,
             group_chat=group_chat,
-            pinned_message_id=None if pinned_message_id is None else url_safe_id(pinned_message_id),
+            pinned_message_id=pinned_message_id,
         )
-        return await self._session.execute(v3_room_id_update_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(v3_room_id_update_post.build(room_id, body=body))
 
     def search(
         self,
@@ -230,7 +229,7 @@ class Rooms:
 
         In an inactive room nobody can write, and its members cannot change. Rooms cannot be deleted.
         """
-        return await self._session.execute(v1_room_id_set_active_post.build(url_safe_id(room_id), active=active))
+        return await self._session.execute(v1_room_id_set_active_post.build(room_id, active=active))
 
     async def activate(self, room_id: str) -> RoomDetail:
         """Activate a room that the caller owns (``POST /pod/v1/room/{id}/setActive``)."""
@@ -242,13 +241,13 @@ class Rooms:
 
     async def admin_set_active(self, room_id: str, active: bool) -> RoomDetail:
         """Activate or deactivate any room (``POST /pod/v1/admin/room/{id}/setActive``)."""
-        return await self._session.execute(v1_admin_room_id_set_active_post.build(url_safe_id(room_id), active=active))
+        return await self._session.execute(v1_admin_room_id_set_active_post.build(room_id, active=active))
 
     # --- members ------------------------------------------------------------------------------------------------------
 
     async def list_members(self, room_id: str) -> builtins.list[MemberInfo]:
         """Everybody in a room that the caller is in, in one answer (``GET /pod/v2/room/{id}/membership/list``)."""
-        return await self._session.execute(v2_room_id_membership_list_get.build(url_safe_id(room_id)))
+        return await self._session.execute(v2_room_id_membership_list_get.build(room_id))
 
     async def add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to a room (``POST /pod/v1/room/{id}/membership/add``); adding a member again changes nothing.
@@ -256,29 +255,21 @@ class Rooms:
         A pod takes three users a second, in rooms of over 500 members one in three seconds; the client keeps to the
         former, and waits when the pod says so.
         """
-        return await self._session.execute(
-            v1_room_id_membership_add_post.build(url_safe_id(room_id), body=UserId(id=user_id))
-        )
+        return await self._session.execute(v1_room_id_membership_add_post.build(room_id, body=UserId(id=user_id)))
 
     async def remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from a room (``POST /pod/v1/room/{id}/membership/remove``), as fast as :meth:`add_member`."""
-        return await self._session.execute(
-            v1_room_id_membership_remove_post.build(url_safe_id(room_id), body=UserId(id=user_id))
-        )
+        return await self._session.execute(v1_room_id_membership_remove_post.build(room_id, body=UserId(id=user_id)))
 
     async def promote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make a member an owner (``POST /pod/v1/room/{id}/membership/promoteOwner``)."""
         body = UserId(id=user_id)
-        return await self._session.execute(
-            v1_room_id_membership_promote_owner_post.build(url_safe_id(room_id), body=body)
-        )
+        return await self._session.execute(v1_room_id_membership_promote_owner_post.build(room_id, body=body))
 
     async def demote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make an owner a plain member (``POST /pod/v1/room/{id}/membership/demoteOwner``)."""
         body = UserId(id=user_id)
-        return await self._session.execute(
-            v1_room_id_membership_demote_owner_post.build(url_safe_id(room_id), body=body)
-        )
+        return await self._session.execute(v1_room_id_membership_demote_owner_post.build(room_id, body=body))
 
     async def admin_list_members(
         self, room_id: str, *, include_past_members: bool | None = None
@@ -289,24 +280,20 @@ class Rooms:
             room_id: The room.
             include_past_members: Whether to list those too who have left; not if None.
         """
-        request = v1_admin_room_id_membership_list_get.build(
-            url_safe_id(room_id), include_past_members=include_past_members
-        )
+        request = v1_admin_room_id_membership_list_get.build(room_id, include_past_members=include_past_members)
         return await self._session.execute(request)
 
     async def admin_add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to any room (``POST /pod/v1/admin/room/{id}/membership/add``), as fast as :meth:`add_member`."""
         body = UserId(id=user_id)
-        return await self._session.execute(v1_admin_room_id_membership_add_post.build(url_safe_id(room_id), body=body))
+        return await self._session.execute(v1_admin_room_id_membership_add_post.build(room_id, body=body))
 
     async def admin_remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from any room (``POST /pod/v1/admin/room/{id}/membership/remove``), as fast as
         :meth:`add_member`.
         """
         body = UserId(id=user_id)
-        return await self._session.execute(
-            v1_admin_room_id_membership_remove_post.build(url_safe_id(room_id), body=body)
-        )
+        return await self._session.execute(v1_admin_room_id_membership_remove_post.build(room_id, body=body))
 
 
 def _tags(keywords: Mapping[str, str] | None) -> list[RoomTag] | None:

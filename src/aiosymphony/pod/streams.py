@@ -35,12 +35,11 @@ from aiosymphony_api.pod.models import (
 from ..arguments import texts
 from ..paging import Page, Pager, Query, SkipLimit, TimeWindow
 from ..session import Session
-from .ids import url_safe_id
 
 
 class Streams:
     """Conversations: IMs of two, MIMs of more, rooms, and wall posts. Stream and message ids may be standard base64, as
-    clients show them, or URL-safe.
+    clients show them, or URL-safe, percent-encoded or not.
 
     What is called ``admin_…``, :meth:`list_for_user` and :meth:`list_members` work on any stream of the pod and need an
     administrator's entitlement. All methods raise what :meth:`Session.execute` raises.
@@ -51,7 +50,7 @@ class Streams:
 
     async def get(self, stream_id: str) -> V2StreamAttributes:
         """A stream that the caller is in (``GET /pod/v2/streams/{sid}/info``)."""
-        return await self._session.execute(v2_streams_sid_info_get.build(url_safe_id(stream_id)))
+        return await self._session.execute(v2_streams_sid_info_get.build(stream_id))
 
     def list(
         self, *, types: Iterable[str] | None = None, include_inactive: bool | None = None, page_size: int = 1000
@@ -145,7 +144,7 @@ class Streams:
         """
 
         async def fetch(query: Query) -> Page[V2MemberInfo]:
-            request = v1_admin_stream_id_membership_list_get.build(url_safe_id(stream_id), **query)
+            request = v1_admin_stream_id_membership_list_get.build(stream_id, **query)
             answer = await self._session.execute(request)
             return Page(answer.members or (), total=answer.count)
 
@@ -164,7 +163,7 @@ class Streams:
         """
 
         async def fetch(query: Query) -> Page[StreamAttachmentItem]:
-            request = v1_streams_sid_attachments_get.build(url_safe_id(stream_id), to=to, sort_dir="ASC", **query)
+            request = v1_streams_sid_attachments_get.build(stream_id, to=to, sort_dir="ASC", **query)
             found = await self._session.execute(request)
             return Page(found)
 
@@ -194,7 +193,7 @@ class Streams:
 
     async def get_im(self, im_id: str) -> V1IMDetail:
         """An IM that the caller is in (``GET /pod/v1/im/{id}/info``)."""
-        return await self._session.execute(v1_im_id_info_get.build(url_safe_id(im_id)))
+        return await self._session.execute(v1_im_id_info_get.build(im_id))
 
     async def update_im(self, im_id: str, *, pinned_message_id: str) -> V1IMDetail:
         """Pin a message in an IM (``POST /pod/v1/im/{id}/update``).
@@ -203,8 +202,8 @@ class Streams:
             im_id: The IM.
             pinned_message_id: The message to pin.
         """
-        body = V1IMAttributes(pinned_message_id=url_safe_id(pinned_message_id))
-        return await self._session.execute(v1_im_id_update_post.build(url_safe_id(im_id), body=body))
+        body = V1IMAttributes(pinned_message_id=pinned_message_id)
+        return await self._session.execute(v1_im_id_update_post.build(im_id, body=body))
 
 
 def _filter(types: Iterable[str] | None, include_inactive: bool | None) -> StreamFilter:

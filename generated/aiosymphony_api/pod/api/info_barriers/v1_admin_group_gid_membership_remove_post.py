@@ -17,8 +17,8 @@ from aiosymphony.operation import (
     Operation,
     Request,
     encode_ints,
+    id_segment,
     json_body,
-    path_segment,
     read,
 )
 
@@ -41,7 +41,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/group/{path_segment('gid', gid)}/membership/remove",
+        f"/pod/v1/admin/group/{id_segment('gid', gid)}/membership/remove",
         body=json_body(encode_ints(body)),
         content_type="application/json",
     )

@@ -14,7 +14,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -34,7 +34,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/messages/{path_segment('message_id', message_id)}/metadata/relationships",
+        f"/pod/v1/admin/messages/{id_segment('message_id', message_id)}/metadata/relationships",
     )
 
 

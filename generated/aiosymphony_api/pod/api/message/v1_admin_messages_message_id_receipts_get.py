@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -45,7 +45,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/messages/{path_segment('message_id', message_id)}/receipts",
+        f"/pod/v1/admin/messages/{id_segment('message_id', message_id)}/receipts",
         query=query_string(
             ("before", before),
             ("after", after),

@@ -19,6 +19,7 @@ from aiosymphony.operation import (
     array,
     json_body,
     read,
+    with_safe_ids,
 )
 
 from ...models.message_detail import MessageDetail, decode_message_detail
@@ -40,7 +41,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v1/admin/messages",
-        body=json_body(body),
+        body=json_body(with_safe_ids(body, "message_ids")),
         content_type="application/json",
     )
 

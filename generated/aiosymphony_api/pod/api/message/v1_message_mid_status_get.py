@@ -14,7 +14,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -34,7 +34,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/message/{path_segment('mid', mid)}/status",
+        f"/pod/v1/message/{id_segment('mid', mid)}/status",
     )
 
 

@@ -17,7 +17,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -47,7 +47,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v2/admin/streams/{path_segment('stream_id', stream_id)}/messageIds",
+        f"/pod/v2/admin/streams/{id_segment('stream_id', stream_id)}/messageIds",
         query=query_string(
             ("since", since),
             ("to", to),

@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -36,7 +36,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/messagesuppression/{path_segment('id', id)}/suppress",
+        f"/pod/v1/admin/messagesuppression/{id_segment('id', id)}/suppress",
     )
 
 

@@ -17,8 +17,8 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
+    id_segment,
     json_body,
-    path_segment,
     read,
 )
 
@@ -42,7 +42,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/room/{path_segment('id', id)}/membership/add",
+        f"/pod/v1/admin/room/{id_segment('id', id)}/membership/add",
         body=json_body(body),
         content_type="application/json",
     )

@@ -17,7 +17,7 @@ from aiosymphony.operation import (
     Operation,
     Request,
     array,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -41,7 +41,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/room/{path_segment('id', id)}/membership/list",
+        f"/pod/v1/admin/room/{id_segment('id', id)}/membership/list",
         query=query_string(
             ("includePastMembers", include_past_members),
         ),

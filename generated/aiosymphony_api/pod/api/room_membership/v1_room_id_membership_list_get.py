@@ -19,7 +19,7 @@ from aiosymphony.operation import (
     Operation,
     Request,
     array,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -39,7 +39,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/membership/list",
+        f"/pod/v1/room/{id_segment('id', id)}/membership/list",
     )
 
 

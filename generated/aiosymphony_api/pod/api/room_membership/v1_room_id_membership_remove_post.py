@@ -16,8 +16,8 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
+    id_segment,
     json_body,
-    path_segment,
     read,
 )
 
@@ -41,7 +41,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/membership/remove",
+        f"/pod/v1/room/{id_segment('id', id)}/membership/remove",
         body=json_body(body),
         content_type="application/json",
     )

@@ -15,7 +15,7 @@ from aiosymphony.operation import (
     Operation,
     Request,
     array,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -35,7 +35,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v2/room/{path_segment('id', id)}/membership/list",
+        f"/pod/v2/room/{id_segment('id', id)}/membership/list",
     )
 
 

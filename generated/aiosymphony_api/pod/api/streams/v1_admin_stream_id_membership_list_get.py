@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -42,7 +42,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/stream/{path_segment('id', id)}/membership/list",
+        f"/pod/v1/admin/stream/{id_segment('id', id)}/membership/list",
         query=query_string(
             ("skip", skip),
             ("limit", limit),

@@ -18,7 +18,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -38,7 +38,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/info",
+        f"/pod/v1/room/{id_segment('id', id)}/info",
     )
 
 

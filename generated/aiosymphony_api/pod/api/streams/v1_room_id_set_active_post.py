@@ -16,7 +16,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -40,7 +40,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/setActive",
+        f"/pod/v1/room/{id_segment('id', id)}/setActive",
         query=query_string(
             ("active", active),
         ),

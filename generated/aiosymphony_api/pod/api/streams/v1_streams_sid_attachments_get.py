@@ -17,7 +17,7 @@ from aiosymphony.operation import (
     Operation,
     Request,
     array,
-    path_segment,
+    id_segment,
     query_string,
     read,
 )
@@ -47,7 +47,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/streams/{path_segment('sid', sid)}/attachments",
+        f"/pod/v1/streams/{id_segment('sid', sid)}/attachments",
         query=query_string(
             ("since", since),
             ("to", to),

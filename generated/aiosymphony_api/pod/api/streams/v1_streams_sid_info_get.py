@@ -18,7 +18,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -38,7 +38,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/streams/{path_segment('sid', sid)}/info",
+        f"/pod/v1/streams/{id_segment('sid', sid)}/info",
     )
 
 

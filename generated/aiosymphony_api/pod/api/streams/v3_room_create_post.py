@@ -18,6 +18,7 @@ from aiosymphony.operation import (
     Request,
     json_body,
     read,
+    with_safe_ids,
 )
 
 from ...models.v3_room_attributes import V3RoomAttributes
@@ -39,7 +40,7 @@ def build(
     return Request(
         OPERATION,
         "/pod/v3/room/create",
-        body=json_body(body),
+        body=json_body(with_safe_ids(body, "pinned_message_id")),
         content_type="application/json",
     )
 

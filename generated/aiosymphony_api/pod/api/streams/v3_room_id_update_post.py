@@ -14,9 +14,10 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
+    id_segment,
     json_body,
-    path_segment,
     read,
+    with_safe_ids,
 )
 
 from ...models.v3_room_attributes import V3RoomAttributes
@@ -39,8 +40,8 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v3/room/{path_segment('id', id)}/update",
-        body=json_body(body),
+        f"/pod/v3/room/{id_segment('id', id)}/update",
+        body=json_body(with_safe_ids(body, "pinned_message_id")),
         content_type="application/json",
     )
 

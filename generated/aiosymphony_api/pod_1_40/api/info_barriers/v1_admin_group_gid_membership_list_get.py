@@ -17,7 +17,7 @@ from aiosymphony.operation import (
     Operation,
     Request,
     decode_ints,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -35,7 +35,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/admin/group/{path_segment('gid', gid)}/membership/list",
+        f"/pod/v1/admin/group/{id_segment('gid', gid)}/membership/list",
     )
 
 

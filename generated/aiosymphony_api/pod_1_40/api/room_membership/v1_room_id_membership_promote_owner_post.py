@@ -14,8 +14,8 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
+    id_segment,
     json_body,
-    path_segment,
     read,
 )
 
@@ -39,7 +39,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/membership/promoteOwner",
+        f"/pod/v1/room/{id_segment('id', id)}/membership/promoteOwner",
         body=json_body(body),
         content_type="application/json",
     )

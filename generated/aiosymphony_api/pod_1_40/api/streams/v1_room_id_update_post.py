@@ -18,8 +18,8 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
+    id_segment,
     json_body,
-    path_segment,
     read,
 )
 
@@ -43,7 +43,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v1/room/{path_segment('id', id)}/update",
+        f"/pod/v1/room/{id_segment('id', id)}/update",
         body=json_body(body),
         content_type="application/json",
     )

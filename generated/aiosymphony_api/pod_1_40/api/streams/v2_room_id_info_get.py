@@ -14,7 +14,7 @@ from aiosymphony.operation import (
     Caller,
     Operation,
     Request,
-    path_segment,
+    id_segment,
     read,
 )
 
@@ -34,7 +34,7 @@ def build(
     """
     return Request(
         OPERATION,
-        f"/pod/v2/room/{path_segment('id', id)}/info",
+        f"/pod/v2/room/{id_segment('id', id)}/info",
     )
 
 
