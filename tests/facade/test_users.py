@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -270,6 +271,34 @@ def directory(known: list[dict[str, Any]]) -> Callable[[httpx.Request], httpx.Re
         return httpx.Response(200, json={"users": found, "errors": errors})
 
     return answer
+
+
+async def test_a_picture_may_be_a_path(wire: Wire, tmp_path: Path) -> None:
+    (tmp_path / "ada.png").write_bytes(b"\x89PNG")
+    wire.answers(DONE)
+    await wire.pod.users.set_avatar(7, tmp_path / "ada.png")
+    await wire.pod.users.set_avatar(7, str(tmp_path / "ada.png"))
+    assert wire.sent == [sent("POST", "/pod/v1/admin/user/7/avatar/update", {"image": "iVBORw=="})] * 2
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda folder: folder / "none.png", r"none\.png' cannot be read: No such file"),
+        (lambda folder: folder, r"cannot be read: Is a directory"),
+        (lambda folder: str(folder / "a\0b"), r"cannot be read: embedded null byte"),
+        (lambda folder: folder / "empty.png", r"0 bytes"),
+        (lambda folder: folder / "large.png", r"less than 2 MB"),
+        (lambda folder: 7, r"expected a path or bytes, not int"),
+    ],
+)
+async def test_a_picture_that_cannot_be_sent(wire: Wire, tmp_path: Path, make: Callable[[Path], Any], why: str) -> None:
+    (tmp_path / "empty.png").touch()
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate(3_000_000)
+    with pytest.raises(ConfigError, match=f"image: .*{why}.*Nothing was sent"):
+        await wire.pod.users.set_avatar(7, make(tmp_path))
+    assert wire.requests == []
 
 
 async def test_ten_thousand_users_by_the_hundred(wire: Wire) -> None:

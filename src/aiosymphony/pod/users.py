@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import builtins
+from asyncio import to_thread
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Generic, TypeVar, overload
 from urllib.parse import quote
 
@@ -558,16 +561,20 @@ class Users:
         """A user's picture, once per size (``GET /pod/v1/admin/user/{uid}/avatar``)."""
         return await self._session.execute(v1_admin_user_uid_avatar_get.build(uid))
 
-    async def set_avatar(self, uid: int, image: bytes) -> SuccessResponse:
+    async def set_avatar(self, uid: int, image: bytes | str | PathLike[str]) -> SuccessResponse:
         """Replace a user's picture (``POST /pod/v1/admin/user/{uid}/avatar/update``).
 
         Args:
             uid: The user.
-            image: The bytes of a picture file, less than 2 MB.
+            image: A picture file's path, or its bytes; less than 2 MB.
 
         Raises:
-            ConfigError: The picture is empty or too large.
+            ConfigError: The picture cannot be read, is empty or too large.
         """
+        if isinstance(image, str | PathLike):
+            image = await to_thread(_read_picture, image)
+        if not isinstance(image, bytes | bytearray):
+            raise ConfigError(f"image: expected a path or bytes, not {type(image).__name__}. Nothing was sent.")
         if not 0 < len(image) < MAX_AVATAR:
             raise ConfigError(f"image: {len(image)} bytes; it must have some, and less than 2 MB. Nothing was sent.")
         body = AvatarUpdate(image=base64.b64encode(image).decode("ascii"))
@@ -675,6 +682,16 @@ def _chunks(parameter: str, keys: Sequence[int | str]) -> Iterator[str]:
         chunks[-1].append(text)
         length += size
     return iter([",".join(chunk) for chunk in chunks if chunk])
+
+
+def _read_picture(path: str | PathLike[str]) -> bytes:
+    """A file's bytes; of one that is too large, no more than show it."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_AVATAR)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"image: the file {str(path)!r} cannot be read: {why}. Nothing was sent.") from None
 
 
 def _id_of_detail(user: UserDetail | V2UserDetail | V3UserDetail) -> int | None:
