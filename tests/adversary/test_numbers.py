@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiosymphony.cli.call import read_arguments
 from aiosymphony.errors import BadRequest, ConfigError, error_from_response
 from aiosymphony.operation import header_fields, json_body, json_text, path_segment, query_string
 from aiosymphony_api.connect.api.users import api_v2_companies_company_id_users_post
 from aiosymphony_api.connect.models import User
+from aiosymphony_api.pod.api.streams import v1_im_create_post
 from aiosymphony_api.pod.api.user_administration import v2_admin_user_create_post, v2_admin_user_uid_update_post
 from aiosymphony_api.pod.api.users import v2_user_get
 from aiosymphony_api.pod.models import FollowersList, UserV2, V2UserAttributes, V2UserCreate
@@ -90,6 +92,15 @@ def test_the_code_and_details_of_an_error_are_kept_to_the_digit() -> None:
     assert isinstance(error, BadRequest)
     assert (error.code, error.details) == (10**25 + 1, {"at": 10**25 + 3, "it": 1e20})
     assert type(error.details["it"]) is float
+
+
+def test_a_body_that_is_typed_is_taken_to_the_digit() -> None:
+    text = f'{{"userAttributes": {{"userMetadata": {{"a": {2**64}}}}}, "new": [1e20, {10**25 + 1}]}}'
+    operation = v2_admin_user_create_post.OPERATION
+    request = operation.build(**read_arguments(operation, (), text))
+    assert json.loads(request.body or b"") == json.loads(text)
+    arguments = read_arguments(v1_im_create_post.OPERATION, (), f"[{2**64}]")
+    assert v1_im_create_post.build(**arguments).body == b"[%d]" % (2**64)
 
 
 NOT_FINITE = [math.nan, math.inf, -math.inf]

@@ -10,7 +10,7 @@ import pytest
 from aiosymphony import ConfigError, JobError
 from aiosymphony.provisioning import ConnectUser, PodUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan
+from aiosymphony.provisioning.planning import Action, Plan
 from aiosymphony.provisioning.rows import user_class
 
 
@@ -35,3 +35,9 @@ def test_a_plan_for_a_kind_that_is_none_is_not_read(tmp_path: Path) -> None:
         Plan.load(path)
     path.write_bytes(orjson.dumps({**header, "kind": "pod"}) + b"\n")
     assert Plan.load(path).kind == "pod"
+
+
+def test_an_action_that_is_none_is_refused() -> None:
+    assert Action.from_dict({"do": "skip", "line": 1, "label": "ada"}).do == "skip"
+    with pytest.raises(ValueError, match="no action 'delete': it is one of create, update, enable"):
+        Action.from_dict({"do": "delete", "line": 1, "label": "ada"})

@@ -78,7 +78,16 @@ class Action:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Action:
-        return cls(**values)
+        """An action from a line of a plan.
+
+        Raises:
+            ValueError: It is none of ``ACTIONS``.
+        """
+        made = cls(**values)
+        if made.do not in ACTIONS:
+            msg = f"there is no action {made.do!r}: it is one of {', '.join(ACTIONS)}"
+            raise ValueError(msg)
+        return made
 
 
 def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
