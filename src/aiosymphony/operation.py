@@ -759,20 +759,22 @@ class _NullKeeper(dict[str, Any]):
 
 def _keeping_nulls(value: Any) -> Any:
     """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`."""
-    if isinstance(value, Mapping):
-        copy = {key: _keeping_nulls(item) for key, item in value.items()}
-        return _NullKeeper(copy) if any(_holds_null(item) for item in copy.values()) else copy
+    if isinstance(value, dict | Mapping):
+        copy = {key: item if type(item) in _LEAVES else _keeping_nulls(item) for key, item in value.items()}
+        for item in copy.values():
+            if item is None or (type(item) not in _LEAVES and _holds_null(item)):
+                return _NullKeeper(copy)
+        return copy
     if isinstance(value, list):
-        return [_keeping_nulls(item) for item in value]
+        return [item if type(item) in _LEAVES else _keeping_nulls(item) for item in value]
     return value
 
 
 def _holds_null(value: Any) -> bool:
-    return (
-        value is None
-        or isinstance(value, _NullKeeper)
-        or (isinstance(value, list) and any(_holds_null(item) for item in value))
-    )
+    """Whether a null stands in a value that was copied before."""
+    if isinstance(value, list):
+        return any(item is None or (type(item) not in _LEAVES and _holds_null(item)) for item in value)
+    return isinstance(value, _NullKeeper)
 
 
 class _TracedObject(_NullKeeper):
