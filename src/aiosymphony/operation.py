@@ -757,16 +757,22 @@ class _NullKeeper(dict[str, Any]):
         return value
 
 
-def _keeping_nulls(value: Any) -> Any:
-    """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`."""
+def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
+    """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`.
+
+    Raises:
+        ValueError: It is nested too deep to be written again.
+    """
+    if not levels:
+        raise ValueError("nested too deep")
     if isinstance(value, dict | Mapping):
-        copy = {key: item if type(item) in _LEAVES else _keeping_nulls(item) for key, item in value.items()}
+        copy = {key: item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for key, item in value.items()}
         for item in copy.values():
             if item is None or (type(item) not in _LEAVES and _holds_null(item)):
                 return _NullKeeper(copy)
         return copy
     if isinstance(value, list):
-        return [item if type(item) in _LEAVES else _keeping_nulls(item) for item in value]
+        return [item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for item in value]
     return value
 
 

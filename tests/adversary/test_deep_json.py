@@ -171,7 +171,7 @@ def cyclic_list() -> Any:
 
 def deep_list() -> Any:
     value: Any = 1
-    for _ in range(100_000):
+    for _ in range(3_000):
         value = [value]
     return value
 
