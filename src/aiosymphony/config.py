@@ -40,6 +40,7 @@ def pod_from_env(
     return PodClient(**pod_options_from_env(environment), limits=limits, observer=observer)
 
 
+@keeps_arguments_secret
 def pod_options_from_env(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The arguments of a PodClient, or of a subclass, from environment variables; see :func:`pod_from_env`.
 
@@ -72,6 +73,7 @@ def connect_from_env(
     return ConnectClient(**connect_options_from_env(environment), limits=limits, observer=observer)
 
 
+@keeps_arguments_secret
 def connect_options_from_env(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The arguments of a ConnectClient, or of a subclass, from environment variables; see :func:`connect_from_env`.
 

@@ -1,6 +1,7 @@
 """Clients from the environment and from files."""
 
 import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_subclass_makes_clients_of_its_own_class(tmp_path: Path, monkeypatch: 
     from_file = OurPod.from_config(file)
     assert (type(from_file), from_file.base_url) == (OurPod, "https://e.f")
     assert type(from_file.on_behalf_of(7)) is OurPod
+
+
+def test_a_client_that_cannot_be_made_leaves_no_variable_in_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMPHONY_POD_URL", "https://a.b")
+    monkeypatch.setenv("SYMPHONY_BOT_USERNAME", "bot")
+    monkeypatch.setenv("SYMPHONY_PRIVATE_KEY", "-----BEGIN canary")
+    with pytest.raises(ConfigError) as caught:
+        OurPod.from_env()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]  # all but this one
+    assert frames
+    assert "canary" not in repr([frame.f_locals for frame in frames])
 
 
 @pytest.mark.parametrize(
