@@ -31,7 +31,7 @@ def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[s
     compared = [(name, asked, came) for name, asked, came in facts if asked is not None]
     for name, asked, came in compared:
         if came is not None and not same_text(asked, came):
-            told = f"{name} {clean_text(str(came), 80)!r} came where {clean_text(str(asked), 80)!r} was asked for"
+            told = f"{name} {clean_text(came, 80)!r} came where {clean_text(asked, 80)!r} was asked for"
             raise mismatch(session, operation, told)
     if compared and all(came is None for _, _, came in compared):
         raise mismatch(session, operation, f"it has no {' and no '.join(name for name, _, _ in compared)}")

@@ -562,8 +562,14 @@ def _timestamp(value: str | None) -> float | None:
         return None
 
 
-def clean_text(text: str, limit: int = SAID_LIMIT) -> str:
-    """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed."""
+def clean_text(said: object, limit: int = SAID_LIMIT) -> str:
+    """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed.
+
+    Args:
+        said: The text. A number is its digits; an object or an array, which may be nested without end, its kind.
+        limit: The most characters.
+    """
+    text = said if isinstance(said, str) else str(said) if isinstance(said, int | float) else f"({type(said).__name__})"
     text = _JWT.sub("***", text[: 2 * limit])
     text = _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

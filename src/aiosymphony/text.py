@@ -14,9 +14,9 @@ def fold(key: object) -> str:
     only look alike stay apart (NFC, not NFKC), and a domain in Punycode is another key than the same in letters.
 
     Args:
-        key: A text; a number as its digits; None as the empty text, which is no key.
+        key: A text; a number as its digits; anything else, as a server may put there, as the empty text: no key.
     """
-    text = "" if key is None else str(key).strip()
+    text = str(key).strip() if isinstance(key, str | int | float) else ""
     if text.isascii():
         return text.lower()
     # Case folding undoes the normal form, and works on letters that NFC has put together: one round before, one after.

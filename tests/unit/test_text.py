@@ -33,6 +33,8 @@ def test_the_normal_form_does_not_matter(text: str, one: Literal["NFC", "NFD"], 
         ("\u0390@x.test", "\u1fd3@x.test"),
         (7, "7"),
         (None, ""),
+        ([], ""),
+        ({"a": 1}, None),
     ],
 )
 def test_the_same_key(one: object, other: object) -> None:

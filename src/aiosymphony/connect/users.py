@@ -25,7 +25,7 @@ from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_te
 from ..operation import JSON, Operation, Request, json_body, path_segment
 from ..paging import CurrentPage, Page, Pager, Query
 from ..session import Session
-from ..text import fold, same_text
+from ..text import fold
 
 T = TypeVar("T")
 
@@ -246,7 +246,7 @@ class Users:
             raise mismatch(self._session, operation, "it mentions no user")
         by_email: defaultdict[str, deque[User]] = defaultdict(deque)
         for row in rows:
-            if row is not None and row.email is not None:
+            if row is not None and isinstance(row.email, str):
                 by_email[fold(row.email)].append(row)
         matched = [mine.popleft() if (mine := by_email[fold(user.email)]) else None for user in users]
         for left in by_email.values():
@@ -256,8 +256,8 @@ class Users:
         if len(rows) > len(users):
             raise mismatch(self._session, operation, f"it has {len(rows)} rows for {len(users)} users")
         # An id that two of them have is that of neither.
-        ids = Counter(row.id for row in matched if row is not None and row.id is not None)
-        return [None if row is not None and row.id is not None and ids[row.id] > 1 else row for row in matched]
+        ids = Counter(row.id for row in matched if row is not None and isinstance(row.id, str))
+        return [None if row is not None and isinstance(row.id, str) and ids[row.id] > 1 else row for row in matched]
 
 
 class _AllCreated(NamedTuple):
@@ -307,7 +307,7 @@ def _result(asked: User, row: User | None) -> UserResult:
     kind = error_type(status, code)
     # An error of no known code, with no status or with one of success, does not tell.
     unknown = is_ambiguous(status, None) or (kind is ApiError and not 300 <= status < 500)
-    said = clean_text(str(problem.detail or problem.title or f"status {row.status}"))
+    said = clean_text(problem.detail or problem.title or f"status {clean_text(row.status)}")
     why = NotCreated(code, said, unknown, throttled=kind is RateLimited)
     return UserResult(asked, row, row.status, why)
 

@@ -215,7 +215,7 @@ class Users:
             answer = await self._session.execute(v3_users_get.build(**{parameter: chunk}, local=local, active=active))
             # Its errors name the keys without a user; so does every other key that no user comes back for.
             for user in (answer and answer.users) or ():
-                found[id(user) if user.id is None else user.id] = user
+                found[user.id if isinstance(user.id, int) else id(user)] = user
 
         async with bulk(_chunks(parameter, asked), look_up, concurrency=concurrency) as run:
             async for outcome in run:

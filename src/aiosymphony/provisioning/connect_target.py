@@ -47,7 +47,7 @@ class ConnectTarget:
         """All users of the company, a hundred at a time."""
         with self._ready():
             async for page in pages_patiently(self._connect.users.list(self._company)):
-                yield [_actual(user) for user in page if user.id is not None]
+                yield [_actual(user) for user in page if isinstance(user.id, str)]
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by address, in a listing of the company."""
@@ -106,7 +106,7 @@ class ConnectTarget:
     def _result(self, result: UserResult) -> Result:
         error = result.error
         if error is None:
-            if result.user is None or result.user.id is None:
+            if result.user is None or not isinstance(result.user.id, str):
                 return Unclear("the answer has no id")
             return Created(result.user.id)
         if error.may_have_acted:
