@@ -82,7 +82,9 @@ async def test_a_body_that_is_an_array(run: Run, symphony_sandbox: Sandbox) -> N
 async def test_a_create_whose_outcome_is_unknown_ends_with_3(run: Run, symphony_sandbox: Sandbox) -> None:
     symphony_sandbox.faults = Faults(at={("v3_room_create_post", 1): "503_after"})
 
-    done = await run("call", "pod", "v3_room_create_post", "--body", '{"name":"Desk","description":"Trading"}', "--json")
+    done = await run(
+        "call", "pod", "v3_room_create_post", "--body", '{"name":"Desk","description":"Trading"}', "--json"
+    )
 
     assert done.code == 3
     assert done.json["exit_code"] == 3
