@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .auth import Bot, public_pem
-from .pod_users import ROLES
+from .pod.users import ROLES
 from .state import Json, State
 
 _FIRST = ("Ada", "Bruno", "Chiara", "Dmitri", "Elena", "Farid", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam",

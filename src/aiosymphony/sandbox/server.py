@@ -16,20 +16,21 @@ import orjson
 from aiohttp import web
 from attrs import define, field
 
-from . import agent, connect, login, pod_admin, pod_presence, pod_rooms, pod_streams, pod_users
+from . import connect, login, pod
 from .auth import Auth, Bot, ClientCredentials, Kind, Session, bot_key
 from .connect import problem
 from .documents import Document, Operation, load, specs_folder
 from .faults import Fault, Faults, FaultScript
 from .handlers import HANDLERS, Answer, Call, Refused
-from .pod_users import ADMINISTRATIVE
+from .pod.system import seed
+from .pod.users import ADMINISTRATIVE
 from .seeds import seed_app, seed_bot, seed_companies, seed_users
 from .state import Json, KeyManager, Options, State
 from .validation import Invalid, Validation, single_values
 
 __all__ = ["Sandbox", "Stats"]
 
-HANDLER_MODULES = (agent, connect, login, pod_admin, pod_presence, pod_rooms, pod_streams, pod_users)
+HANDLER_MODULES = (connect, login, pod)
 """Importing them fills the table of handlers."""
 
 MAX_REQUEST = 16 * 1024 * 1024
@@ -212,7 +213,7 @@ class Sandbox:
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.TimerHandle] = set()
         self.faults = faults or Faults()
-        pod_admin.seed(self.state)
+        seed(self.state)
         seed_bot(self.state, self.bot)
         seed_app(self.state, self.app)
         seed_users(self.state, users)

@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import evolve
 
-from .auth import is_public_key
-from .handlers import NO_CONTENT, Call, Refused, reads, success, writes
-from .login import KEY_GRACE_MS
-from .state import POD_NAME, Json, User, now_ms
+from ..auth import is_public_key
+from ..handlers import NO_CONTENT, Call, Refused, reads, success, writes
+from ..login import KEY_GRACE_MS
+from ..state import POD_NAME, Json, User, now_ms
 
 ROLES: dict[str, tuple[str, ...]] = {
     "INDIVIDUAL": ("NORMAL", "SYSTEM"),

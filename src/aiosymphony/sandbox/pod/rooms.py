@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import evolve
 
-from .handlers import Call, Refused, reads, success, writes
-from .pod_users import ADMINISTRATIVE
-from .state import Json, Member, Stream, User, new_stream_id, now_ms
+from ..handlers import Call, Refused, reads, success, writes
+from .users import ADMINISTRATIVE
+from ..state import Json, Member, Stream, User, new_stream_id, now_ms
 
 _FLAGS = ("membersCanInvite", "discoverable", "public", "readOnly", "copyProtected", "crossPod", "viewHistory",
           "multiLateralRoom", "scheduledMeeting", "groupChat")  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 from attrs import evolve
 
-from .handlers import NO_CONTENT, Call, Refused, reads, writes
-from .pod_users import display_name
-from .state import POD_ID, POD_NAME, Json, Member, Message, Stream, User, new_stream_id, now_ms
+from ..handlers import NO_CONTENT, Call, Refused, reads, writes
+from .users import display_name
+from ..state import POD_ID, POD_NAME, Json, Member, Message, Stream, User, new_stream_id, now_ms
 
 DAY_MS = 24 * 3600 * 1000
 

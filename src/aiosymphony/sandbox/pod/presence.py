@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from attrs import evolve
 
-from .handlers import Call, Refused, reads, success, writes
-from .pod_users import ADMINISTRATIVE
-from .state import Connection, Json, User, now_ms
+from ..handlers import Call, Refused, reads, success, writes
+from .users import ADMINISTRATIVE
+from ..state import Connection, Json, User, now_ms
 
 # --- presence ----------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from attrs import evolve
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from .auth import is_public_key
-from .handlers import NO_CONTENT, Call, Refused, reads, success, writes
-from .state import Json, State, now_ms
+from ..auth import is_public_key
+from ..handlers import NO_CONTENT, Call, Refused, reads, success, writes
+from ..state import Json, State, now_ms
 
 # --- certificates ------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import NO_CONTENT, Call, reads
-from .state import Json
+from ..handlers import NO_CONTENT, Call, reads
+from ..state import Json
 
 
 def _matches(call: Call, entry: tuple[int, int, str, int]) -> bool:
