@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from .auth import Auth, ClientCredentials, Session
 from .documents import Operation
-from .state import Database, Json, Member, Options, State, Stream, User
+from .state import Database, Json, Member, Options, State, Stream, User, now_ms
 from .tables import Rows
 
 __all__ = ["HANDLERS", "NO_CONTENT", "Answer", "Call", "Handler", "Refused", "reads", "writes"]
@@ -89,6 +89,12 @@ class Call:
         user = self.db.users.get(uid)
         if user is None or (local and user.external):
             raise Refused(status, f"user {uid} does not exist")
+        return user
+
+    def save_user(self, user: User) -> User:
+        """Store a changed user with the time of the change; returns the user as stored."""
+        user = evolve(user, updated=now_ms())
+        self.db.users.put(user)
         return user
 
     def stream(self, stream_id: str, *types: str, status: int = 400) -> Stream:

@@ -16,9 +16,6 @@ from .auth import Kind, server_key, verified_subject
 from .handlers import Answer, Call, Refused, reads, writes
 from .state import User, now_ms
 
-KEY_GRACE_MS = 72 * 3600 * 1000
-"""How long a replaced key still opens."""
-
 
 def _login(call: Call, user: User, kind: Kind) -> dict[str, Any]:
     if user.status == "DISABLED" or user.suspended:

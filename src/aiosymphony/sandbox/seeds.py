@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .auth import Bot, public_pem
-from .pod.users import ROLES
-from .state import Json, State
+from .pod.roles import ROLES
+from .state import Json, State, now_ms
 
 _FIRST = ("Ada", "Bruno", "Chiara", "Dmitri", "Elena", "Farid", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam",
           "Mei", "Noah", "Olga", "Pedro", "Quynh", "Rosa", "Samir", "Tessa")  # fmt: skip
@@ -12,6 +12,33 @@ _LAST = ("Abbott", "Brandt", "Castro", "Dubois", "Eriksen", "Ferrari", "Gupta", 
          "Lopez", "Moreau", "Novak", "Okafor", "Petrov", "Quinn", "Rossi", "Schmidt", "Tanaka")  # fmt: skip
 _DEPARTMENTS = ("Equities", "Fixed Income", "Operations", "Compliance", "Technology")
 DOMAIN = "sandbox.example"
+
+
+def seed_pod(state: State) -> None:
+    """The URL schemes, file extensions, disclaimers and information barriers that a pod begins with."""
+    now = now_ms()
+    for scheme in ("https", "http", "mailto", "tel", "symphony"):
+        state.db.protocols.put({"scheme": scheme})
+    for extension in ("pdf", "png", "jpg", "txt", "csv", "xlsx", "docx", "zip"):
+        flags = {"scope_internal": True, "scope_external": extension != "zip", "scope_xpod": extension != "zip"}
+        state.db.extensions.put({"extension": extension, **flags, "source": "SYSTEM"})
+    for number, name in ((1, "Internal use"), (2, "External parties")):
+        disclaimer: Json = {"id": str(number), "name": name, "content": f"{name}.", "frequencyInHours": 24}
+        flags = {"isDefault": number == 1, "isActive": True}
+        state.db.disclaimers.put({**disclaimer, **flags, "createdDate": now, "modifiedDate": now, "format": "TEXT"})
+    for group, name in (("Z3JvdXAtYQ", "Research"), ("Z3JvdXAtYg", "Trading")):
+        dates = {"createdDate": now, "modifiedDate": now}
+        state.db.groups.put({"id": group, "name": name, "active": True, "policies": ["cG9saWN5LTE"], **dates})
+    state.db.policies.put(
+        {
+            "id": "cG9saWN5LTE",
+            "policyType": "BLOCK",
+            "active": True,
+            "groups": ["Z3JvdXAtYQ", "Z3JvdXAtYg"],
+            "createdDate": now,
+            "modifiedDate": now,
+        }
+    )
 
 
 def seed_bot(state: State, bot: Bot) -> None:

@@ -22,9 +22,8 @@ from .connect import problem
 from .documents import Document, Operation, load, specs_folder
 from .faults import Fault, Faults, FaultScript
 from .handlers import HANDLERS, Answer, Call, Refused
-from .pod.system import seed
-from .pod.users import ADMINISTRATIVE
-from .seeds import seed_app, seed_bot, seed_companies, seed_users
+from .pod.roles import is_administrator
+from .seeds import seed_app, seed_bot, seed_companies, seed_pod, seed_users
 from .state import Json, KeyManager, Options, State
 from .validation import Invalid, Validation, single_values
 
@@ -213,7 +212,7 @@ class Sandbox:
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.TimerHandle] = set()
         self.faults = faults or Faults()
-        seed(self.state)
+        seed_pod(self.state)
         seed_bot(self.state, self.bot)
         seed_app(self.state, self.app)
         seed_users(self.state, users)
@@ -417,7 +416,7 @@ class Sandbox:
             user = self.state.db.users.get(session.user)
             if user is None or user.status == "DISABLED":
                 raise Refused(401, "Invalid session: the account is disabled")
-            if _administrative(operation) and not ADMINISTRATIVE.intersection(user.roles):
+            if _administrative(operation) and not is_administrator(user):
                 raise Refused(403, "the caller lacks an administrative role")
         return session
 

@@ -1,5 +1,37 @@
-"""The Pod API: a module for each of the client's resources. Importing this package registers their handlers."""
+"""The Pod API, by the resources of the client. Importing this package registers the handlers."""
 
-from . import audit_trail, presence, rooms, streams, system, users
+from . import (
+    applications,
+    audit_trail,
+    certificates,
+    connections,
+    directory,
+    disclaimers,
+    entitlements,
+    information_barriers,
+    messages,
+    presence,
+    rooms,
+    sessions,
+    streams,
+    system,
+    users,
+)
 
-__all__ = ["audit_trail", "presence", "rooms", "streams", "system", "users"]
+__all__ = [
+    "applications",
+    "audit_trail",
+    "certificates",
+    "connections",
+    "directory",
+    "disclaimers",
+    "entitlements",
+    "information_barriers",
+    "messages",
+    "presence",
+    "rooms",
+    "sessions",
+    "streams",
+    "system",
+    "users",
+]

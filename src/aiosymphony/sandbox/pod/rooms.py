@@ -7,8 +7,8 @@ from typing import Any
 from attrs import evolve
 
 from ..handlers import Call, Refused, reads, success, writes
-from .users import ADMINISTRATIVE
 from ..state import Json, Member, Stream, User, new_stream_id, now_ms
+from .roles import is_administrator
 
 _FLAGS = ("membersCanInvite", "discoverable", "public", "readOnly", "copyProtected", "crossPod", "viewHistory",
           "multiLateralRoom", "scheduledMeeting", "groupChat")  # fmt: skip
@@ -296,7 +296,7 @@ def admin_remove_member(call: Call) -> Any:
 
 def _set_owner(call: Call, *, owner: bool) -> Json:
     room = _open_room(call)
-    if not ADMINISTRATIVE.intersection(call.caller.roles):
+    if not is_administrator(call.caller):
         _must_own(call, room)
     member = call.member(room, _named(call).id)
     if member is None:
