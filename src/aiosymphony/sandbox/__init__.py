@@ -6,7 +6,8 @@ It knows the OpenAPI documents and nothing of the client, so that the two cannot
 from .auth import Bot, ClientCredentials
 from .faults import Faults
 from .serve import serve
-from .server import Sandbox, Stats
+from .server import Sandbox
 from .state import Options, State
+from .stats import Stats
 
 __all__ = ["Bot", "ClientCredentials", "Faults", "Options", "Sandbox", "State", "Stats", "serve"]

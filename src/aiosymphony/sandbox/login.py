@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from jwt.algorithms import RSAAlgorithm
 
 from .auth import Kind, server_key, verified_subject
-from .handlers import Answer, Call, Refused, reads, writes
+from .handlers import Call, Refused, reads, writes
 from .state import User, now_ms
 
 
@@ -140,27 +140,6 @@ def bearer_keys(_call: Call) -> Any:
 def pod_certificate(_call: Call) -> Any:
     """A self-signed certificate of the sandbox."""
     return {"certificate": server_certificate()}
-
-
-@writes("oauth_token_post")
-def oauth_token(call: Call) -> Any:
-    """An access token for Connect, by the client credentials grant. The body's shape is Auth0's."""
-    body = call.body
-    wanted = call.credentials
-    if body.get("grant_type") != "client_credentials":
-        return Answer(400, {"error": "unsupported_grant_type", "error_description": "use client_credentials"})
-    given = (str(body.get("client_id", "")), str(body.get("client_secret", "")))
-    if not all(
-        secrets.compare_digest(mine.encode(), yours.encode())
-        for mine, yours in zip((wanted.client_id, wanted.client_secret), given, strict=True)
-    ):
-        return Answer(401, {"error": "access_denied", "error_description": "Unauthorized"})
-    if not body.get("audience"):
-        return Answer(403, {"error": "access_denied", "error_description": "audience is missing"})
-    answer: dict[str, Any] = {"access_token": call.auth.open("bearer", 0), "token_type": "Bearer"}
-    if call.options.expires_in:
-        answer["expires_in"] = int(call.auth.lifetime())
-    return answer
 
 
 @cache

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import ssl
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -14,115 +13,27 @@ from typing import Any, Self
 
 import orjson
 from aiohttp import web
-from attrs import define, field
 
-from . import connect, login, pod
-from .auth import Auth, Bot, ClientCredentials, Kind, Session, bot_key
+from . import connect, login, oauth, pod
+from .access import LOGINS, Access, certificate_name
+from .auth import Auth, Bot, ClientCredentials, bot_key
 from .connect import problem
-from .documents import Document, Operation, load, specs_folder
+from .control import Control
+from .documents import Operation, load, specs_folder
 from .faults import Fault, Faults, FaultScript
 from .handlers import HANDLERS, Answer, Call, Refused
-from .pod.roles import is_administrator
+from .oauth import OAUTH
 from .seeds import seed_app, seed_bot, seed_companies, seed_pod, seed_users
 from .state import Json, KeyManager, Options, State
+from .stats import Stats
 from .validation import Invalid, Validation, single_values
 
-__all__ = ["Sandbox", "Stats"]
+__all__ = ["Sandbox"]
 
-HANDLER_MODULES = (connect, login, pod)
+HANDLER_MODULES = (connect, login, oauth, pod)
 """Importing them fills the table of handlers."""
 
 MAX_REQUEST = 16 * 1024 * 1024
-LOGINS = frozenset(
-    {
-        "login_pubkey_authenticate_post",
-        "relay_pubkey_authenticate_post",
-        "sessionauth_v1_authenticate_post",
-        "keyauth_v1_authenticate_post",
-        "login_pubkey_app_authenticate_post",
-        "login_pubkey_app_user_user_id_authenticate_post",
-        "login_pubkey_app_username_username_authenticate_post",
-        "login_v1_pubkey_app_authenticate_extension_app_post",
-        "oauth_token_post",
-    }
-)
-
-_STRING = {"type": "string"}
-OAUTH = Operation(
-    id="oauth_token_post",
-    api="oauth",
-    method="POST",
-    path="/oauth/token",
-    parameters=(),
-    body={
-        "type": "object",
-        "properties": dict.fromkeys(("client_id", "client_secret", "audience", "grant_type", "scope"), _STRING),
-        "required": ["client_id", "client_secret", "grant_type"],
-        "additionalProperties": False,
-    },
-    body_required=True,
-    responses={
-        "200": {
-            "type": "object",
-            "properties": {"access_token": _STRING, "token_type": _STRING, "expires_in": {"type": "integer"}},
-            "required": ["access_token", "token_type"],
-            "additionalProperties": False,
-        },
-        **{
-            status: {"type": "object", "properties": {"error": _STRING, "error_description": _STRING}}
-            for status in ("400", "401", "403")
-        },
-    },
-    security=(),
-    document=Document("oauth", "1", {}),
-)
-"""Connect's tokens come from an OAuth service that no document of Symphony's describes."""
-
-
-@define
-class Stats:
-    """What a sandbox has seen since it was started or `reset`."""
-
-    requests: int = 0
-    logins: int = 0
-    """Requests for a session, app, key manager or OAuth token, granted or not."""
-    by_operation: Counter[str] = field(factory=Counter)
-    by_status: Counter[int] = field(factory=Counter)
-    """Answers sent, by status; dropped connections have none."""
-    faults: Counter[str] = field(factory=Counter)
-    """Injected, by kind."""
-    late_writes: int = 0
-    """Writes that landed after their 504."""
-    in_flight: int = 0
-    """Requests being served now."""
-    peak_in_flight: int = 0
-    """The most that were ever served at once."""
-
-    @property
-    def throttled(self) -> int:
-        """Answers of 429."""
-        return self.by_status[429]
-
-    def reset(self) -> None:
-        """Count from zero."""
-        self.requests = self.logins = self.late_writes = 0
-        self.peak_in_flight = self.in_flight
-        for counter in (self.by_operation, self.by_status, self.faults):
-            counter.clear()
-
-    def to_json(self) -> Json:
-        """The counts as JSON types."""
-        return {
-            "requests": self.requests,
-            "logins": self.logins,
-            "throttled": self.throttled,
-            "late_writes": self.late_writes,
-            "in_flight": self.in_flight,
-            "peak_in_flight": self.peak_in_flight,
-            "by_operation": dict(self.by_operation),
-            "by_status": {str(status): count for status, count in self.by_status.items()},
-            "faults": dict(self.faults),
-        }
 
 
 class Sandbox:
@@ -205,6 +116,7 @@ class Sandbox:
         self.violations: list[str] = []
         """Own answers that the documents do not allow, with `validate_responses`."""
         self._auth = Auth(token_ttl, self._clock)
+        self._access = Access(self._auth, self.state)
         self._operations = (*load(specs or specs_folder()), OAUTH)
         self._validation = Validation(self._operations)
         self._port = port
@@ -262,12 +174,7 @@ class Sandbox:
             handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
             handler = functools.partial(self._serve, operation)
             app.router.add_route(operation.method, operation.path, handler)
-        app.router.add_get("/sandbox/stats", self._get_stats)
-        app.router.add_get("/sandbox/state", self._get_state)
-        app.router.add_get("/sandbox/faults", self._get_faults)
-        app.router.add_post("/sandbox/faults", self._set_faults)
-        app.router.add_post("/sandbox/stats/reset", self._reset_stats)
-        app.router.add_post("/sandbox/revoke", self._revoke)
+        app.add_routes(Control(self).routes())
         app.router.add_route("*", "/{path:.*}", self._unknown)
         runner = self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -356,7 +263,7 @@ class Sandbox:
 
     def _prepare(self, operation: Operation, request: web.Request, raw: bytes) -> Call:
         """Authenticate and check a request, in that order."""
-        session = self._session(operation, request)
+        session = self._access.session(operation, request.headers)
         try:
             path = self._validation.parameters(operation, "path", request.match_info)
             query = self._validation.parameters(operation, "query", single_values(request.query))
@@ -364,7 +271,7 @@ class Sandbox:
         except Invalid as invalid:
             raise Refused(400, str(invalid)) from None
         handler = HANDLERS.get(operation.id)
-        if operation.id in _KEY_MANAGER_LOGINS and self.state.options.key_manager == "none":
+        if not self._access.serves(operation):
             raise Refused(404, "this pod has no key manager")
         if handler is None:
             raise Refused(500, f"the sandbox does not serve {operation.id}")
@@ -378,7 +285,7 @@ class Sandbox:
             body=body,
             headers=request.headers,
             peer=request.remote or "",
-            certificate=self._certificate(request),
+            certificate=certificate_name(request),
             session=session,
             credentials=self.client_credentials,
         )
@@ -403,51 +310,6 @@ class Sandbox:
                 return 500, _error(operation.api, 500, f"the sandbox's own answer is not as documented: {invalid}")
         return status, body
 
-    def _session(self, operation: Operation, request: web.Request) -> Session | None:
-        if not operation.security:
-            return None
-        for alternative in self._alternatives(operation):
-            session = self._tokens(operation, request, alternative)
-            if session is not None:
-                break
-        else:
-            raise Refused(401, "Invalid session: the token is missing, unknown or expired")
-        if operation.api in ("pod", "agent"):
-            user = self.state.db.users.get(session.user)
-            if user is None or user.status == "DISABLED":
-                raise Refused(401, "Invalid session: the account is disabled")
-            if _administrative(operation) and not is_administrator(user):
-                raise Refused(403, "the caller lacks an administrative role")
-        return session
-
-    def _alternatives(self, operation: Operation) -> tuple[frozenset[str], ...]:
-        """Which tokens an operation takes. Agents of both kinds are in use: see the option `key_manager`."""
-        if operation.api != "agent" or self.state.options.key_manager == "optional":
-            return operation.security
-        required = self.state.options.key_manager == "required"
-        return tuple(names for names in operation.security if ("keyManagerToken" in names) == required)
-
-    def _tokens(self, operation: Operation, request: web.Request, names: frozenset[str]) -> Session | None:
-        """The session of a request that has all these tokens, or None."""
-        found: Session | None = None
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        for name in names:
-            if name == "keyManagerToken":
-                if self._auth.find(request.headers.get(name), "keyManagerToken") is None:
-                    return None
-                continue
-            if name in ("sessionToken", "appToken") and "sessionToken" in request.headers:
-                kind: Kind = "app" if name == "appToken" else "sessionToken"
-                found = self._auth.find(request.headers["sessionToken"], kind)
-            elif scheme.lower() == "bearer":
-                found = self._auth.find(bearer.strip(), "bearer")
-                # Partners have no user, and users are no partners.
-                if found is not None and (found.user == 0) != (operation.api == "connect"):
-                    found = None
-            if found is None:
-                return None
-        return found
-
     def _body(self, operation: Operation, request: web.Request, raw: bytes) -> Any:
         if operation.body is None:
             return raw or None
@@ -463,13 +325,6 @@ class Sandbox:
             raise Refused(400, f"the body is not JSON: {error.msg} at line {error.lineno}") from None
         self._validation.body(operation, body)
         return body
-
-    def _certificate(self, request: web.Request) -> str | None:
-        if self._ssl is None or request.transport is None:
-            return None
-        peer = request.transport.get_extra_info("peercert") or {}
-        names = dict(pair for entry in peer.get("subject", ()) for pair in entry)
-        return names.get("commonName")
 
     def _response(self, request: web.Request, status: int, body: Any) -> web.Response:
         self.stats.by_status[status] += 1
@@ -489,86 +344,9 @@ class Sandbox:
         api = "connect" if request.path.startswith("/api/") else "pod"
         return self._response(request, 404, _error(api, 404, f"no operation {request.method} {request.path}"))
 
-    # --- the door for other processes ------------------------------------------------------------------------------
 
-    async def _get_stats(self, _request: web.Request) -> web.Response:
-        return _json({**self.stats.to_json(), "violations": self.violations})
-
-    async def _reset_stats(self, _request: web.Request) -> web.Response:
-        self.stats.reset()
-        return _json(self.stats.to_json())
-
-    async def _get_state(self, _request: web.Request) -> web.Response:
-        state = self.state
-        companies = [
-            {
-                "id": company.id,
-                "name": company.name,
-                "vanityName": company.vanity_name,
-                "users": len(state.db.connect_users.group("company", company.id)),
-            }
-            for company in state.db.companies
-        ]
-        return _json(
-            {
-                "counts": state.counts(),
-                "pod_users": [
-                    {
-                        "id": user.id,
-                        "email": user.email,
-                        "username": user.username,
-                        "status": user.status,
-                        "roles": user.roles,
-                        "features": user.features,
-                        "attributes": user.attributes,
-                    }
-                    for user in state.users()
-                ],
-                "rooms": [
-                    {
-                        "id": room.id,
-                        "name": room.attributes["name"],
-                        "active": room.active,
-                        "members": [member.user for member in state.members(room.id)],
-                    }
-                    for room in state.rooms()
-                ],
-                "presences": {str(value["userId"]): value["category"] for value in state.db.presences},
-                "connect_users": [
-                    {
-                        "id": user.id,
-                        "email": user.attributes["email"],
-                        "company": user.company,
-                        "active": user.active,
-                        "attributes": user.attributes,
-                    }
-                    for user in state.connect_users()
-                ],
-                "companies": companies,
-            }
-        )
-
-    async def _get_faults(self, _request: web.Request) -> web.Response:
-        return _json(self.faults.to_json())
-
-    async def _set_faults(self, request: web.Request) -> web.Response:
-        try:
-            self.faults = Faults.from_json(orjson.loads(await request.read()))
-        except ValueError as error:
-            return _json({"error": str(error)}, status=400)
-        return _json(self.faults.to_json())
-
-    async def _revoke(self, _request: web.Request) -> web.Response:
-        return _json({"revoked": self.revoke_tokens()})
-
-
-_KEY_MANAGER_LOGINS = frozenset({"relay_pubkey_authenticate_post", "keyauth_v1_authenticate_post"})
 _FAULT_TEXTS = {429: "Too many requests", 503: "The service is unavailable", 500: "Something went wrong"}
 _GATEWAY_PAGE = "<html><head><title>504 Gateway Time-out</title></head><body>504 Gateway Time-out</body></html>"
-
-
-def _administrative(operation: Operation) -> bool:
-    return "/admin/" in operation.path or "/companycert/" in operation.path or operation.api == "agent"
 
 
 def _error(api: str, status: int, message: str, code: int | None = None) -> Json:
@@ -577,7 +355,3 @@ def _error(api: str, status: int, message: str, code: int | None = None) -> Json
     if api == "oauth":
         return {"error": "invalid_request", "error_description": message}
     return {"code": status if code is None else code, "message": message}
-
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")
