@@ -1,4 +1,4 @@
-"""What all tests share: the sandbox as a fixture, and a look for secrets in whatever a test leaves behind."""
+"""What all tests share: a look for secrets in whatever a test leaves behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import pytest
 
 from aiosymphony.auth.secrets import Secret
 from aiosymphony.errors import SymphonyError
-
-pytest_plugins = ["aiosymphony.testing"]
 
 _PRODUCT = str(Path(__file__).parents[1] / "src")
 _SHORTEST = 16

@@ -1,6 +1,7 @@
 """Run by `make wheel` in an environment that holds the wheel and its dependencies, and nothing of the checkout."""
 
 import asyncio
+from importlib.metadata import entry_points
 from importlib.resources import files
 
 import aiosymphony
@@ -12,6 +13,7 @@ assert len(aiosymphony_api.pod.OPERATIONS) == 141
 assert len(aiosymphony_api.connect.OPERATIONS) == 8
 for package in ("aiosymphony", "aiosymphony_api"):
     assert files(package).joinpath("py.typed").is_file(), package
+assert entry_points(group="pytest11")["aiosymphony"].value == "aiosymphony.testing.plugin"
 
 
 async def main() -> None:

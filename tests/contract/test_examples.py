@@ -23,8 +23,6 @@ from aiosymphony.transport.httpx import HttpxTransport
 from aiosymphony_api.connect.models import User
 from tests.sandbox.conftest import Client, login_jwt
 
-pytest_plugins = ["aiosymphony.testing"]
-
 TEXT, NUMBER = "…", 0
 ADA = {"email": "ada@company-1.example", "firstName": "Ada", "lastName": "Abbott", "department": "Desk"}
 FAR = {"email": "bob@elsewhere.example", "firstName": "Bob", "lastName": "Baker"}

@@ -1,0 +1,10 @@
+"""For tests of programs that use this SDK.
+
+* Fixtures, which pytest finds by itself where aiosymphony is installed: `symphony_sandbox`, `symphony_pod` and
+  `symphony_connect`; see `aiosymphony.testing.plugin`.
+* `ScriptedTransport`, which answers from a script and keeps what it was sent; it needs neither pytest nor a server.
+"""
+
+from .scripted import ScriptedTransport, SentRequest, make_response
+
+__all__ = ["ScriptedTransport", "SentRequest", "make_response"]
