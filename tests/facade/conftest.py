@@ -6,31 +6,26 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from aiosymphony import ClientCredentials, ConnectClient, PodClient, RsaAuth
-from aiosymphony.sandbox import Sandbox
+from aiosymphony import ConnectClient, PodClient
 
-from .wire import Wire, open_wire
+from .wire import Wire
 
 
 @pytest.fixture
-async def pod(symphony_sandbox: Sandbox) -> AsyncIterator[PodClient]:
+def pod(symphony_pod: PodClient) -> PodClient:
     """The pod's API, as the sandbox's service account."""
-    bot = symphony_sandbox.bot
-    async with PodClient(symphony_sandbox.url, RsaAuth(bot.username, bot.private_key)) as pod:
-        yield pod
+    return symphony_pod
 
 
 @pytest.fixture
-async def connect(symphony_sandbox: Sandbox) -> AsyncIterator[ConnectClient]:
+def connect(symphony_connect: ConnectClient) -> ConnectClient:
     """The Connect API, as the sandbox's partner."""
-    url, credentials = symphony_sandbox.url, symphony_sandbox.client_credentials
-    auth = ClientCredentials(credentials.client_id, credentials.client_secret, token_url=f"{url}/oauth/token")
-    async with ConnectClient(auth, base_url=url) as connect:
-        yield connect
+    return symphony_connect
 
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     """Both clients against a server that answers what the test says."""
-    async with open_wire() as wire:
+    wire = Wire()
+    async with wire.pod, wire.connect:
         yield wire

@@ -6,9 +6,7 @@ import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
-import respx
 
 from aiosymphony import (
     CompanyFailed,
@@ -23,7 +21,8 @@ from aiosymphony import (
 from aiosymphony.connect.companies import Companies
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.session import Session
-from aiosymphony.transport.httpx import HttpxTransport
+from aiosymphony.testing import ScriptedTransport, SentRequest, make_response
+from aiosymphony.transport import Response
 
 from .wire import HOST, Wire, sent
 
@@ -40,7 +39,7 @@ async def test_what_is_sent(wire: Wire) -> None:
     assert await companies.list(vanity_name="acme") == [created]
     wire.answers(ACME)
     assert await companies.get("c/1") == created
-    wire.answers(httpx.Response(200), httpx.Response(304))
+    wire.answers(make_response(200), make_response(304))
     await companies.update("c1", email_domains=["acme.test", "acme.example"])
     await companies.update("c1", email_domains=["acme.test"])
     assert wire.sent == [
@@ -86,30 +85,27 @@ class Clock:
 class Waiting:
     """Companies on a clock of the test's, over a server that goes through some states."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self) -> None:
         self.clock = Clock()
         self.session = Session(
-            hosts=lambda _: HOST, auth=StaticToken("t"), transport=HttpxTransport(http), clock=self.clock
+            hosts=lambda _: HOST, auth=StaticToken("t"), transport=ScriptedTransport(self.answer), clock=self.clock
         )
         self.companies = Companies(self.session)
         self.states: list[dict[str, Any]] = []
         self.looks = 0
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        assert (request.method, request.url.path) == ("GET", "/api/v2/companies/c1")
+    def answer(self, request: SentRequest) -> Response:
+        assert (request.method, request.path) == ("GET", "/api/v2/companies/c1")
         self.looks += 1
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return httpx.Response(200, json={**ACME, **state})
+        return make_response(200, json={**ACME, **state})
 
 
 @pytest.fixture
 async def waiting() -> AsyncIterator[Waiting]:
-    router = respx.Router()
-    async with httpx.AsyncClient(transport=httpx.MockTransport(router.async_handler)) as http:
-        waiting = Waiting(http)
-        router.route().mock(side_effect=waiting.answer)
-        yield waiting
-        await waiting.session.close()
+    waiting = Waiting()
+    yield waiting
+    await waiting.session.close()
 
 
 async def test_waiting_for_the_end(waiting: Waiting) -> None:

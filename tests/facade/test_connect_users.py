@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
-import orjson
 import pytest
 
-from aiosymphony import ConfigError, ConnectClient, NotFound, OutcomeUnknown, ServerError
+from aiosymphony import ConfigError, ConnectClient, NotFound, OutcomeUnknown, ServerError, TransportError
 from aiosymphony.connect.users import UserResult
 from aiosymphony.sandbox import Sandbox
+from aiosymphony.testing import SentRequest, make_response
+from aiosymphony.transport import Response
 from aiosymphony_api.connect.models import User
 
 from .wire import Wire, sent
@@ -22,16 +22,16 @@ def person(n: int, domain: str = "acme.test") -> User:
     return User(email=f"user{n}@{domain}", first_name="User", last_name=str(n))
 
 
-def create(request: httpx.Request) -> httpx.Response:
+def create(request: SentRequest) -> Response:
     """Create whoever has a number in the address that is not a multiple of 7."""
     rows = []
-    for asked in orjson.loads(request.content):
+    for asked in request.json():
         if int(asked["lastName"]) % 7:
             rows.append({**asked, "status": 201, "id": f"id-{asked['lastName']}"})
         else:
             problem = {"type": "about:blank", "status": 409, "detail": "email exists", "detailErrorCode": "40002"}
             rows.append({**asked, "status": 409, "error": problem})
-    return httpx.Response(201 if all(row["status"] == 201 for row in rows) else 207, json=rows)
+    return make_response(201 if all(row["status"] == 201 for row in rows) else 207, json=rows)
 
 
 async def test_what_is_sent(wire: Wire) -> None:
@@ -44,7 +44,7 @@ async def test_what_is_sent(wire: Wire) -> None:
     assert await users.list("c1", page_size=7).collect() == []
     wire.answers({**ada, "id": "u1"})
     assert (await users.get("c1", "u/1")).id == "u1"
-    wire.answers(httpx.Response(200))
+    wire.answers(make_response(200))
     await users.set_active("c1", "u1", True)
     await users.enable("c1", "u1")
     await users.disable("c1", "u1")
@@ -209,9 +209,9 @@ async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:
 
 
 async def test_a_batch_that_is_refused_fails_each_of_its_users(wire: Wire) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if b"user25@" in request.content:
-            return httpx.Response(
+    def answer(request: SentRequest) -> Response:
+        if b"user25@" in (request.body or b""):
+            return make_response(
                 400, json={"title": "Bad Request", "detail": "not COMPLETED", "detailErrorCode": "40102"}
             )
         return create(request)
@@ -233,7 +233,9 @@ async def test_a_batch_that_is_refused_fails_each_of_its_users(wire: Wire) -> No
     assert (refused.value.status, refused.value.company_not_ready) == (400, True)
 
 
-@pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ReadError("lost"), httpx.Response(201, text="<html>")])
+@pytest.mark.parametrize(
+    "failure", [make_response(503), TransportError("the connection was lost"), make_response(201, content=b"<html>")]
+)
 async def test_a_batch_of_unknown_outcome_is_sent_once_and_says_so(wire: Wire, failure: Any) -> None:
     wire.answers(failure)
     results = await wire.connect.users.create("c1", [person(1), person(2)])
@@ -281,8 +283,8 @@ async def test_an_error_in_the_input_is_raised(wire: Wire) -> None:
 @pytest.mark.parametrize(("base", "numbered"), [(0, True), (0, False), (1, True)])
 @pytest.mark.parametrize("total", [True, False])
 async def test_every_user_once_from_wherever_pages_count(wire: Wire, base: int, total: bool, numbered: bool) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        query = {name: int(value) for name, value in parse_qsl(request.url.query.decode())}
+    def answer(request: SentRequest) -> Response:
+        query = {name: int(value) for name, value in parse_qsl(request.query)}
         number = query.get("currentPage", base)
         page = [
             {"id": f"u{n}", "email": f"{n}@a.test", "firstName": "x", "lastName": "y"}
@@ -291,20 +293,20 @@ async def test_every_user_once_from_wherever_pages_count(wire: Wire, base: int, 
         said = {"users": page, "pageSize": 10}
         said |= {"total": 35} if total else {}
         said |= {"currentPage": number} if numbered else {}
-        return httpx.Response(200, json=said)
+        return make_response(200, json=said)
 
     wire.answers(answer)
     users = await wire.connect.users.list("c1").unique().collect()
     assert [user.id for user in users] == [f"u{n}" for n in range(35)]
     assert len(wire.requests) == (4 if total else 5)
-    assert wire.requests[0].url.query == b"pageSize=100"
+    assert wire.requests[0].query == "pageSize=100"
 
 
 async def test_disabling_is_repeated_as_it_may_be(wire: Wire) -> None:
-    wire.answers(httpx.Response(500), httpx.Response(200))
+    wire.answers(make_response(500), make_response(200))
     await wire.connect.users.disable("c1", "u1")
     assert len(wire.requests) == 2
-    wire.answers(httpx.Response(500))
+    wire.answers(make_response(500))
     with pytest.raises(ServerError):
         await wire.connect.users.enable("c1", "u1")
 

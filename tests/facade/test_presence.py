@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
 import pytest
 
-from aiosymphony import ConfigError, OutcomeUnknown, PodClient
+from aiosymphony import ConfigError, OutcomeUnknown, PodClient, TransportError
 from aiosymphony.sandbox import Sandbox
+from aiosymphony.testing import SentRequest, make_response
+from aiosymphony.transport import Response
 
 from .wire import Wire, sent
 
@@ -60,11 +61,11 @@ async def test_what_is_sent(
 @pytest.mark.parametrize("inclusive", [True, False])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 10])
 async def test_everybody_once_whether_or_not_the_last_user_comes_again(wire: Wire, inclusive: bool, count: int) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        query = {name: int(value) for name, value in parse_qsl(request.url.query.decode())}
+    def answer(request: SentRequest) -> Response:
+        query = {name: int(value) for name, value in parse_qsl(request.query)}
         last = query.get("lastUserId", -1)
         ids = [n for n in range(count) if n > last or (inclusive and n == last)]
-        return httpx.Response(200, json=[{"userId": n, "category": "AWAY"} for n in ids[: query["limit"]]])
+        return make_response(200, json=[{"userId": n, "category": "AWAY"} for n in ids[: query["limit"]]])
 
     wire.answers(answer)
     found = await wire.pod.presence.list(page_size=3).collect()
@@ -78,14 +79,14 @@ async def test_pages_of_one_are_refused(wire: Wire) -> None:
 
 
 async def test_reading_a_feed_is_not_repeated_as_it_takes_out_what_it_reads(wire: Wire) -> None:
-    wire.answers(httpx.ReadError("lost"), [BUSY])
+    wire.answers(TransportError("the connection was lost"), [BUSY])
     with pytest.raises(Exception, match="connection was lost"):
         await wire.pod.presence.read_feed("f")
     assert len(wire.requests) == 1
 
 
 async def test_deleting_a_feed_is_not_repeated(wire: Wire) -> None:
-    wire.answers(httpx.ReadError("lost"))
+    wire.answers(TransportError("the connection was lost"))
     with pytest.raises(OutcomeUnknown):
         await wire.pod.presence.delete_feed("f")
     assert len(wire.requests) == 1

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
 import pytest
 
 from aiosymphony import ConfigError, PaginationError, PodClient
 from aiosymphony.sandbox import Sandbox
+from aiosymphony.testing import SentRequest, make_response
+from aiosymphony.transport import Response
 
 from .wire import Wire, sent
 
@@ -85,23 +86,23 @@ async def test_what_is_sent(
 
 
 async def test_204_is_an_empty_listing(wire: Wire) -> None:
-    wire.answers(httpx.Response(204))
+    wire.answers(make_response(204))
     assert await wire.pod.streams.list().collect() == []
     assert await wire.pod.streams.list_for_user(7).collect() == []
 
 
 async def test_creating_an_im_is_repeated_as_it_is_found_again(wire: Wire) -> None:
-    wire.answers(httpx.Response(503), {"id": "im"})
+    wire.answers(make_response(503), {"id": "im"})
     assert (await wire.pod.streams.create_im([7])).id == "im"
     assert len(wire.requests) == 2
 
 
 @pytest.mark.parametrize("total", [True, False])
 async def test_members_by_pages_that_the_server_caps(wire: Wire, total: bool) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        skip = int(dict(parse_qsl(request.url.query.decode()))["skip"])
+    def answer(request: SentRequest) -> Response:
+        skip = int(dict(parse_qsl(request.query))["skip"])
         members = [{"user": {"userId": n}} for n in range(skip, min(skip + 10, 25))]
-        return httpx.Response(200, json={"members": members, **({"count": 25} if total else {})})
+        return make_response(200, json={"members": members, **({"count": 25} if total else {})})
 
     wire.answers(answer)
     members = await wire.pod.streams.list_members("s").unique().collect()
@@ -109,17 +110,17 @@ async def test_members_by_pages_that_the_server_caps(wire: Wire, total: bool) ->
     assert len(wire.requests) == (3 if total else 4)
 
 
-def attachments(times: list[int], cap: int) -> Callable[[httpx.Request], httpx.Response]:
+def attachments(times: list[int], cap: int) -> Callable[[SentRequest], Response]:
     """A server of files with these times, as many a page as asked, and no more than ``cap``."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        query = dict(parse_qsl(request.url.query.decode()))
+    def answer(request: SentRequest) -> Response:
+        query = dict(parse_qsl(request.query))
         found = [
             {"messageId": "m", "fileId": f"f{n}", "ingestionDate": time}
             for n, time in enumerate(times)
             if time >= int(query.get("since", 0)) and time <= int(query.get("to", 10**15))
         ]
-        return httpx.Response(200, json=found[: min(cap, int(query["limit"]))])
+        return make_response(200, json=found[: min(cap, int(query["limit"]))])
 
     return answer
 
@@ -171,7 +172,7 @@ async def test_files_that_arrive_while_one_looks_are_not_taken_for_a_cut_page(wi
     wire.answers([a, b], [b], [c], [b, c], [c], [])
     files = await wire.pod.streams.list_attachments("s").collect()
     assert [item.file_id for item in files] == ["a", "b", "c"]
-    assert [parse_qsl(request.url.query.decode())[0] for request in wire.requests] == [
+    assert [parse_qsl(request.query)[0] for request in wire.requests] == [
         ("limit", "100"), ("since", "2"), ("since", "3"), ("since", "2"), ("since", "3"), ("since", "4"),
     ]  # fmt: skip
 
