@@ -22,6 +22,7 @@ from aiosymphony import (
     StaticToken,
     bulk,
 )
+from aiosymphony.testing import ScriptedTransport, SentRequest, make_response
 from aiosymphony_api.connect.models import Company, User
 from aiosymphony_api.pod.api.pod import v1_podcert_get
 from aiosymphony_api.pod.api.user_administration import v2_admin_user_uid_get
@@ -87,3 +88,11 @@ def errors(error: Exception) -> float | None:
     if isinstance(error, OutcomeUnknown):
         assert_type(error.may_have_acted, bool)
     return None
+
+
+async def a_test_of_a_bot() -> None:
+    transport = ScriptedTransport({"id": 7}, make_response(404, json={"message": "no such user"}))
+    async with PodClient("https://acme.symphony.test", StaticToken("token"), transport=transport) as pod:
+        await pod.users.get(uid=7)
+    assert_type(transport.requests, list[SentRequest])
+    assert_type(transport.requests[0].body, bytes | None)

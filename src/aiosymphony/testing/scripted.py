@@ -124,6 +124,7 @@ class ScriptedTransport:
         *,
         timeout: float,  # noqa: ARG002, ASYNC109 - see Transport.send; no script takes time
         max_bytes: int = MAX_BYTES,  # noqa: ARG002
+        repeatable: bool = True,  # noqa: ARG002
     ) -> Response:
         """See :meth:`Transport.send`.
 
