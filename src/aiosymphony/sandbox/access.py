@@ -1,4 +1,4 @@
-"""Access: whose session a request has, and whether its user may call the operation."""
+"""Access: finds the session of a request, and checks that its user may call the operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from .auth import Auth, Kind, Session
 from .documents import Operation
-from .handlers import Refused
+from .handlers import HttpError
 from .pod.roles import is_administrator
 from .state import State
 
@@ -27,13 +27,13 @@ LOGINS = frozenset(
         "oauth_token_post",
     }
 )
-"""Operations that open a session or give out a token."""
+"""Operations that open a session or issue a token."""
 
 _KEY_MANAGER_LOGINS = frozenset({"relay_pubkey_authenticate_post", "keyauth_v1_authenticate_post"})
 
 
 class Access:
-    """Finds the session of a request by its tokens."""
+    """Checks the tokens of requests."""
 
     def __init__(self, auth: Auth, state: State) -> None:
         self._auth = auth
@@ -47,7 +47,7 @@ class Access:
         """The session of a request with these headers; None if anyone may call the operation.
 
         Raises:
-            Refused: 401 without a valid token, or if the account is disabled; 403 if the user may not call this.
+            HttpError: 401 without a valid token, or if the account is disabled; 403 if the user may not call this.
 
         """
         if not operation.security:
@@ -57,17 +57,17 @@ class Access:
             if session is not None:
                 break
         else:
-            raise Refused(401, "Invalid session: the token is missing, unknown or expired")
+            raise HttpError(401, "Invalid session: the token is missing, unknown or expired")
         if operation.api in ("pod", "agent"):
             user = self._state.db.users.get(session.user)
             if user is None or user.status == "DISABLED":
-                raise Refused(401, "Invalid session: the account is disabled")
+                raise HttpError(401, "Invalid session: the account is disabled")
             if _administrative(operation) and not is_administrator(user):
-                raise Refused(403, "the caller lacks an administrative role")
+                raise HttpError(403, "the caller lacks an administrative role")
         return session
 
     def _alternatives(self, operation: Operation) -> tuple[frozenset[str], ...]:
-        """The sets of tokens that an operation takes. Agents of both kinds exist: see the option `key_manager`."""
+        """The sets of tokens that an operation takes. Of Agents there are two kinds: see the option `key_manager`."""
         if operation.api != "agent" or self._state.options.key_manager == "optional":
             return operation.security
         required = self._state.options.key_manager == "required"
@@ -87,7 +87,7 @@ class Access:
                 found = self._auth.find(headers["sessionToken"], kind)
             elif scheme.lower() == "bearer":
                 found = self._auth.find(bearer.strip(), "bearer")
-                # Partners have no user, and users are no partners.
+                # A partner has no user, and a user is not a partner.
                 if found is not None and (found.user == 0) != (operation.api == "connect"):
                     found = None
             if found is None:

@@ -1,4 +1,4 @@
-"""Keys, tokens and sessions: who may call, and until when."""
+"""Keys, tokens and sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Auth", "Bot", "ClientCredentials", "Session", "new_key", "public_pem
 Kind = Literal["sessionToken", "keyManagerToken", "app", "bearer"]
 MAX_JWT_SECONDS = 300
 CLOCK_LEEWAY = 5
-"""A client whose clock is a little ahead is let in, as with the real service."""
+"""How far a client's clock may be ahead, as with the real service."""
 DAY = 86_400
 
 
@@ -35,7 +35,7 @@ class Bot:
 
 @frozen
 class ClientCredentials:
-    """What a Connect partner authenticates with."""
+    """Credentials of a Connect partner."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -86,18 +86,18 @@ def is_public_key(pem: str) -> bool:
 
 @cache
 def bot_key() -> str:
-    """The private key of sandboxes that were given none: one a process, because making one takes a while."""
+    """The default private key of a service account. Making a key is slow, so there is one per process."""
     return new_key()
 
 
 @cache
 def server_key() -> Any:
-    """The key that the servers sign with, one a process; OAuth and bearer tokens are made with it."""
+    """The key that signs OAuth and bearer tokens; one per process."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Auth:
-    """The tokens that were given out."""
+    """Issued tokens."""
 
     def __init__(self, token_ttl: float | None, clock: Callable[[], float]) -> None:
         self.token_ttl = token_ttl
@@ -107,7 +107,7 @@ class Auth:
         self._since_purge = 0
 
     def open(self, kind: Kind, user: int, *, agent: str = "", peer: str = "", app: str | None = None) -> str:
-        """Give out a new token."""
+        """Issue a token."""
         token = self._signed(kind, user) if kind == "bearer" else secrets.token_hex(64)
         self._purge()
         now = self._clock()
@@ -126,7 +126,7 @@ class Auth:
         return session
 
     def revoke(self, token: str) -> bool:
-        """Forget a token; False if it was unknown."""
+        """Revoke a token; False if it was unknown."""
         session = self._tokens.pop(token, None)
         if session is None:
             return False
@@ -134,7 +134,7 @@ class Auth:
         return True
 
     def revoke_all(self, user: int | None = None, session_id: str | None = None) -> int:
-        """Forget all tokens, or those of a user, or of one session; returns how many."""
+        """Revoke all tokens, or those of a user, or of one session; returns how many."""
         tokens = list(self._tokens) if user is None else list(self._by_user.get(user, ()))
         tokens = [token for token in tokens if session_id is None or self._tokens[token].id == session_id]
         for token in tokens:
@@ -149,7 +149,7 @@ class Auth:
                 yield session
 
     def lifetime(self) -> float:
-        """Seconds that a token lives; a day where tokens do not expire."""
+        """Seconds until a token expires; a day if tokens never expire."""
         return DAY if self.token_ttl is None else self.token_ttl
 
     def _signed(self, kind: Kind, user: int) -> str:
@@ -167,7 +167,7 @@ class Auth:
         return jwt.encode(claims, server_key(), algorithm="RS256", headers={"kid": "sandbox"})
 
     def _purge(self) -> None:
-        # With tokens of a few seconds, a long run would otherwise keep every token that ever was.
+        # A long run with short-lived tokens would otherwise keep every token it ever issued.
         self._since_purge += 1
         if self._since_purge >= 1000:
             self._since_purge = 0
@@ -203,7 +203,7 @@ def verified_subject(token: str, key_of: Callable[[str], list[str]]) -> str:
             msg = "the JWT is not signed with a registered key of its subject"
             raise ValueError(msg)
     except jwt.InvalidTokenError as error:
-        msg = f"the JWT is refused: {error}"
+        msg = f"the JWT is not valid: {error}"
         raise ValueError(msg) from None
     if claims["exp"] > time.time() + MAX_JWT_SECONDS + CLOCK_LEEWAY:
         msg = "the JWT expires more than five minutes from now"

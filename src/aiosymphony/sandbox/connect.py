@@ -1,6 +1,7 @@
-"""Connect: companies that take a moment to complete, and their users.
+"""Connect: companies, whose creation takes a moment, and their users.
 
-Codes are text, as in every published example. What the documents leave open is marked as an assumption.
+Error codes are text, as in every published example. Where the documents leave a fact open, a comment says what is
+assumed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .handlers import Answer, Call, Refused, reads, writes
+from .handlers import Answer, Call, HttpError, reads, writes
 from .state import Company, ConnectUser, Json, timestamp
 
 DOMAIN_NOT_ALLOWED = 40001
@@ -24,7 +25,7 @@ _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*
 
 
 def problem(status: int, detail: str, code: int | None = None) -> Json:
-    """A ProblemDetail. That of a company which is not COMPLETED says 404, though it comes under 400."""
+    """A ProblemDetail. For a company that is not COMPLETED it says 404, although the response has status 400."""
     status = 404 if code == COMPANY_MISSING else status
     return {"type": "about:blank", **_error(status, detail, code), "timestamp": timestamp()}
 
@@ -50,7 +51,7 @@ _TITLES = {
 
 
 def company_state(call: Call, company: Company) -> str:
-    """How far the creation of a company has come."""
+    """The state of a company, by its age."""
     seconds = call.options.company_seconds
     age = call.state.clock() - company.started
     if age < seconds / 2:
@@ -91,7 +92,7 @@ def _user(user: ConnectUser) -> Json:
 def _find_company(call: Call) -> Company:
     company = call.db.companies.get(call.path["companyId"])
     if company is None:
-        raise Refused(404, f"company {call.path['companyId']} does not exist", COMPANY_MISSING)
+        raise HttpError(404, f"company {call.path['companyId']} does not exist", COMPANY_MISSING)
     return company
 
 
@@ -99,7 +100,7 @@ def _find_user(call: Call) -> ConnectUser:
     company = _find_company(call)
     user = call.db.connect_users.get(call.path["userId"])
     if user is None or user.company != company.id:
-        raise Refused(404, f"user {call.path['userId']} does not exist in company {company.id}", USER_MISSING)
+        raise HttpError(404, f"user {call.path['userId']} does not exist in company {company.id}", USER_MISSING)
     return user
 
 
@@ -107,18 +108,18 @@ def _domains(call: Call, given: list[str], *, own: str | None = None, taken_stat
     domains = tuple(dict.fromkeys(domain.lower() for domain in given))
     for domain in domains:
         if not _DOMAIN.match(domain):
-            raise Refused(400, f"emailDomains: {domain!r} is no domain")
+            raise HttpError(400, f"emailDomains: {domain!r} is not a domain")
     for other in call.state.db.companies:
         taken = set(domains) & set(other.domains)
         if taken and other.id != own:
-            wrong = f"emailDomains: {', '.join(sorted(taken))} belong to a company"
-            raise Refused(taken_status, wrong, DOMAINS_TAKEN)
+            wrong = f"emailDomains: {', '.join(sorted(taken))} already belong to a company"
+            raise HttpError(taken_status, wrong, DOMAINS_TAKEN)
     return domains
 
 
 @reads("api_v2_companies_get")
 def list_companies(call: Call) -> Any:
-    """All companies, or the one of a vanity name."""
+    """All companies, or the one with this vanity name."""
     if "vanityName" in call.query:
         return [_company(call, company) for company in call.db.companies.find("vanity", call.query["vanityName"])]
     return [_company(call, company) for company in call.db.companies]
@@ -126,7 +127,7 @@ def list_companies(call: Call) -> Any:
 
 @writes("api_v2_companies_post")
 def create_company(call: Call) -> Any:
-    """A new company, STARTED."""
+    """Create a company, in the state STARTED."""
     body = call.body
     # An assumption: no failure of this operation is documented.
     domains = _domains(call, body["emailDomains"], taken_status=409)
@@ -136,19 +137,19 @@ def create_company(call: Call) -> Any:
             ("name", body["name"].casefold(), "name"),
         ):
             if call.db.companies.find(index, key):
-                raise Refused(409, f"{name} is taken by another company")
+                raise HttpError(409, f"{name} is taken by another company")
     return Answer(202, _company(call, call.state.add_company(body["name"], body["vanityName"], domains)))
 
 
 @reads("api_v2_companies_company_id_get")
 def get_company(call: Call) -> Any:
-    """A company with its present state."""
+    """A company with its current state."""
     return _company(call, _find_company(call))
 
 
 @writes("api_v2_companies_company_id_patch")
 def update_company(call: Call) -> Any:
-    """Domains, added to those of a company; 304 if it has them all."""
+    """Add email domains to a company; 304 if it has them all."""
     company = _find_company(call)
     domains = _domains(call, call.body["emailDomains"], own=company.id, taken_status=404)
     added = tuple(domain for domain in domains if domain not in company.domains)
@@ -160,12 +161,12 @@ def update_company(call: Call) -> Any:
 
 @reads("api_v2_companies_company_id_users_get")
 def list_users(call: Call) -> Any:
-    """A page of a company's users, in the order of their creation."""
+    """A page of a company's users, oldest first."""
     company = _find_company(call)
     base = call.options.page_base
     page = call.query.get("currentPage", base)
     if page < base:
-        raise Refused(400, f"query parameter currentPage is less than {base}")
+        raise HttpError(400, f"query parameter currentPage is less than {base}")
     size = call.capped(call.query.get("pageSize", 100), 100)
     users = call.db.connect_users.group("company", company.id)
     rows = users.slice((page - base) * size, size)
@@ -174,10 +175,10 @@ def list_users(call: Call) -> Any:
 
 @writes("api_v2_companies_company_id_users_post")
 def create_users(call: Call) -> Any:
-    """One result a user: created, or why not."""
+    """Create users; one result per user."""
     company = call.db.companies.get(call.path["companyId"])
     if company is None or company_state(call, company) != "COMPLETED":
-        raise Refused(400, f"company {call.path['companyId']} does not exist or is not COMPLETED", COMPANY_MISSING)
+        raise HttpError(400, f"company {call.path['companyId']} does not exist or is not COMPLETED", COMPANY_MISSING)
     now = timestamp()
     results = [_create_user(call, company, given, now) for given in call.body]
     return Answer(201 if all(result["status"] == 201 for result in results) else 207, results)
@@ -188,13 +189,13 @@ _NULLS: Json = dict.fromkeys(
     ("id", "createdAt", "updatedAt", "symphonyUserId", "displayName", "active", "phoneNumber", "department", "title",
      "location")
 )  # fmt: skip
-"""What a refused user's result says of all that was not sent."""
+"""Fields that were not sent are null in the result of a user who was not created."""
 
 
 def _create_user(call: Call, company: Company, given: Json, now: str) -> Json:
     attributes = {name: value for name, value in given.items() if name not in _READ_ONLY and value is not None}
     active = attributes.pop("active", True)
-    # An assumption: which status goes with which code is not documented for a single user.
+    # An assumption: the documents do not say which status goes with which code for a single user.
     email = given["email"].casefold()
     local, at, domain = email.rpartition("@")
     if not local or not at or domain not in company.domains:
@@ -231,7 +232,7 @@ def get_user(call: Call) -> Any:
 
 @writes("api_v2_companies_company_id_users_user_id_patch")
 def update_user(call: Call) -> Any:
-    """A user, enabled or disabled."""
+    """Enable or disable a user."""
     user = _find_user(call)
     if user.active != call.body["active"]:
         call.db.connect_users.put(evolve(user, active=call.body["active"], updated=timestamp()))

@@ -1,4 +1,4 @@
-"""The door for other processes: routes under /sandbox that show and change what a sandbox does."""
+"""Control routes under /sandbox, by which other processes read and change what a sandbox does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Control"]
 
 
 class Controlled(Protocol):
-    """What the routes need of a sandbox."""
+    """What the control routes need from a sandbox."""
 
     state: State
     stats: Stats
@@ -31,13 +31,13 @@ class Controlled(Protocol):
 
 
 class Control:
-    """The routes of one sandbox."""
+    """The control routes of one sandbox."""
 
     def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
-        """All routes, for an application's router."""
+        """The routes, to be added to an application."""
         return [
             web.get("/sandbox/stats", self._get_stats),
             web.post("/sandbox/stats/reset", self._reset_stats),

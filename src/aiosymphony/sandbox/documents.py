@@ -16,7 +16,7 @@ _HOST = re.compile(r"^https?://[^/]*")
 _METHODS = ("get", "post", "put", "patch", "delete")
 _KEPT = ("type", "enum", "required", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
          "uniqueItems")  # fmt: skip
-"""What means the same in JSON Schema."""
+"""Keywords with the same meaning in JSON Schema."""
 
 # libyaml's loader reads these documents twenty times faster than the one in Python.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -49,7 +49,7 @@ class Parameter:
 
 @frozen(eq=False)
 class Operation:
-    """One operation of a document, with all that is needed to check a request for it and an answer to it."""
+    """One operation of a document, with the schemas of its requests and responses."""
 
     id: str
     api: str
@@ -105,7 +105,7 @@ def _read(path: Path) -> list[Operation]:
 
 
 class _Reader:
-    """One document on its way from OpenAPI 3.0 to operations and JSON Schema."""
+    """Converts one OpenAPI 3.0 document to operations and JSON Schema."""
 
     def __init__(self, source: dict[str, Any], document: Document) -> None:
         self._source = source

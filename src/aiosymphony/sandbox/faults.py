@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, how often, and the decision for each request."""
+"""Faults on demand: which, how often, and the decision for each request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Fault", "FaultScript", "Faults"]
 Fault = str
 """One of
 
-* `429`, `503_throttled`, `400_throttled`: nothing is done, and `Retry-After` says when to come back;
+* `429`, `503_throttled`, `400_throttled`: nothing is done, and `Retry-After` says when to try again;
 * `503_before`, `503_after` and the like for 408 and any 5xx: answered so before or after the server has acted;
 * `401_before`: as if the token had just expired;
 * `504_late`: a gateway gives up, and the write lands afterwards;
@@ -28,7 +28,7 @@ _FAULT = re.compile(r"429|(400|503)_throttled|401_before|(408|5\d\d)_(before|aft
 
 def _rate(_instance: object, attribute: Any, value: float) -> None:
     if not 0 <= value <= 1:
-        msg = f"{attribute.name} is a share from 0 to 1, not {value!r}"
+        msg = f"{attribute.name} must be from 0 to 1, not {value!r}"
         raise ValueError(msg)
 
 
@@ -58,11 +58,11 @@ def _names(value: Any) -> frozenset[str] | None:
 class Faults:
     """What goes wrong in a sandbox. Rates are shares of the requests, from 0 to 1; times are seconds.
 
-    "After acting" means that the server has done what was asked and the reply does not say so.
+    "After acting" means that the server has done what was asked, although the response does not say so.
     """
 
     rate_429: float = field(default=0.0, validator=_rate)
-    """Throttled: nothing is done, `Retry-After` says when to come back."""
+    """Throttled: nothing is done, and `Retry-After` says when to try again."""
     retry_after: float | str | None = 1
     """Value of `Retry-After` on a 429: seconds, any text (a date, garbage), or None for no header."""
     rate_503: float = field(default=0.0, validator=_rate)
@@ -70,7 +70,7 @@ class Faults:
     """A gateway gives up: the answer is 504 in HTML, and the write lands `late_seconds` afterwards."""
     late_seconds: float = 0.5
     rate_drop: float = field(default=0.0, validator=_rate)
-    """The connection breaks instead of a reply."""
+    """The connection breaks instead of a response."""
     after_acting: float = field(default=0.5, validator=_rate)
     """Share of the 503s and of the drops that come after the server has acted."""
     rate_delay: float = field(default=0.0, validator=_rate)
@@ -78,18 +78,18 @@ class Faults:
     at: Mapping[tuple[str, int], Fault] = field(factory=dict, converter=_at)
     """Fault at the n-th call of an operation, counted from 1 since these faults were set."""
     operations: frozenset[str] | None = field(default=None, converter=_names)
-    """Operation ids that rates apply to; None for all."""
+    """Ids of the operations that rates apply to; None for all."""
     include_logins: bool = False
     """Whether rates and the rate limit apply to logins and token requests too."""
     lookup_lag: float = 0.0
-    """Lists, gets and look-ups do not show writes younger than this."""
+    """Reads do not show writes younger than this."""
     rate_limit: float | None = None
     """Requests per second that are served; above that, 429."""
     seed: int = 0
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Faults:
-        """Faults from parsed JSON with the names of the fields; raises ValueError for what it does not know."""
+        """Read faults from parsed JSON; its keys are the names of the fields. Raises ValueError for anything else."""
         unknown = set(value) - {attribute.name for attribute in fields(cls)}
         if unknown:
             msg = f"unknown faults: {', '.join(sorted(unknown))}"
@@ -101,7 +101,7 @@ class Faults:
             raise ValueError(msg) from None
 
     def to_json(self) -> dict[str, Any]:
-        """The same as JSON types, for `from_json`."""
+        """The faults as JSON types; `from_json` reads them back."""
         value = asdict(self)
         at: dict[str, dict[str, Fault]] = {}
         for (operation, n), fault in self.at.items():
@@ -110,7 +110,7 @@ class Faults:
 
 
 class FaultScript:
-    """The faults of one run: a seeded random source, the calls counted, and the rate limit's bucket."""
+    """Decides the fault of each request: a seeded random source, a count of calls, and a rate limit."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -134,7 +134,7 @@ class FaultScript:
             total += rate
             thresholds.append((total, name))
         if total > 1:
-            msg = f"the rates of faults add up to {total:g}; at most 1 is possible"
+            msg = f"the rates of faults add up to {total:g}, which is more than 1"
             raise ValueError(msg)
         return thresholds
 
@@ -166,7 +166,7 @@ class FaultScript:
         return f"{name}_after" if self._random.random() < self.faults.after_acting else f"{name}_before"
 
     def _take(self, rate: float, now: float) -> bool:
-        # A bucket of one second's requests: bursts up to the rate pass, as they do with a counter per second.
+        # A token bucket that holds one second of requests: bursts up to the rate pass, as with a counter per second.
         self._tokens = min(max(rate, 1.0), self._tokens + (now - self._filled) * rate) if self._filled else rate
         self._filled = now
         if self._tokens < 1:

@@ -1,4 +1,4 @@
-"""What handlers are made of: the call they get, the answers they give, and the table that they stand in."""
+"""Handlers: the call that they get, the answer that they give, and their registry."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .documents import Operation
 from .state import Database, Json, Member, Options, State, Stream, User, now_ms
 from .tables import Rows
 
-__all__ = ["HANDLERS", "NO_CONTENT", "Answer", "Call", "Handler", "Refused", "reads", "writes"]
+__all__ = ["HANDLERS", "NO_CONTENT", "Answer", "Call", "Handler", "HttpError", "reads", "writes"]
 
 R = TypeVar("R")
 
 
-class Refused(Exception):
-    """The request is answered with an error, and nothing has changed."""
+class HttpError(Exception):
+    """Answers the request with an error; nothing was changed."""
 
     def __init__(self, status: int, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 @frozen
 class Answer:
-    """An answer with a status other than the first documented success."""
+    """An answer with a status of its own, not the first documented 2xx."""
 
     status: int
     body: Any = None
@@ -46,7 +46,7 @@ class Call:
     state: State
     auth: Auth
     db: Database
-    """For writes the truth; for reads what look-ups show."""
+    """The current state for writes; for reads the replica, which may lag behind."""
     path: dict[str, Any]
     query: dict[str, Any]
     body: Any
@@ -56,7 +56,7 @@ class Call:
     """Common name of the client certificate."""
     session: Session | None
     credentials: ClientCredentials
-    """What Connect's partner authenticates with."""
+    """Credentials of the Connect partner."""
 
     @property
     def options(self) -> Options:
@@ -65,43 +65,43 @@ class Call:
 
     @property
     def caller(self) -> User:
-        """The user whose session this is."""
+        """The user who is calling; 401 if there is none."""
         user = None if self.session is None else self.state.db.users.get(self.session.user)
         if user is None:
-            raise Refused(401, "the session belongs to no user")
+            raise HttpError(401, "the session belongs to no user")
         return user
 
     def window(self, default: int, maximum: int) -> tuple[int, int]:
-        """`skip` and `limit` of a list; a limit above the maximum is silently lowered, as servers do."""
+        """The query parameters `skip` and `limit`. Like real servers, lower a limit above the maximum silently."""
         skip, limit = self.query.get("skip", 0), self.query.get("limit", default)
         if skip < 0:
-            raise Refused(400, "query parameter skip is negative")
+            raise HttpError(400, "query parameter skip is negative")
         return skip, self.capped(limit, maximum)
 
     def capped(self, limit: int, maximum: int) -> int:
         """A page size within the maximum of the operation and of the sandbox."""
         if limit < 1:
-            raise Refused(400, "query parameter limit is less than 1")
+            raise HttpError(400, "query parameter limit is less than 1")
         return min(limit, maximum, self.options.page_cap or maximum)
 
     def user(self, uid: int, *, local: bool = True, status: int = 400) -> User:
-        """The user of an id; refused if there is none."""
+        """The user with this id; an error if there is none."""
         user = self.db.users.get(uid)
         if user is None or (local and user.external):
-            raise Refused(status, f"user {uid} does not exist")
+            raise HttpError(status, f"user {uid} does not exist")
         return user
 
     def save_user(self, user: User) -> User:
-        """Store a changed user with the time of the change; returns the user as stored."""
+        """Store a changed user with the time of the change; returns what was stored."""
         user = evolve(user, updated=now_ms())
         self.db.users.put(user)
         return user
 
     def stream(self, stream_id: str, *types: str, status: int = 400) -> Stream:
-        """The stream of an id; refused if there is none of these types."""
+        """The stream with this id; an error if there is none of these types."""
         stream = self.db.streams.get(stream_id)
         if stream is None or (types and stream.type not in types):
-            raise Refused(status, f"stream {stream_id} does not exist")
+            raise HttpError(status, f"stream {stream_id} does not exist")
         return stream
 
     def member(self, stream: Stream, uid: int) -> Member | None:
@@ -109,7 +109,7 @@ class Call:
         return self.db.members.get((stream.id, uid))
 
     def cursor_page(self, rows: Sequence[R] | Rows[Any, R], default: int = 100) -> tuple[list[R], Json]:
-        """A page of a list with the cursors `before` and `after`, and its `pagination`."""
+        """The page that the query parameters `before`, `after` and `limit` ask for, and its `pagination`."""
         limit = self.capped(self.query.get("limit", default), 1000)
         start = 0
         if "after" in self.query:
@@ -131,23 +131,23 @@ class Call:
 def _position(cursor: str) -> int:
     if cursor.startswith("c") and cursor[1:].isdecimal():
         return int(cursor[1:])
-    raise Refused(400, "the cursor is unknown or has expired")
+    raise HttpError(400, "the cursor is unknown or has expired")
 
 
 Handler = Callable[[Call], Any]
-"""Gives the JSON of the first documented success, or an Answer; raises Refused."""
+"""Returns the body of the first documented 2xx, or an Answer. Raises HttpError."""
 
 HANDLERS: dict[str, tuple[Handler, bool]] = {}
 """Operation id -> its handler, and whether it only reads."""
 
 
 def reads(*operations: str) -> Callable[[Handler], Handler]:
-    """Register the handler of operations that change nothing; it sees what look-ups show."""
+    """Register the handler of operations that change nothing. It reads the replica, which may lag behind."""
     return _register(operations, reads_only=True)
 
 
 def writes(*operations: str) -> Callable[[Handler], Handler]:
-    """Register the handler of operations that change something; it sees the truth."""
+    """Register the handler of operations that change something. It reads the current state."""
     return _register(operations, reads_only=False)
 
 

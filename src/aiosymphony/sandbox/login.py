@@ -1,4 +1,4 @@
-"""Logins: RSA and certificates, on behalf of users, bearer tokens, and Connect's OAuth."""
+"""Logins with RSA keys and certificates, on behalf of users, and bearer tokens."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from jwt.algorithms import RSAAlgorithm
 
 from .auth import Kind, server_key, verified_subject
-from .handlers import Call, Refused, reads, writes
+from .handlers import Call, HttpError, reads, writes
 from .state import User, now_ms
 
 
 def _login(call: Call, user: User, kind: Kind) -> dict[str, Any]:
     if user.status == "DISABLED" or user.suspended:
-        raise Refused(401, "the account is disabled or suspended")
+        raise HttpError(401, "the account is disabled or suspended")
     call.state.db.users.put(evolve(user, last_login=now_ms()))
     token = call.auth.open(kind, user.id, agent=call.headers.get("User-Agent", ""), peer=call.peer)
     answer = {"name": kind, "token": token}
@@ -49,44 +49,44 @@ def _app_keys(call: Call, app_id: str) -> list[str]:
 
 @writes("login_pubkey_authenticate_post", "relay_pubkey_authenticate_post")
 def rsa_login(call: Call) -> Any:
-    """A token for a user who has signed a JWT."""
+    """Log in a user with a signed JWT."""
     try:
         subject = verified_subject(call.body.get("token", ""), lambda name: _user_keys(call, name))
     except ValueError as error:
-        raise Refused(401, str(error)) from None
+        raise HttpError(401, str(error)) from None
     user = call.state.user(username=subject)
     if user is None:
-        raise Refused(401, "the subject of the JWT is no user")
+        raise HttpError(401, "the subject of the JWT is not a user")
     kind: Kind = "keyManagerToken" if call.operation.path.startswith("/relay") else "sessionToken"
     return _login(call, user, kind)
 
 
 @writes("sessionauth_v1_authenticate_post", "keyauth_v1_authenticate_post")
 def certificate_login(call: Call) -> Any:
-    """A token for the user whom the client certificate names; a body or a content type is refused, as pods do."""
+    """Log in the user whom the client certificate names. Like a pod, refuse a body or a content type."""
     if call.body is not None or "Content-Type" in call.headers:
-        raise Refused(401, "a certificate login has neither a body nor a content type")
+        raise HttpError(401, "a certificate login must have neither a body nor a content type")
     name = call.certificate or call.options.trusted_certificate
     user = call.state.user(username=name) if name else None
     if user is None:
-        raise Refused(401, "no client certificate of a known user was presented")
+        raise HttpError(401, "no client certificate of a known user was presented")
     return _login(call, user, "keyManagerToken" if call.operation.path.startswith("/keyauth") else "sessionToken")
 
 
 @writes("sessionauth_v1_logout_post")
 def logout(call: Call) -> Any:
-    """The token of the request is no longer valid."""
+    """End the session of the request."""
     call.auth.revoke(call.headers.get("sessionToken", ""))
     return {"message": "logged out"}
 
 
 @writes("login_pubkey_app_authenticate_post")
 def app_login(call: Call) -> Any:
-    """A token for an app that has signed a JWT."""
+    """Log in an app with a signed JWT."""
     try:
         app_id = verified_subject(call.body.get("token", ""), lambda name: _app_keys(call, name))
     except ValueError as error:
-        raise Refused(401, str(error)) from None
+        raise HttpError(401, str(error)) from None
     return {"name": "sessionToken", "token": call.auth.open("app", 0, app=app_id)}
 
 
@@ -95,25 +95,25 @@ def app_login(call: Call) -> Any:
     "login_pubkey_app_username_username_authenticate_post",
 )
 def on_behalf_of(call: Call) -> Any:
-    """A session of a user, for an app."""
+    """Open a session of a user for an app."""
     if "userId" in call.path:
         user = call.state.db.users.get(call.path["userId"])
     else:
         user = call.state.user(username=call.path["username"])
     if user is None:
-        raise Refused(401, "there is no such user")
+        raise HttpError(401, "there is no such user")
     return _login(call, user, "sessionToken")
 
 
 @writes("login_v1_pubkey_app_authenticate_extension_app_post")
 def extension_app_login(call: Call) -> Any:
-    """The token pair of an extension app."""
+    """Log in an extension app; returns its pair of tokens."""
     try:
         app_id = verified_subject(call.body.get("authToken", ""), lambda name: _app_keys(call, name))
     except ValueError as error:
-        raise Refused(401, str(error)) from None
+        raise HttpError(401, str(error)) from None
     if not call.body.get("appToken"):
-        raise Refused(400, "appToken is missing")
+        raise HttpError(400, "appToken is missing")
     return {
         "appId": app_id,
         "appToken": call.body["appToken"],
@@ -124,14 +124,14 @@ def extension_app_login(call: Call) -> Any:
 
 @writes("login_idm_tokens_post")
 def bearer_token(call: Call) -> Any:
-    """A bearer token for a session token."""
+    """Exchange a session token for a bearer token."""
     token = call.auth.open("bearer", call.caller.id)
     return {"token_type": "Bearer", "expires_in": int(call.auth.lifetime()), "access_token": token}
 
 
 @reads("login_idm_keys_get")
 def bearer_keys(_call: Call) -> Any:
-    """The key that bearer tokens are signed with."""
+    """The public key that verifies bearer tokens."""
     jwk = RSAAlgorithm.to_jwk(server_key().public_key(), as_dict=True)
     return {"keys": [{**{name: str(jwk[name]) for name in ("kty", "n", "e")}, "kid": "sandbox", "alg": "RS256"}]}
 
@@ -144,7 +144,7 @@ def pod_certificate(_call: Call) -> Any:
 
 @cache
 def server_certificate() -> str:
-    """A certificate of the server's key, one a process."""
+    """A certificate of the server's key; one per process."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
     now = datetime.now(UTC)
     certificate = (

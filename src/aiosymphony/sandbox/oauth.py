@@ -1,4 +1,4 @@
-"""Connect's OAuth service, which no document of Symphony's describes: its one operation and the handler of it."""
+"""Connect's OAuth service: its operation, which none of Symphony's documents describes, and the handler."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OAUTH = Operation(
 
 @writes("oauth_token_post")
 def oauth_token(call: Call) -> Any:
-    """An access token for Connect, by the client credentials grant. The body's shape is Auth0's."""
+    """Grant an access token for client credentials. The fields of the body are Auth0's."""
     body = call.body
     wanted = call.credentials
     if body.get("grant_type") != "client_credentials":

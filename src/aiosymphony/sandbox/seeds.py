@@ -1,4 +1,4 @@
-"""What a new sandbox holds: its service account and app, and made-up users and companies."""
+"""The content of a new sandbox: its service account and app, and made-up users and companies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOMAIN = "sandbox.example"
 
 
 def seed_pod(state: State) -> None:
-    """The URL schemes, file extensions, disclaimers and information barriers that a pod begins with."""
+    """Add the URL schemes, file extensions, disclaimers and information barriers of a new pod."""
     now = now_ms()
     for scheme in ("https", "http", "mailto", "tel", "symphony"):
         state.db.protocols.put({"scheme": scheme})
@@ -42,7 +42,7 @@ def seed_pod(state: State) -> None:
 
 
 def seed_bot(state: State, bot: Bot) -> None:
-    """The service account that administers the pod."""
+    """Add the service account that administers the pod."""
     state.add_user(
         {
             "userName": bot.username,
@@ -56,7 +56,7 @@ def seed_bot(state: State, bot: Bot) -> None:
 
 
 def seed_app(state: State, app: Bot) -> None:
-    """The app that may act on behalf of users."""
+    """Add the app that may act on behalf of users."""
     state.db.apps.put(
         {
             "applicationInfo": {"appId": app.username, "name": app.username, "publisher": "Sandbox"},
@@ -67,7 +67,7 @@ def seed_app(state: State, app: Bot) -> None:
 
 
 def seed_users(state: State, count: int, *, external: bool = False) -> None:
-    """Made-up people; those of another pod have another company."""
+    """Add made-up users of this pod, or of another pod with another company."""
     domain, company = (f"partner.{DOMAIN}", "Partner") if external else (DOMAIN, "Sandbox")
     for number in range(count):
         first, last = _FIRST[number % len(_FIRST)], _LAST[number // len(_FIRST) % len(_LAST)]
@@ -86,7 +86,7 @@ def seed_users(state: State, count: int, *, external: bool = False) -> None:
 
 
 def seed_companies(state: State, count: int) -> None:
-    """Companies that are COMPLETED."""
+    """Add companies that are COMPLETED."""
     for number in range(1, count + 1):
         state.add_company(
             f"Company {number}",

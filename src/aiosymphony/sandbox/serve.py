@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own: started by a command, told about by one line, stopped by a signal."""
+"""The sandbox as a process: a command starts it, one line of output describes it, a signal stops it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM.
 
-    Once it listens, it is described on `output` (standard output if None), with `as_json` as one line with the keys
+    Once it listens, `output` (standard output if None) tells how to reach it; with `as_json`, in one line with the keys
     `url`, `username`, `private_key_file`, `app_id`, `client_id`, `client_secret`, `token_url` and `pid`.
 
     Args:
@@ -45,8 +45,8 @@ def serve(
         OSError: The port is taken, or the key file cannot be written or is there already.
 
     """
-    # The state is large, lives long and has no cycles; with the default thresholds, most of the time that it takes to
-    # list 100,000 users went into looking for them.
+    # The state is large, long-lived and free of cycles. With the default thresholds, listing 100,000 users spent most
+    # of its time in the garbage collector.
     gc.set_threshold(200_000, 20, 100)
     asyncio.run(_serve(sandbox, directory, as_json=as_json, output=output or sys.stdout))
 
@@ -96,7 +96,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _faults(text: str) -> Faults:
-    """Faults from a JSON text, or from the JSON file of this name."""
+    """Read faults from JSON text, or from the JSON file of this name."""
     try:
         raw = text if text.lstrip().startswith("{") else Path(text).read_text()
         return Faults.from_json(orjson.loads(raw))
@@ -105,7 +105,7 @@ def _faults(text: str) -> Faults:
 
 
 def _between(kind: type[int | float], least: float, most: float = math.inf) -> Callable[[str], float]:
-    """An option's type: a number in a range."""
+    """The type of an option: a number in a range."""
 
     def read(text: str) -> float:
         number = kind(text)
@@ -127,22 +127,33 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--companies", type=_between(int, 0), default=0, help="Connect companies that are COMPLETED")
     add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page")
     add("--page-cap", type=_between(int, 1), help="largest page of any list")
-    add("--token-ttl", type=_between(float, 0), help="seconds that tokens live")
-    add("--expires-in", action="store_true", help="state expires_in in OAuth tokens")
-    add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that exist")
-    add("--company-seconds", type=_between(float, 0), default=0.3, help="from a company's STARTED to its COMPLETED")
-    add("--failing-company", action="append", default=[], metavar="VANITY", help="a company that ends in an error")
+    add("--token-ttl", type=_between(float, 0), help="seconds until a token expires; never by default")
+    add("--expires-in", action="store_true", help="answer /oauth/token with expires_in")
+    add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that are taken")
+    add("--company-seconds", type=_between(float, 0), default=0.3, help="seconds from STARTED to COMPLETED")
+    add(
+        "--failing-company",
+        action="append",
+        default=[],
+        metavar="VANITY",
+        help="vanity name of a company whose creation fails",
+    )
     add("--trusted-certificate", metavar="USERNAME", help="user that certificate logins get over plain http")
-    add("--key-manager", choices=("optional", "required", "none"), default="optional", help="what the Agent demands")
-    add("--validate-responses", action="store_true", help="check each answer against the documents")
-    add("--faults", type=_faults, metavar="JSON|FILE", help='as {"rate_429": 0.02, "rate_503": 0.01}')
+    add(
+        "--key-manager",
+        choices=("optional", "required", "none"),
+        default="optional",
+        help="whether the Agent takes, or demands, the key manager's token, or there is no key manager",
+    )
+    add("--validate-responses", action="store_true", help="check each response against the API documents")
+    add("--faults", type=_faults, metavar="JSON|FILE", help='for example {"rate_429": 0.02, "rate_503": 0.01}')
     add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
-    add("--json", action="store_true", help="describe the sandbox in one line of JSON")
+    add("--json", action="store_true", help="tell how to reach the sandbox in one line of JSON")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosymphony.sandbox") -> int:
-    """Run the command, which `prog` is the name of; returns its exit code."""
+    """Run the command line, under the name `prog`; returns the exit code."""
     given = _parser(prog).parse_args(arguments)
     sandbox = Sandbox(
         given.users,

@@ -1,4 +1,4 @@
-"""The sandbox itself: one port, and the path of a request from the socket to its handler and back."""
+"""The sandbox: one port, and the way of a request from the socket to its handler and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .connect import problem
 from .control import Control
 from .documents import Operation, load, specs_folder
 from .faults import Fault, Faults, FaultScript
-from .handlers import HANDLERS, Answer, Call, Refused
+from .handlers import HANDLERS, Answer, Call, HttpError
 from .oauth import OAUTH
 from .seeds import seed_app, seed_bot, seed_companies, seed_pod, seed_users
 from .state import Json, KeyManager, Options, State
@@ -31,7 +31,7 @@ from .validation import Invalid, Validation, single_values
 __all__ = ["Sandbox"]
 
 HANDLER_MODULES = (connect, login, oauth, pod)
-"""Importing them fills the table of handlers."""
+"""Importing these registers the handlers."""
 
 MAX_REQUEST = 16 * 1024 * 1024
 
@@ -44,25 +44,25 @@ class Sandbox:
 
     Args:
         users: Made-up users of the pod, besides the bot.
-        external_users: Made-up users of another pod, with whom connections must be agreed.
+        external_users: Made-up users of another pod, who must accept connections.
         companies: Connect companies that are COMPLETED.
         page_base: Number of the first page of Connect's user lists, 0 or 1.
-        page_cap: Largest page of any list, whatever limit is asked for.
-        token_ttl: Seconds that tokens live; None for ever.
+        page_cap: Largest page of any list, whatever limit a request has.
+        token_ttl: Seconds until a token expires; None for never.
         faults: What goes wrong.
         port: 0 for a free one.
-        expires_in: Whether `/oauth/token` states how long tokens live.
+        expires_in: Whether `/oauth/token` says when tokens expire.
         inclusive_last_user_id: Whether a page of presences begins with the user that `lastUserId` names.
-        uniqueness: Whether a userName or email that exists is refused.
-        company_seconds: From a company's STARTED to its COMPLETED.
-        failing_companies: Vanity names of companies whose creation ends in an error.
+        uniqueness: Whether a userName or email that is taken is refused.
+        company_seconds: Seconds until a new company is COMPLETED.
+        failing_companies: Vanity names of companies whose creation fails.
         trusted_certificate: Username that certificate logins get over plain http.
         key_manager: The audit trail takes the session token alone ("optional"), demands the key manager's token as
             well ("required"), or there is no key manager to log in to ("none").
-        validate_responses: Check each answer against the documents; see `violations`.
-        bot: The service account; one with a key of this process if None.
+        validate_responses: Check each response against the documents; see `violations`.
+        bot: The service account; `provisioning-bot` if None.
         ssl_context: Serve https; a client certificate's common name is then the username of a certificate login.
-        specs: Folder of the OpenAPI documents, if not the one that comes along.
+        specs: Folder of the OpenAPI documents; if None, the one of the package.
 
     Raises:
         ValueError: An option is out of its range.
@@ -109,12 +109,12 @@ class Sandbox:
         self._clock: Callable[[], float] = time.monotonic
         self.bot = bot or Bot("provisioning-bot", bot_key())
         self.app = Bot("sandbox-app", bot_key())
-        """An app that acts on behalf of users: its id as username, and its private key."""
+        """An app that may act on behalf of users; its id is the username."""
         self.client_credentials = ClientCredentials("sandbox-client", "sandbox-secret")
         self.state = State(options, self._clock)
         self.stats = Stats()
         self.violations: list[str] = []
-        """Own answers that the documents do not allow, with `validate_responses`."""
+        """With `validate_responses`: what was wrong with each response that the documents do not allow."""
         self._auth = Auth(token_ttl, self._clock)
         self._access = Access(self._auth, self.state)
         self._operations = (*load(specs or specs_folder()), OAUTH)
@@ -141,7 +141,7 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong; setting it starts the counts of `at` and the seeded random source anew."""
+        """What goes wrong. Setting it restarts the counts of `at` and the seeded random source."""
         return self._script.faults
 
     @faults.setter
@@ -155,7 +155,7 @@ class Sandbox:
         self.state.lag_by(faults.lookup_lag)
 
     def revoke_tokens(self) -> int:
-        """Make every token that was given out invalid; returns how many there were."""
+        """Revoke all tokens; returns how many."""
         return self._auth.revoke_all()
 
     async def __aenter__(self) -> Self:
@@ -187,7 +187,7 @@ class Sandbox:
         self._port = runner.addresses[0][1]
 
     async def close(self) -> None:
-        """Stop listening, drop all connections, and forget late writes that have not landed."""
+        """Stop listening, close all connections, and drop late writes that have not landed."""
         for handle in self._late:
             handle.cancel()
         self._late.clear()
@@ -227,7 +227,7 @@ class Sandbox:
         if kind == "drop":
             if request.transport is not None:
                 request.transport.abort()
-            return web.Response(status=500)  # goes nowhere
+            return web.Response(status=500)  # never sent: the connection is gone
         if fault == "504_late":
             return self._late_answer(operation, request, raw)
         status = int(kind)
@@ -239,8 +239,8 @@ class Sandbox:
     def _late_answer(self, operation: Operation, request: web.Request, raw: bytes) -> web.StreamResponse:
         try:
             call = self._prepare(operation, request, raw)
-        except Refused as refused:
-            return self._response(request, refused.status, _error(operation.api, refused.status, refused.message))
+        except HttpError as error:
+            return self._response(request, error.status, _error(operation.api, error.status, error.message))
 
         def land() -> None:
             self._late.discard(handle)
@@ -257,8 +257,8 @@ class Sandbox:
     def _answer(self, operation: Operation, request: web.Request, raw: bytes) -> tuple[int, Any]:
         try:
             call = self._prepare(operation, request, raw)
-        except Refused as refused:
-            return refused.status, _error(operation.api, refused.status, refused.message, refused.code)
+        except HttpError as error:
+            return error.status, _error(operation.api, error.status, error.message, error.code)
         return self._act(call)
 
     def _prepare(self, operation: Operation, request: web.Request, raw: bytes) -> Call:
@@ -269,12 +269,12 @@ class Sandbox:
             query = self._validation.parameters(operation, "query", single_values(request.query))
             body = self._body(operation, request, raw)
         except Invalid as invalid:
-            raise Refused(400, str(invalid)) from None
+            raise HttpError(400, str(invalid)) from None
         handler = HANDLERS.get(operation.id)
         if not self._access.serves(operation):
-            raise Refused(404, "this pod has no key manager")
+            raise HttpError(404, "this pod has no key manager")
         if handler is None:
-            raise Refused(500, f"the sandbox does not serve {operation.id}")
+            raise HttpError(500, f"the sandbox does not serve {operation.id}")
         return Call(
             operation=operation,
             state=self.state,
@@ -295,9 +295,9 @@ class Sandbox:
         handler, reads_only = HANDLERS[operation.id]
         try:
             result = handler(call)
-        except Refused as refused:
-            status = refused.status
-            body = _error(operation.api, status, refused.message, refused.code)
+        except HttpError as error:
+            status = error.status
+            body = _error(operation.api, status, error.message, error.code)
         else:
             status, body = (result.status, result.body) if isinstance(result, Answer) else (operation.success, result)
             if not reads_only and call.session is not None and "/admin/" in operation.path:
@@ -315,14 +315,14 @@ class Sandbox:
             return raw or None
         if not raw:
             if operation.body_required:
-                raise Refused(400, "the request has no body")
+                raise HttpError(400, "the request has no body")
             return None
         if request.content_type != "application/json":
-            raise Refused(415, f"Content-Type must be application/json, not {request.content_type}")
+            raise HttpError(415, f"Content-Type must be application/json, not {request.content_type}")
         try:
             body = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            raise Refused(400, f"the body is not JSON: {error.msg} at line {error.lineno}") from None
+            raise HttpError(400, f"the body is not JSON: {error.msg} at line {error.lineno}") from None
         self._validation.body(operation, body)
         return body
 
@@ -333,7 +333,7 @@ class Sandbox:
         if trace_id is not None:
             headers["X-Trace-Id"] = trace_id
             if status >= 400 and request.path.startswith("/api/"):
-                body = {**body, "X-Trace-Id": trace_id}  # Connect's problems say it too
+                body = {**body, "X-Trace-Id": trace_id}  # Connect repeats it in its problems
         if body is None:
             return web.Response(status=status, headers=headers)
         return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

@@ -1,4 +1,4 @@
-"""What a sandbox holds: the rows of a Pod and of Connect, and the clock and options that they live by."""
+"""The state of a sandbox: the rows of a Pod and of Connect, its options and its clock."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Stream:
     active: bool = True
     external: bool = False
     key: tuple[int, ...] | None = None
-    """The sorted members of a conversation, by which a second create finds it."""
+    """The sorted members of a conversation: creating it again finds it by these."""
 
 
 @frozen(kw_only=True)
@@ -104,7 +104,7 @@ class Member:
 
 @frozen(kw_only=True)
 class Connection:
-    """A connection between users of different pods, seen from the one who asked."""
+    """A connection between users of different pods; the sender has asked for it."""
 
     sender: int
     receiver: int
@@ -116,7 +116,7 @@ class Connection:
 
 @frozen(kw_only=True)
 class Message:
-    """A message in a stream, as far as the Pod API speaks of messages."""
+    """A message in a stream, with what the Pod API shows of it."""
 
     id: str
     stream: str
@@ -162,7 +162,7 @@ class ConnectUser:
 
 
 class Database:
-    """All tables, once."""
+    """All tables."""
 
     def __init__(self) -> None:
         self.users: Table[int, User] = Table(
@@ -199,7 +199,7 @@ class Database:
             indexes={"email": lambda row: str(row.attributes["email"]).casefold()},
             groups={"company": lambda row: row.company},
         )
-        # Rows that are just their JSON, by id.
+        # Rows that are plain JSON.
         self.certificates: Table[str, Json] = Table(lambda row: str(row["companyCertInfo"]["fingerPrint"]))
         self.apps: Table[str, Json] = Table(lambda row: str(row["applicationInfo"]["appId"]))
         self.app_entitlements: Table[str, Json] = Table(lambda row: str(row["appId"]))
@@ -218,7 +218,7 @@ class Database:
         yield from vars(self).items()
 
     def copy(self) -> Database:
-        """The same rows in tables of their own."""
+        """A copy with tables of its own."""
         twin = Database()
         for name, table in self.tables():
             setattr(twin, name, table.copy())
@@ -234,34 +234,34 @@ KeyManager = Literal["optional", "required", "none"]
 
 @frozen(kw_only=True)
 class Options:
-    """How a sandbox behaves where real servers differ."""
+    """How a sandbox behaves where real servers differ from each other."""
 
     page_base: int = 0
     """Number of Connect's first page, 0 or 1."""
     page_cap: int | None = None
-    """Largest page that any list gives, however many are asked for."""
+    """Largest page of any list, whatever limit a request has."""
     token_ttl: float | None = None
-    """Seconds that tokens live; None for ever."""
+    """Seconds until a token expires; None for never."""
     expires_in: bool = False
     """Whether `/oauth/token` states `expires_in`, which the real one is not known to do."""
     inclusive_last_user_id: bool = False
     """Whether a page of `/v2/users/presence` begins with the user named by `lastUserId`."""
     uniqueness: bool = True
-    """Whether creates with a userName or email that exists are refused."""
+    """Whether a userName or email that is taken is refused."""
     company_seconds: float = 0.3
-    """From STARTED to COMPLETED."""
+    """Seconds from STARTED to COMPLETED."""
     failing_companies: frozenset[str] = frozenset()
-    """Vanity names of companies that end in an error state."""
+    """Vanity names of companies whose creation fails."""
     trusted_certificate: str | None = None
-    """Username that certificate logins get on a plain-http sandbox, where no certificate can be presented."""
+    """User whom certificate logins log in over plain http, where there are no certificates."""
     key_manager: KeyManager = "optional"
-    """Whether the Agent takes the session token alone; with "none" there is no key manager to log in to."""
+    """Whether the Agent demands the key manager's token as well; with "none" there is no key manager."""
     validate_responses: bool = False
-    """Check each answer against the documents; one that fails is answered 500 and listed in `violations`."""
+    """Check each response against the documents. One that fails becomes a 500 and is listed in `violations`."""
 
 
 class State:
-    """The whole state. `db` is the truth; `view()` is what look-ups show, which may lag behind it."""
+    """The whole state. `db` is current; `view()` is the replica that reads show, which may lag behind."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self.options = options
@@ -276,18 +276,18 @@ class State:
         self.feeds: dict[str, dict[int, Json]] = {}
         self.feed_owner: dict[str, int] = {}
         self.soft_presences: dict[int, Json] = {}
-        """Per user who is offline, the presence that takes effect once online."""
+        """Presence of offline users that takes effect when they come online, by user id."""
         self.interest: dict[int, set[int]] = {}
-        """Per user, the users whose presence feeds tell of."""
+        """Users whose presence a user has registered interest in, by user id."""
 
     def view(self) -> Database:
-        """The database as look-ups see it."""
+        """The database as reads see it."""
         if self._replication is not None:
             self._replication.catch_up()
         return self._view
 
     def lag_by(self, seconds: float) -> None:
-        """Let look-ups lag behind writes by this much from now on."""
+        """Let reads lag behind writes by this many seconds from now on."""
         current = self._replication.lag if self._replication else 0.0
         if seconds == current:
             return
@@ -308,20 +308,20 @@ class State:
         self.audit.append((self._audited, now_ms(), operation, user))
 
     def add_user(self, attributes: Json, *, external: bool = False, **more: Any) -> User:
-        """Put a user there without a request."""
+        """Add a user, without a request."""
         now, uid = now_ms(), self.new_user_id(PARTNER_ID if external else POD_ID)
         user = User(id=uid, attributes=attributes, created=now, updated=now, external=external, **more)
         self.db.users.put(user)
         return user
 
     def add_message(self, stream: str, author: int, **more: Any) -> Message:
-        """Put a message there: the Pod API has operations on messages, and none that sends one."""
+        """Add a message. The Pod API has operations on messages, but none that sends one."""
         message = Message(id=new_stream_id(), stream=stream, author=author, created=now_ms(), **more)
         self.db.messages.put(message)
         return message
 
     def add_company(self, name: str, vanity_name: str, domains: tuple[str, ...], *, age: float = 0.0) -> Company:
-        """Put a company there; `age` seconds of its creation have passed."""
+        """Add a company, whose creation began `age` seconds ago."""
         now = timestamp()
         company = Company(
             id=str(uuid.uuid4()),
@@ -342,7 +342,7 @@ class State:
         return iter(self.db.users.group("external", value=False))
 
     def user(self, *, email: str | None = None, username: str | None = None) -> User | None:
-        """The first user with this email or username, in any case of letters."""
+        """The first user with this email or username; case is ignored."""
         if email is not None:
             return self.db.users.first("email", email.casefold())
         return self.db.users.first("name", (username or "").casefold())
@@ -356,7 +356,7 @@ class State:
         return (stream for stream in self.db.streams if stream.type == "ROOM")
 
     def members(self, stream: str) -> Iterator[Member]:
-        """The present members of a stream."""
+        """The current members of a stream."""
         return iter(self.db.members.group("stream", stream))
 
     def counts(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a sandbox counts."""
+"""Counts of what a sandbox was asked and has answered."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ __all__ = ["Stats"]
 
 @define
 class Stats:
-    """What a sandbox has seen since it was started or `reset`."""
+    """Counts since the sandbox was started, or since `reset`."""
 
     requests: int = 0
     logins: int = 0
     """Requests for a session, app, key manager or OAuth token, granted or not."""
     by_operation: Counter[str] = field(factory=Counter)
     by_status: Counter[int] = field(factory=Counter)
-    """Answers sent, by status; dropped connections have none."""
+    """Responses sent, by status; a dropped connection has none."""
     faults: Counter[str] = field(factory=Counter)
-    """Injected, by kind."""
+    """Faults injected, by kind."""
     late_writes: int = 0
     """Writes that landed after their 504."""
     in_flight: int = 0
     """Requests being served now."""
     peak_in_flight: int = 0
-    """The most that were ever served at once."""
+    """The most requests that were served at once."""
 
     @property
     def throttled(self) -> int:
-        """Answers of 429."""
+        """Responses of 429."""
         return self.by_status[429]
 
     def reset(self) -> None:
-        """Count from zero."""
+        """Start counting from zero."""
         self.requests = self.logins = self.late_writes = 0
         self.peak_in_flight = self.in_flight
         for counter in (self.by_operation, self.by_status, self.faults):

@@ -1,4 +1,4 @@
-"""Tables in memory: rows by key, by index and by group, sliced without walking; and replicas that lag behind."""
+"""Tables in memory, with indexes and groups, and replicas that lag behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Rows(Generic[K, R]):
 
     def __init__(self) -> None:
         self._rows: dict[K, R] = {}
-        # The order again, as a list: a page at `skip` is a slice, where a dict would be walked up to it.
+        # The order again, as a list: a page is a slice of it, while a dict would have to be walked from its start.
         self._keys: list[K] = []
 
     def __len__(self) -> int:
@@ -52,13 +52,13 @@ class Rows(Generic[K, R]):
         return [self._rows[key] for key in self._keys[skip : skip + limit]]
 
     def position(self, key: Any, *, inclusive: bool) -> int:
-        """How many rows come before the page that follows a key; for keys that were inserted in ascending order."""
+        """The number of rows up to a key. Keys must have been inserted in ascending order."""
         keys: list[Any] = self._keys
         return bisect_left(keys, key) if inclusive else bisect_right(keys, key)
 
 
 class Table(Generic[K, R]):
-    """Rows by primary key, with indexes (few rows a value) and groups (many). A row is replaced, never changed."""
+    """Rows by primary key, with indexes (few rows per value) and groups (many). Rows are replaced, never changed."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class Table(Generic[K, R]):
             del self._groups[name][value]
 
     def copy(self) -> Table[K, R]:
-        """A table of the same rows that changes on its own."""
+        """A copy of the table."""
         table: Table[K, R] = Table(self._key, indexes=self._index_keys, groups=self._group_keys)
         for row in self.rows:
             table.put(row)
@@ -168,7 +168,7 @@ class Table(Generic[K, R]):
 
 
 class Replication:
-    """Writes on their way to replicas: each is applied once it is `lag` seconds old."""
+    """Writes on their way to a replica, which gets each one when it is `lag` seconds old."""
 
     def __init__(self, lag: float, clock: Callable[[], float]) -> None:
         self.lag = lag
@@ -176,11 +176,11 @@ class Replication:
         self._pending: deque[tuple[float, Callable[[Any], None], Any]] = deque()
 
     def log(self, apply: Callable[[Any], None], value: Any) -> None:
-        """Remember a write."""
+        """Add a write."""
         self._pending.append((self._clock() + self.lag, apply, value))
 
     def catch_up(self) -> None:
-        """Apply all writes that are old enough by now."""
+        """Apply all writes that are old enough."""
         now = self._clock()
         while self._pending and self._pending[0][0] <= now:
             _, apply, value = self._pending.popleft()

@@ -1,4 +1,4 @@
-"""Requests and answers against the documents: validators are compiled at their first use and kept."""
+"""Validation of requests and responses against the documents."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MASK = "the value"
 
 
 class Invalid(ValueError):
-    """A request or an answer is not as documented; the text names the field."""
+    """A request or a response is not as documented; the text names the field."""
 
 
 class Validation:
-    """Compiled validators for a set of operations. Its methods raise Invalid."""
+    """Validators of a set of operations, compiled at first use. The methods raise Invalid."""
 
     def __init__(self, operations: tuple[Operation, ...]) -> None:
         documents = {operation.document.uri: operation.document for operation in operations}
@@ -43,7 +43,7 @@ class Validation:
         self._compiled: dict[Any, Any] = {}
 
     def parameters(self, operation: Operation, where: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """Read the path or query parameters of a request into typed values. An unknown one is an error."""
+        """Read the path or query parameters of a request into typed values. Unknown parameters are errors."""
         declared = {parameter.name: parameter for parameter in operation.parameters if parameter.where == where}
         values: dict[str, Any] = {}
         for name, text in given.items():
@@ -71,7 +71,7 @@ class Validation:
             self._check((operation.id, "body"), operation.body, value, "")
 
     def answer(self, operation: Operation, status: int, value: Any) -> None:
-        """Check an answer of the sandbox's own; an undocumented status is an error."""
+        """Check a response of the sandbox; an undocumented status is an error."""
         if str(status) not in operation.responses:
             wrong = "the status is not documented"
             raise Invalid(wrong)
@@ -109,7 +109,7 @@ def _typed(parameter: Parameter, text: str) -> Any:
 
 
 def single_values(query: MultiMapping[str]) -> dict[str, str]:
-    """A query as a dict; of a parameter given several times, the values joined with commas."""
+    """A query as a dict. The values of a repeated parameter are joined with commas."""
     if not query:
         return {}
     values: dict[str, str] = {}

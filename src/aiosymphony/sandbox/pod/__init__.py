@@ -1,4 +1,4 @@
-"""The Pod API, by the resources of the client. Importing this package registers the handlers."""
+"""The Pod API, one module for each resource of the client. Importing the package registers their handlers."""
 
 from . import (
     applications,

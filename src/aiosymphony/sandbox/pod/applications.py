@@ -6,33 +6,33 @@ import uuid
 from typing import Any
 
 from ..auth import is_public_key
-from ..handlers import Call, Refused, reads, success, writes
+from ..handlers import Call, HttpError, reads, success, writes
 from ..state import Json
 
 
 def _app(call: Call) -> Json:
     row = call.db.apps.get(call.path["id"])
     if row is None:
-        raise Refused(400, f"application {call.path['id']!r} does not exist")
+        raise HttpError(400, f"application {call.path['id']!r} does not exist")
     return row
 
 
 def _checked_app(given: Json) -> Json:
     key = ((given.get("authenticationKeys") or {}).get("current") or {}).get("key")
     if key is not None and not is_public_key(key):
-        raise Refused(400, "authenticationKeys.current.key is no RSA public key in PEM")
+        raise HttpError(400, "authenticationKeys.current.key is not an RSA public key in PEM")
     return given
 
 
 @writes("v1_admin_app_create_post")
 def create_app(call: Call) -> Any:
-    """A new application, which users then may be entitled to."""
+    """Create an application, and its entitlement."""
     given = _checked_app(call.body)
     info = {"appId": f"app-{uuid.uuid4().hex[:12]}", **(given.get("applicationInfo") or {})}
     if not info.get("name"):
-        raise Refused(400, "applicationInfo.name is missing")
+        raise HttpError(400, "applicationInfo.name is missing")
     if info["appId"] in call.db.apps:
-        raise Refused(400, f"application {info['appId']!r} exists")
+        raise HttpError(400, f"application {info['appId']!r} exists")
     row = {**given, "applicationInfo": info}
     call.db.apps.put(row)
     entitlement = {
@@ -48,12 +48,12 @@ def create_app(call: Call) -> Any:
 
 @writes("v1_admin_app_id_update_post")
 def update_app(call: Call) -> Any:
-    """An application with other details."""
+    """Change an application."""
     row = _app(call)
     given = _checked_app(call.body)
     info = {**row["applicationInfo"], **(given.get("applicationInfo") or {})}
     if info["appId"] != row["applicationInfo"]["appId"]:
-        raise Refused(400, "applicationInfo.appId cannot be changed")
+        raise HttpError(400, "applicationInfo.appId cannot be changed")
     row = {**row, **given, "applicationInfo": info}
     call.db.apps.put(row)
     return row
@@ -61,7 +61,7 @@ def update_app(call: Call) -> Any:
 
 @writes("v1_admin_app_id_delete_post")
 def delete_app(call: Call) -> Any:
-    """An application, deleted with its entitlements."""
+    """Delete an application, and its entitlement."""
     app_id = _app(call)["applicationInfo"]["appId"]
     call.db.apps.remove(app_id)
     call.db.app_entitlements.remove(app_id)

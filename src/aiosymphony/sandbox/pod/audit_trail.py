@@ -1,4 +1,4 @@
-"""The audit trail of the Agent: what administrators did, with cursors."""
+"""The Agent's audit trail: the actions of administrators."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _item(call: Call, entry: tuple[int, int, str, int]) -> Json:
 
 @reads("v1_audittrail_privilegeduser_get")
 def audit_trail(call: Call) -> Any:
-    """A page of the actions in a window of time, oldest first; 204 if there are none."""
+    """A page of the actions between two times, oldest first; 204 if there are none."""
     call.query.setdefault("limit", 50)
     limit = call.capped(call.query["limit"], 500)
     found = [entry for entry in call.state.audit if _matches(call, entry)]

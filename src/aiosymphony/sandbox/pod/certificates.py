@@ -7,7 +7,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ..handlers import Call, Refused, reads, success, writes
+from ..handlers import Call, HttpError, reads, success, writes
 from ..state import Json, now_ms
 
 
@@ -24,10 +24,10 @@ def _add_certificate(call: Call) -> Json:
     try:
         certificate = x509.load_pem_x509_certificate(call.body.get("pem", "").encode())
     except ValueError:
-        raise Refused(400, "pem is no X.509 certificate") from None
+        raise HttpError(400, "pem is not an X.509 certificate") from None
     finger_print = certificate.fingerprint(hashes.SHA256()).hex()
     if finger_print in call.db.certificates:
-        raise Refused(400, f"certificate {finger_print} exists")
+        raise HttpError(400, f"certificate {finger_print} exists")
     info: Json = {
         "fingerPrint": finger_print,
         "lastSeen": 0,
@@ -59,7 +59,7 @@ def _add_certificate(call: Call) -> Json:
 def _certificate(call: Call, finger_print: str) -> Json:
     row = call.db.certificates.get(finger_print)
     if row is None:
-        raise Refused(400, f"certificate {finger_print!r} does not exist")
+        raise HttpError(400, f"certificate {finger_print!r} does not exist")
     return row
 
 
@@ -80,20 +80,20 @@ def _type_of(row: Json) -> str | None:
 
 @writes("v2_companycert_create_post")
 def create_certificate(call: Call) -> Any:
-    """A company certificate."""
+    """Add a company certificate."""
     return _certificate_detail(_add_certificate(call))
 
 
 @writes("v1_companycert_create_post")
 def create_certificate_v1(call: Call) -> Any:
-    """A company certificate; the answer says only that it was done."""
+    """Add a company certificate; version 1."""
     _add_certificate(call)
     return success("OK")
 
 
 @writes("v1_companycert_delete_post")
 def delete_certificate(call: Call) -> Any:
-    """A company certificate, deleted."""
+    """Delete a company certificate."""
     call.db.certificates.remove(_certificate(call, call.body.get("id", ""))["companyCertInfo"]["fingerPrint"])
     return success("OK")
 
@@ -106,7 +106,7 @@ def get_certificate(call: Call) -> Any:
 
 @writes("v1_companycert_finger_print_update_post")
 def update_certificate(call: Call) -> Any:
-    """A company certificate with other attributes."""
+    """Change the attributes of a company certificate."""
     row = _certificate(call, call.path["fingerPrint"])
     attributes = {**row["companyCertAttributes"], **call.body}
     info = {**row["companyCertInfo"], "updatedAt": now_ms(), "updatedBy": call.caller.id}
@@ -122,7 +122,7 @@ def list_certificates(call: Call) -> Any:
 
 @reads("v1_companycert_podmanaged_list_get")
 def list_pod_certificates(call: Call) -> Any:
-    """A page of the certificates that the pod manages: those of its operations."""
+    """A page of the certificates that the pod manages: those of the types OPERATIONS..."""
     return _certificate_page(
         call, [row for row in call.db.certificates if (_type_of(row) or "").startswith("OPERATIONS")]
     )
@@ -137,7 +137,7 @@ def list_certificates_by_type(call: Call) -> Any:
 
 @reads("v1_companycert_finger_print_issued_by_get")
 def list_issued(call: Call) -> Any:
-    """The certificates that one has issued."""
+    """A page of the certificates that this one has issued."""
     issuer = call.path["fingerPrint"]
     _certificate(call, issuer)
     rows = [row for row in call.db.certificates if row["companyCertInfo"].get("issuerFingerPrint") == issuer]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from attrs import evolve
 
-from ..handlers import Call, Refused, reads, success, writes
+from ..handlers import Call, HttpError, reads, success, writes
 from ..state import Connection, Json, User, now_ms
 
 
@@ -34,26 +34,26 @@ def _view(call: Call, connection: Connection) -> Json:
 
 
 def _implicit(other: User) -> Json:
-    """Users of one pod are connected without asking."""
+    """Users of the same pod are always connected."""
     return {"userId": other.id, "status": "ACCEPTED"}
 
 
 def _other(call: Call, uid: int) -> User:
     other = call.user(uid, local=False, status=404)
     if other.id == call.caller.id:
-        raise Refused(400, "a user has no connection with itself")
+        raise HttpError(400, "users cannot connect to themselves")
     return other
 
 
 def _asked(call: Call) -> User:
     if "userId" not in call.body:
-        raise Refused(400, "userId is missing")
+        raise HttpError(400, "userId is missing")
     return _other(call, call.body["userId"])
 
 
 @writes("v1_connection_create_post")
 def connect(call: Call) -> Any:
-    """A request to a user of another pod."""
+    """Send a connection request to a user of another pod."""
     other = _asked(call)
     if _same_pod(call, other):
         return _implicit(other)
@@ -80,11 +80,11 @@ def _decide(call: Call, status: Literal["ACCEPTED", "REJECTED"]) -> Json:
     other = _asked(call)
     if _same_pod(call, other):
         if status == "REJECTED":
-            raise Refused(400, "users of one pod are connected, and this cannot be rejected")
+            raise HttpError(400, "users of the same pod are always connected: nothing can be rejected")
         return _implicit(other)
     known = _between(call, other.id)
     if known is None or (known.status == "PENDING" and known.sender == call.caller.id):
-        raise Refused(404, f"there is no request of user {other.id}")
+        raise HttpError(404, f"there is no connection request from user {other.id}")
     decided = evolve(known, status=status, updated=now_ms())
     call.db.connections.put(decided)
     return _view(call, decided)
@@ -92,25 +92,25 @@ def _decide(call: Call, status: Literal["ACCEPTED", "REJECTED"]) -> Json:
 
 @writes("v1_connection_accept_post")
 def accept(call: Call) -> Any:
-    """A request, accepted."""
+    """Accept a connection request."""
     return _decide(call, "ACCEPTED")
 
 
 @writes("v1_connection_reject_post")
 def reject(call: Call) -> Any:
-    """A request, rejected."""
+    """Reject a connection request."""
     return _decide(call, "REJECTED")
 
 
 @writes("v1_connection_user_uid_remove_post")
 def disconnect(call: Call) -> Any:
-    """A connection, removed."""
+    """Remove a connection."""
     other = _other(call, call.path["uid"])
     if _same_pod(call, other):
-        raise Refused(400, "users of one pod are connected, and this cannot be removed")
+        raise HttpError(400, "users of the same pod are always connected: nothing can be removed")
     known = _between(call, other.id)
     if known is None:
-        raise Refused(404, f"there is no connection with user {other.id}")
+        raise HttpError(404, f"there is no connection with user {other.id}")
     call.db.connections.remove((known.sender, known.receiver))
     return success("Connection removed.")
 
@@ -123,20 +123,20 @@ def connection_info(call: Call) -> Any:
         return _implicit(other)
     known = _between(call, other.id)
     if known is None:
-        raise Refused(404, f"there is no connection with user {other.id}")
+        raise HttpError(404, f"there is no connection with user {other.id}")
     return _view(call, known)
 
 
 def _ids(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise Refused(400, f"{text!r} is no list of user ids")
+        raise HttpError(400, f"{text!r} is not a list of user ids")
     return [int(part) for part in parts]
 
 
 @reads("v1_connection_list_get")
 def list_connections(call: Call) -> Any:
-    """The caller's connections of a status, pending ones by default."""
+    """The caller's connections with this status; pending ones by default."""
     wanted = call.query.get("status")
     only = _ids(call.query["userIds"]) if "userIds" in call.query else None
     me = call.caller.id

@@ -1,11 +1,11 @@
-"""The directory: users as everyone finds them, by id, email, username or a search."""
+"""The directory: how everyone finds users, by id, email, username or search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..handlers import NO_CONTENT, Call, Refused, reads
+from ..handlers import NO_CONTENT, Call, HttpError, reads
 from ..state import POD_NAME, Json, User
 from .views import directory_view, display_name
 
@@ -20,7 +20,7 @@ def _visible(call: Call, found: Iterable[User]) -> User | None:
 def _finders(call: Call) -> dict[str, Callable[[str], tuple[User, ...]]]:
     def by_id(text: str) -> tuple[User, ...]:
         if not text.isdecimal():
-            raise Refused(400, f"query parameter uid: {text!r} is no user id")
+            raise HttpError(400, f"query parameter uid: {text!r} is not a user id")
         user = call.db.users.get(int(text))
         return () if user is None else (user,)
 
@@ -34,9 +34,9 @@ def _finders(call: Call) -> dict[str, Callable[[str], tuple[User, ...]]]:
 def _one_kind(call: Call) -> str:
     given = [name for name in ("uid", "email", "username") if name in call.query]
     if len(given) != 1:
-        raise Refused(400, "exactly one of the query parameters uid, email and username is wanted")
+        raise HttpError(400, "give exactly one of the query parameters uid, email and username")
     if given == ["username"] and not call.query.get("local"):
-        raise Refused(400, "a look-up by username needs local=true")
+        raise HttpError(400, "a look-up by username needs local=true")
     return given[0]
 
 
@@ -50,11 +50,11 @@ def look_up(call: Call) -> Any:
 
 @reads("v3_users_get")
 def look_up_many(call: Call) -> Any:
-    """Up to 100 users by id, email or username, and those that were not found; 204 if none was."""
+    """Up to 100 users by id, email or username, and the keys that were not found; 204 if none was found."""
     kind = _one_kind(call)
     wanted = [text for text in call.query[kind].split(",") if text]
     if not 1 <= len(wanted) <= MAX_LOOKUPS:
-        raise Refused(400, f"query parameter {kind} has {len(wanted)} values; 1 to {MAX_LOOKUPS} are allowed")
+        raise HttpError(400, f"query parameter {kind} has {len(wanted)} values; 1 to {MAX_LOOKUPS} are allowed")
     find_by = _finders(call)[kind]
     active = call.query.get("active")
     users, errors = [], []
@@ -71,7 +71,7 @@ def look_up_many(call: Call) -> Any:
 
 @reads("v1_user_get")
 def look_up_v1(call: Call) -> Any:
-    """One user by email, in the older shape; 204 if there is none."""
+    """One user by email; 204 if there is none; version 1."""
     user = _visible(call, call.db.users.find("email", call.query["email"].casefold()))
     return NO_CONTENT if user is None else {"id": user.id, "emailAddress": user.email}
 
@@ -93,7 +93,7 @@ def search(call: Call) -> Any:
     words = call.body.get("query", "").casefold().split()
     filters = call.body.get("filters") or {}
     if not words and not filters:
-        raise Refused(400, "query and filters are both empty")
+        raise HttpError(400, "query and filters are both empty")
     local = call.query.get("local", False)
     users = call.db.users.group("external", value=False) if local else call.db.users
     found = [user for user in users if _matches(user, words, filters)]

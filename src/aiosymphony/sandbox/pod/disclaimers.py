@@ -1,4 +1,4 @@
-"""Disclaimers, and who has one."""
+"""Disclaimers, and the users who have them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import NO_CONTENT, Call, Refused, reads, success, writes
+from ..handlers import NO_CONTENT, Call, HttpError, reads, success, writes
 from ..state import Json
 
 
@@ -19,7 +19,7 @@ def list_disclaimers(call: Call) -> Any:
 def _disclaimer(call: Call) -> Json:
     row = call.db.disclaimers.get(call.path["did"])
     if row is None:
-        raise Refused(400, f"disclaimer {call.path['did']!r} does not exist")
+        raise HttpError(400, f"disclaimer {call.path['did']!r} does not exist")
     return row
 
 
@@ -45,16 +45,16 @@ def disclaimer(call: Call) -> Any:
 
 @writes("v1_admin_user_uid_disclaimer_update_post")
 def set_disclaimer(call: Call) -> Any:
-    """A disclaimer, assigned."""
+    """Assign a disclaimer to a user."""
     user = call.user(call.path["uid"])
     if call.body.get("id") not in call.db.disclaimers:
-        raise Refused(400, f"disclaimer {call.body.get('id')!r} does not exist")
+        raise HttpError(400, f"disclaimer {call.body.get('id')!r} does not exist")
     call.save_user(evolve(user, disclaimer=call.body["id"]))
     return success("OK")
 
 
 @writes("v1_admin_user_uid_disclaimer_delete")
 def remove_disclaimer(call: Call) -> Any:
-    """The disclaimer of a user, taken away."""
+    """Remove the disclaimer of a user."""
     call.save_user(evolve(call.user(call.path["uid"]), disclaimer=None))
     return success("OK")

@@ -1,4 +1,4 @@
-"""Which applications the pod has switched on, and which a user has."""
+"""Entitlements: the applications of the pod, and those of each user."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import Call, Refused, reads, writes
+from ..handlers import Call, HttpError, reads, writes
 from ..state import Json
 
 
 @reads("v1_admin_app_entitlement_list_get")
 def list_entitlements(call: Call) -> Any:
-    """What applications the pod has."""
+    """The entitlements of the pod."""
     return list(call.db.app_entitlements)
 
 
 @writes("v1_admin_app_entitlement_list_post")
 def update_entitlements(call: Call) -> Any:
-    """Applications of the pod, switched."""
+    """Change entitlements of the pod."""
     for entry in call.body:
         if entry["appId"] not in call.db.app_entitlements:
-            raise Refused(400, f"application {entry['appId']!r} does not exist")
+            raise HttpError(400, f"application {entry['appId']!r} does not exist")
     for entry in call.body:
         call.db.app_entitlements.put(entry)
     return list(call.db.app_entitlements)
 
 
 def _user_entitlements(call: Call) -> dict[str, Json]:
-    """By application: the pod's setting, unless the user has one of its own."""
+    """Per application the pod's settings, overridden by the user's own."""
     user = call.user(call.path["uid"])
     defaults = {
         row["appId"]: {name: row[name] for name in ("appId", "appName", "listed", "install")}
@@ -46,18 +46,18 @@ def _set_user_entitlements(call: Call, own: dict[str, Json]) -> None:
 
 @reads("v1_admin_user_uid_app_entitlement_list_get")
 def list_user_entitlements(call: Call) -> Any:
-    """What applications a user has."""
+    """The entitlements of a user."""
     return list(_user_entitlements(call).values())
 
 
 @writes("v1_admin_user_uid_app_entitlement_list_post")
 def update_user_entitlements(call: Call) -> Any:
-    """Applications of a user, switched."""
+    """Replace entitlements of a user."""
     known = _user_entitlements(call)
     own = {row["appId"]: row for row in call.user(call.path["uid"]).apps}
     for entry in call.body:
         if entry["appId"] not in known:
-            raise Refused(400, f"application {entry['appId']!r} does not exist")
+            raise HttpError(400, f"application {entry['appId']!r} does not exist")
         own[entry["appId"]] = entry
     _set_user_entitlements(call, own)
     return list(_user_entitlements(call).values())
@@ -65,12 +65,12 @@ def update_user_entitlements(call: Call) -> Any:
 
 @writes("v1_admin_user_uid_app_entitlement_list_patch")
 def patch_user_entitlements(call: Call) -> Any:
-    """Applications of a user: each setting switched, kept, or given back to the pod."""
+    """Change settings of a user's entitlements: set them, keep them, or return to those of the pod."""
     known = _user_entitlements(call)
     own = {row["appId"]: dict(row) for row in call.user(call.path["uid"]).apps}
     for entry in call.body:
         if entry["appId"] not in known:
-            raise Refused(400, f"application {entry['appId']!r} does not exist")
+            raise HttpError(400, f"application {entry['appId']!r} does not exist")
         mine = own.setdefault(entry["appId"], {"appId": entry["appId"]})
         for name in ("listed", "install"):
             change = entry.get(name, "KEEP")

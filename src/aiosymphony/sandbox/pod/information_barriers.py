@@ -1,17 +1,17 @@
-"""Information barriers: groups, who is in them, and the policies between them."""
+"""Information barriers: groups, their members, and the policies between groups."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, Refused, reads, writes
+from ..handlers import Call, HttpError, reads, writes
 from ..state import Json
 
 
 def _group(call: Call, status: int = 400) -> str:
     group = str(call.path["gid"])
     if group not in call.db.groups:
-        raise Refused(status, f"group {group!r} does not exist")
+        raise HttpError(status, f"group {group!r} does not exist")
     return group
 
 
@@ -52,11 +52,11 @@ def _bulk(call: Call, apply: Any, group: str) -> Json:
 
 @writes("v1_admin_group_gid_membership_add_post")
 def add_group_members(call: Call) -> Any:
-    """Users, put into a group; one result each."""
+    """Add users to a group; one result per user."""
     return _bulk(call, call.db.group_members.put, _group(call))
 
 
 @writes("v1_admin_group_gid_membership_remove_post")
 def remove_group_members(call: Call) -> Any:
-    """Users, taken out of a group; one result each."""
+    """Remove users from a group; one result per user."""
     return _bulk(call, call.db.group_members.remove, _group(call))

@@ -1,4 +1,4 @@
-"""Messages: their ids, receipts and relations, and their suppression."""
+"""Messages: ids, receipts, relationships and suppression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import Call, Refused, reads, writes
+from ..handlers import Call, HttpError, reads, writes
 from ..state import Json, Message, now_ms
 from .views import display_name
 
@@ -17,7 +17,7 @@ DAY_MS = 24 * 3600 * 1000
 def _message(call: Call, name: str, status: int) -> Message:
     message = call.db.messages.get(call.path[name])
     if message is None:
-        raise Refused(status, f"message {call.path[name]} does not exist")
+        raise HttpError(status, f"message {call.path[name]} does not exist")
     return message
 
 
@@ -29,10 +29,10 @@ def in_window(call: Call, messages: Iterable[Message]) -> Iterator[Message]:
 
 @reads("v2_admin_streams_stream_id_message_ids_get")
 def message_ids(call: Call) -> Any:
-    """Ids of a stream's messages in a window of at most 24 hours."""
+    """The ids of a stream's messages within at most 24 hours."""
     stream = call.stream(call.path["streamId"], status=404)
     if "since" in call.query and call.query.get("to", now_ms()) - call.query["since"] > DAY_MS:
-        raise Refused(422, "since and to are more than 24 hours apart")
+        raise HttpError(422, "since and to are more than 24 hours apart")
     offset = call.query.get("offset", 0)
     limit = call.capped(call.query.get("limit", 50), 1000)
     found = list(in_window(call, call.db.messages.group("stream", stream.id)))
@@ -47,7 +47,7 @@ def message_ids(call: Call) -> Any:
 
 @writes("v1_admin_messagesuppression_id_suppress_post")
 def suppress(call: Call) -> Any:
-    """A message, suppressed."""
+    """Suppress a message."""
     message = _message(call, "id", 400)
     if message.suppressed is None:
         message = evolve(message, suppressed=now_ms())
@@ -74,7 +74,7 @@ def _recipients(call: Call, message: Message) -> list[int]:
 
 @reads("v1_message_mid_status_get")
 def status(call: Call) -> Any:
-    """Who has received and read a message."""
+    """The users who have received and read a message."""
     message = _message(call, "mid", 404)
     moment = str(message.created)
     unread = [uid for uid in _recipients(call, message) if uid not in message.readers]
@@ -105,15 +105,15 @@ def _summary(call: Call, message: Message) -> Json:
 
 @reads("v1_admin_messages_post")
 def details(call: Call) -> Any:
-    """Each of these messages, with the number of its receipts."""
+    """Each of these messages with the number of its receipts."""
     wanted = (call.body or {}).get("messageIds", [])
     if not wanted:
-        raise Refused(422, "messageIds is empty")
+        raise HttpError(422, "messageIds is empty")
     found = []
     for message_id in wanted:
         message = call.db.messages.get(message_id)
         if message is None:
-            raise Refused(404, f"message {message_id} does not exist")
+            raise HttpError(404, f"message {message_id} does not exist")
         found.append({"messageId": message.id, **_summary(call, message)})
     return found
 

@@ -1,4 +1,4 @@
-"""Roles and feature entitlements: what there is, and who is an administrator."""
+"""Roles and feature entitlements that a user can have."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ FEATURES: dict[str, bool] = {
 
 
 def is_administrator(user: User) -> bool:
-    """Whether a user has any role beyond that of everyone."""
+    """Whether a user has any role besides INDIVIDUAL."""
     return not _ADMINISTRATIVE.isdisjoint(user.roles)

@@ -1,4 +1,4 @@
-"""Rooms and who is in them."""
+"""Rooms and their members."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import Call, Refused, reads, success, writes
+from ..handlers import Call, HttpError, reads, success, writes
 from ..state import Json, Member, Stream, User, new_stream_id, now_ms
 from .roles import is_administrator
 
@@ -48,7 +48,7 @@ def _v1(room: Stream) -> Json:
 
 def _create(call: Call, given: Json) -> Stream:
     if not given.get("name", "").strip():
-        raise Refused(400, "the name of the room is missing or empty")
+        raise HttpError(400, "the name of the room is missing or empty")
     attributes = {**dict.fromkeys(_FLAGS, False), **given}
     _name_is_free(call, attributes, own=None)
     now = now_ms()
@@ -72,20 +72,20 @@ def _name_is_free(call: Call, attributes: Json, *, own: str | None) -> None:
         return
     for other in call.db.streams.find("name", attributes["name"].casefold()):
         if other.id != own and other.active and other.attributes["public"]:
-            raise Refused(400, "a public room of this name exists")
+            raise HttpError(400, "a public room of this name exists")
 
 
 def _update(call: Call, given: Json) -> Stream:
     room = call.stream(call.path["id"], "ROOM")
     _must_own(call, room)
     if not room.active:
-        raise Refused(400, f"room {room.id} is not active")
+        raise HttpError(400, f"room {room.id} is not active")
     for name in _IMMUTABLE:
         if name in given and given[name] != room.attributes[name]:
-            raise Refused(400, f"{name} of a room cannot be changed")
+            raise HttpError(400, f"{name} of a room cannot be changed")
     attributes = {**room.attributes, **given}
     if not attributes["name"].strip():
-        raise Refused(400, "the name of the room is empty")
+        raise HttpError(400, "the name of the room is empty")
     _name_is_free(call, attributes, own=room.id)
     room = evolve(room, attributes=attributes, updated=now_ms())
     call.db.streams.put(room)
@@ -95,24 +95,24 @@ def _update(call: Call, given: Json) -> Stream:
 def _must_own(call: Call, room: Stream) -> None:
     member = call.member(room, call.caller.id)
     if member is None or not member.owner:
-        raise Refused(403, f"the caller does not own room {room.id}")
+        raise HttpError(403, f"the caller does not own room {room.id}")
 
 
 @writes("v3_room_create_post")
 def create(call: Call) -> Any:
-    """A new room, owned by the caller."""
+    """Create a room; the caller owns it."""
     return _v3(_create(call, call.body))
 
 
 @writes("v2_room_create_post")
 def create_v2(call: Call) -> Any:
-    """A new room, in the older shape."""
+    """Create a room; version 2."""
     return _v2(_create(call, call.body))
 
 
 @writes("v1_room_create_post")
 def create_v1(call: Call) -> Any:
-    """A new room, in the oldest shape."""
+    """Create a room; version 1."""
     given = {**(call.body.get("roomAttributes") or {}), **(call.body.get("immutableRoomAttributes") or {})}
     return _v1(_create(call, given))
 
@@ -125,31 +125,31 @@ def info(call: Call) -> Any:
 
 @reads("v2_room_id_info_get")
 def info_v2(call: Call) -> Any:
-    """A room, in the older shape."""
+    """A room; version 2."""
     return _v2(call.stream(call.path["id"], "ROOM"))
 
 
 @reads("v1_room_id_info_get")
 def info_v1(call: Call) -> Any:
-    """A room, in the oldest shape."""
+    """A room; version 1."""
     return _v1(call.stream(call.path["id"], "ROOM"))
 
 
 @writes("v3_room_id_update_post")
 def update(call: Call) -> Any:
-    """A room with some attributes changed."""
+    """Change attributes of a room."""
     return _v3(_update(call, call.body))
 
 
 @writes("v2_room_id_update_post")
 def update_v2(call: Call) -> Any:
-    """A room with some attributes changed, in the older shape."""
+    """Change attributes of a room; version 2."""
     return _v2(_update(call, call.body))
 
 
 @writes("v1_room_id_update_post")
 def update_v1(call: Call) -> Any:
-    """A room with some attributes changed, in the oldest shape."""
+    """Change attributes of a room; version 1."""
     return _v1(_update(call, call.body))
 
 
@@ -161,7 +161,7 @@ def _set_active(call: Call, room: Stream) -> Json:
 
 @writes("v1_room_id_set_active_post")
 def set_active(call: Call) -> Any:
-    """A room of the caller's, activated or deactivated."""
+    """Activate or deactivate a room that the caller owns."""
     room = call.stream(call.path["id"], "ROOM")
     _must_own(call, room)
     return _set_active(call, room)
@@ -169,7 +169,7 @@ def set_active(call: Call) -> Any:
 
 @writes("v1_admin_room_id_set_active_post")
 def admin_set_active(call: Call) -> Any:
-    """Any room, activated or deactivated."""
+    """Activate or deactivate any room."""
     return _set_active(call, call.stream(call.path["id"], "ROOM"))
 
 
@@ -223,7 +223,7 @@ def search(call: Call) -> Any:
 
 @reads("v2_room_search_post")
 def search_v2(call: Call) -> Any:
-    """A page of the rooms that match, in the older shape."""
+    """A page of the rooms that match; version 2."""
     rooms, results = _search(call, hidden=False)
     return {**results, "rooms": [_v2(room) for room in rooms]}
 
@@ -234,7 +234,7 @@ def search_v2(call: Call) -> Any:
 def _open_room(call: Call) -> Stream:
     room = call.stream(call.path["id"], "ROOM")
     if not room.active:
-        raise Refused(400, f"room {room.id} is not active")
+        raise HttpError(400, f"room {room.id} is not active")
     return room
 
 
@@ -245,7 +245,7 @@ def _named(call: Call) -> User:
 def _add(call: Call, room: Stream) -> Json:
     user = _named(call)
     if user.external and not room.external:
-        raise Refused(400, f"user {user.id} is of another pod, and room {room.id} is internal")
+        raise HttpError(400, f"user {user.id} is of another pod, and room {room.id} is internal")
     if call.member(room, user.id) is not None:
         return success("Member already part of the room")
     call.db.past_members.remove((room.id, user.id))
@@ -264,18 +264,18 @@ def _remove(call: Call, room: Stream) -> Json:
 
 @writes("v1_room_id_membership_add_post")
 def add_member(call: Call) -> Any:
-    """A member, added by an owner, or by any member where they may invite."""
+    """Add a member: as an owner, as a member who may invite, or oneself to a public room."""
     room = _open_room(call)
     me = call.member(room, call.caller.id)
     joins_public = room.attributes["public"] and call.body.get("id") == call.caller.id
     if not joins_public and (me is None or not (me.owner or room.attributes["membersCanInvite"])):
-        raise Refused(403, f"the caller may not add members to room {room.id}")
+        raise HttpError(403, f"the caller may not add members to room {room.id}")
     return _add(call, room)
 
 
 @writes("v1_room_id_membership_remove_post")
 def remove_member(call: Call) -> Any:
-    """A member, removed by an owner or leaving."""
+    """Remove a member as an owner, or leave."""
     room = _open_room(call)
     if call.body.get("id") != call.caller.id:
         _must_own(call, room)
@@ -284,13 +284,13 @@ def remove_member(call: Call) -> Any:
 
 @writes("v1_admin_room_id_membership_add_post")
 def admin_add_member(call: Call) -> Any:
-    """A member, added to any room."""
+    """Add a member to any room."""
     return _add(call, _open_room(call))
 
 
 @writes("v1_admin_room_id_membership_remove_post")
 def admin_remove_member(call: Call) -> Any:
-    """A member, removed from any room."""
+    """Remove a member from any room."""
     return _remove(call, _open_room(call))
 
 
@@ -300,20 +300,20 @@ def _set_owner(call: Call, *, owner: bool) -> Json:
         _must_own(call, room)
     member = call.member(room, _named(call).id)
     if member is None:
-        raise Refused(400, f"user {call.body.get('id')} is not in room {room.id}")
+        raise HttpError(400, f"user {call.body.get('id')} is not in room {room.id}")
     call.db.members.put(evolve(member, owner=owner))
     return success("Member promoted" if owner else "Member demoted")
 
 
 @writes("v1_room_id_membership_promote_owner_post")
 def promote(call: Call) -> Any:
-    """A member who owns the room from now on."""
+    """Make a member an owner."""
     return _set_owner(call, owner=True)
 
 
 @writes("v1_room_id_membership_demote_owner_post")
 def demote(call: Call) -> Any:
-    """A member who owns the room no longer."""
+    """Make an owner an ordinary member."""
     return _set_owner(call, owner=False)
 
 
@@ -323,16 +323,16 @@ def _members(members: Any) -> list[Json]:
 
 @reads("v1_room_id_membership_list_get", "v2_room_id_membership_list_get")
 def list_members(call: Call) -> Any:
-    """All members of a room that the caller is in, or that is public."""
+    """All members of a room that is public or has the caller as a member."""
     room = call.stream(call.path["id"], "ROOM")
     if not room.attributes["public"] and call.member(room, call.caller.id) is None:
-        raise Refused(403, f"the caller is not in room {room.id}")
+        raise HttpError(403, f"the caller is not in room {room.id}")
     return _members(call.db.members.group("stream", room.id))
 
 
 @reads("v1_admin_room_id_membership_list_get")
 def admin_list_members(call: Call) -> Any:
-    """All members of any room, with those who left if asked for."""
+    """All members of any room, with past members on request."""
     room = call.stream(call.path["id"], "ROOM")
     members = _members(call.db.members.group("stream", room.id))
     if call.query.get("includePastMembers"):

@@ -1,4 +1,4 @@
-"""Sessions: who is calling, where a user is logged in, and the manifest of a service account."""
+"""Sessions: the calling user, the open sessions of a user, and the manifest of a service account."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import NO_CONTENT, Call, Refused, reads, success, writes
+from ..handlers import NO_CONTENT, Call, HttpError, reads, success, writes
 from ..state import User
 from .roles import is_administrator
 from .views import directory_view
@@ -14,23 +14,23 @@ from .views import directory_view
 
 @reads("v2_sessioninfo_get")
 def session_info(call: Call) -> Any:
-    """Who is calling."""
+    """The calling user."""
     return {**directory_view(call.caller), "roles": list(call.caller.roles)}
 
 
 @reads("v1_sessioninfo_get")
 def session_info_v1(call: Call) -> Any:
-    """The id of who is calling."""
+    """The id of the calling user."""
     return {"userId": call.caller.id}
 
 
 def _path_user(call: Call) -> User:
     text = call.path["uid"]
     if not text.isdecimal():
-        raise Refused(400, f"path parameter uid: {text!r} is no user id")
+        raise HttpError(400, f"path parameter uid: {text!r} is not a user id")
     user = call.user(int(text))
     if user.id != call.caller.id and not is_administrator(call.caller):
-        raise Refused(403, "sessions of others need an administrative role")
+        raise HttpError(403, "only an administrator may see or end the sessions of another user")
     return user
 
 
@@ -54,16 +54,16 @@ def sessions(call: Call) -> Any:
 
 @writes("v1_users_uid_sessions_logout_post")
 def log_out_everywhere(call: Call) -> Any:
-    """All sessions of a user, ended."""
+    """End all sessions of a user."""
     call.auth.revoke_all(_path_user(call).id)
     return success("OK")
 
 
 @writes("v1_users_uid_sessions_sid_logout_post")
 def log_out_session(call: Call) -> Any:
-    """One session of a user, ended."""
+    """End one session of a user."""
     if not call.auth.revoke_all(_path_user(call).id, call.path["sid"]):
-        raise Refused(400, f"session {call.path['sid']} does not exist")
+        raise HttpError(400, f"session {call.path['sid']} does not exist")
     return success("OK")
 
 
@@ -75,6 +75,6 @@ def manifest(call: Call) -> Any:
 
 @writes("v1_user_manifest_own_post")
 def set_manifest(call: Call) -> Any:
-    """The manifest of the calling service account, replaced."""
+    """Replace the manifest of the calling service account."""
     call.save_user(evolve(call.caller, manifest=call.body["manifest"]))
     return success("OK")

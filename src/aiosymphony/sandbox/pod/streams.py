@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ..handlers import NO_CONTENT, Call, Refused, reads, writes
+from ..handlers import NO_CONTENT, Call, HttpError, reads, writes
 from ..state import POD_ID, POD_NAME, Json, Member, Stream, User, new_stream_id, now_ms
 from .messages import in_window
 from .views import display_name
@@ -18,7 +18,7 @@ from .views import display_name
 def _conversation(call: Call, members: Iterable[int]) -> Json:
     users = [call.user(uid, local=False) for uid in sorted(set(members))]
     if len(users) < 2:
-        raise Refused(400, "a conversation needs two users")
+        raise HttpError(400, "a conversation needs at least two users")
     key = tuple(user.id for user in users)
     known = call.db.streams.first("key", key)
     if known is not None:
@@ -43,13 +43,13 @@ def _conversation(call: Call, members: Iterable[int]) -> Json:
 
 @writes("v1_im_create_post")
 def create_im(call: Call) -> Any:
-    """The conversation of the caller with these users, made if there is none."""
+    """Find the conversation of the caller with these users, or create it."""
     return _conversation(call, [call.caller.id, *call.body])
 
 
 @writes("v1_admin_im_create_post")
 def admin_create_im(call: Call) -> Any:
-    """The conversation of these users, without the caller, made if there is none."""
+    """Find the conversation of these users, without the caller, or create it."""
     return _conversation(call, call.body)
 
 
@@ -68,10 +68,10 @@ def im_info(call: Call) -> Any:
 
 @writes("v1_im_id_update_post")
 def update_im(call: Call) -> Any:
-    """A conversation with another pinned message."""
+    """Pin another message in a conversation."""
     stream = call.stream(call.path["id"], "IM", "MIM")
     if call.member(stream, call.caller.id) is None:
-        raise Refused(403, f"the caller is not in conversation {stream.id}")
+        raise HttpError(403, f"the caller is not in conversation {stream.id}")
     stream = evolve(stream, attributes={**stream.attributes, **call.body}, updated=now_ms())
     call.db.streams.put(stream)
     return _im_detail(stream)
@@ -137,7 +137,7 @@ def _last_message(call: Call, stream: Stream) -> int | None:
 
 @reads("v1_streams_sid_info_get")
 def info_v1(call: Call) -> Any:
-    """A stream, in the older shape."""
+    """A stream; version 1."""
     return _attributes(call, call.stream(call.path["sid"]))
 
 
@@ -205,7 +205,7 @@ def _admin_info(call: Call, stream: Stream) -> Json:
 
 @reads("v1_admin_streams_list_post")
 def admin_list_v1(call: Call) -> Any:
-    """A page of all streams that match, in the older shape."""
+    """A page of all streams that match; version 1."""
     streams, page = _admin_list(call)
     return {**page, "streams": [_admin_info(call, stream) for stream in streams]}
 
@@ -257,7 +257,7 @@ def admin_members(call: Call) -> Any:
 
 @reads("v1_streams_sid_attachments_get")
 def attachments(call: Call) -> Any:
-    """Files of a stream in a window of time, by the time of their ingestion."""
+    """The files of a stream between two times, by time of ingestion."""
     stream = call.stream(call.path["sid"])
     limit = call.capped(call.query.get("limit", 50), 100)
     items = [

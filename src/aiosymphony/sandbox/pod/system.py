@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import NO_CONTENT, Call, Refused, reads, success, writes
+from ..handlers import NO_CONTENT, Call, HttpError, reads, success, writes
 from .roles import FEATURES, ROLES
 
 
@@ -37,18 +37,18 @@ def list_protocols(call: Call) -> Any:
 
 @writes("v1_admin_system_protocols_post")
 def add_protocol(call: Call) -> Any:
-    """A URL scheme, allowed."""
+    """Allow a URL scheme."""
     if call.body["scheme"] in call.db.protocols:
-        raise Refused(400, f"scheme {call.body['scheme']!r} exists")
+        raise HttpError(400, f"scheme {call.body['scheme']!r} exists")
     call.db.protocols.put(call.body)
     return call.body
 
 
 @writes("v1_admin_system_protocols_scheme_delete")
 def remove_protocol(call: Call) -> Any:
-    """A URL scheme, allowed no longer."""
+    """Stop allowing a URL scheme."""
     if call.path["scheme"] not in call.db.protocols:
-        raise Refused(400, f"scheme {call.path['scheme']!r} does not exist")
+        raise HttpError(400, f"scheme {call.path['scheme']!r} does not exist")
     call.db.protocols.remove(call.path["scheme"])
     return NO_CONTENT
 
@@ -61,16 +61,16 @@ def allowed_types(call: Call) -> Any:
 
 @reads("file_ext_v1_allowed_extensions_get")
 def list_extensions(call: Call) -> Any:
-    """A page of the file extensions, with where they may be sent."""
+    """A page of the file extensions and where they may be sent."""
     page, pagination = call.cursor_page(call.db.extensions.rows)
     return {"data": page, "paging": pagination}
 
 
 @writes("file_ext_v1_allowed_extensions_extension_put")
 def set_extension(call: Call) -> Any:
-    """A file extension, allowed."""
+    """Allow a file extension."""
     if call.body["extension"] != call.path["extension"]:
-        raise Refused(400, "extension of the body is not the one of the path")
+        raise HttpError(400, "extension differs between path and body")
     row = {"source": "CUSTOMER", **call.body}
     call.db.extensions.put(row)
     return row
@@ -78,9 +78,9 @@ def set_extension(call: Call) -> Any:
 
 @writes("file_ext_v1_allowed_extensions_extension_delete")
 def remove_extension(call: Call) -> Any:
-    """A file extension, allowed no longer."""
+    """Stop allowing a file extension."""
     if call.path["extension"] not in call.db.extensions:
-        raise Refused(400, f"extension {call.path['extension']!r} does not exist")
+        raise HttpError(400, f"extension {call.path['extension']!r} does not exist")
     call.db.extensions.remove(call.path["extension"])
     return NO_CONTENT
 
@@ -93,23 +93,23 @@ def languages(_call: Call) -> Any:
 
 @reads("v1_admin_sso_configuration_get")
 def get_sso(call: Call) -> Any:
-    """How users log in by single sign-on; 404 if that was never set up."""
+    """The configuration of single sign-on; 404 if there is none."""
     row = call.db.settings.get("sso")
     if row is None:
-        raise Refused(404, "single sign-on is not configured")
+        raise HttpError(404, "single sign-on is not configured")
     return row[1]
 
 
 @writes("v1_admin_sso_configuration_post")
 def set_sso(call: Call) -> Any:
-    """Single sign-on, set up anew."""
+    """Replace the configuration of single sign-on."""
     call.db.settings.put(("sso", call.body))
     return success("OK")
 
 
 @writes("v1_admin_sso_configuration_patch")
 def patch_sso(call: Call) -> Any:
-    """Single sign-on with some settings changed."""
+    """Change the configuration of single sign-on."""
     row = call.db.settings.get("sso")
     call.db.settings.put(("sso", {**(row[1] if row else {}), **call.body}))
     return success("OK")

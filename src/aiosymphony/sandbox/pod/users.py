@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from ..auth import is_public_key
-from ..handlers import Call, Refused, reads, success, writes
+from ..handlers import Call, HttpError, reads, success, writes
 from ..state import Json, User, now_ms
 from .roles import FEATURES, ROLES
 from .views import avatars, suspension, v1_detail, v2_detail
@@ -32,35 +32,35 @@ def _checked(call: Call, attributes: Json, *, own: int | None) -> None:
     for name, value in attributes.items():
         limit = _SHORT.get(name, _LONG)
         if isinstance(value, str) and len(value) > limit:
-            raise Refused(400, f"userAttributes.{name} is longer than {limit} characters")
+            raise HttpError(400, f"userAttributes.{name} is longer than {limit} characters")
     email = attributes.get("emailAddress")
     if email is not None and not all((email.count("@") == 1, *email.split("@"))):
-        raise Refused(400, "userAttributes.emailAddress is no email address")
+        raise HttpError(400, "userAttributes.emailAddress is not an email address")
     if attributes.get("userName") == "":
-        raise Refused(400, "userAttributes.userName is empty")
+        raise HttpError(400, "userAttributes.userName is empty")
     if not call.options.uniqueness:
         return
     for field, index in (("emailAddress", "email"), ("userName", "name")):
         value = attributes.get(field)
         if value and any(other.id != own for other in call.db.users.find(index, value.casefold())):
-            raise Refused(400, f"userAttributes.{field} belongs to another user")
+            raise HttpError(400, f"userAttributes.{field} belongs to another user")
 
 
 def _required(attributes: Json) -> None:
     more = ("displayName",) if attributes.get("accountType") == "SYSTEM" else ("firstName", "lastName")
     missing = [name for name in ("userName", "emailAddress", *more) if not attributes.get(name)]
     if missing:
-        raise Refused(400, f"userAttributes.{missing[0]} is missing")
+        raise HttpError(400, f"userAttributes.{missing[0]} is missing")
 
 
 def _check_roles(roles: Iterable[str]) -> None:
     for role in roles:
         if role not in ROLES:
-            raise Refused(400, f"role {role!r} does not exist")
+            raise HttpError(400, f"role {role!r} does not exist")
 
 
 def _with_keys(old: Json, given: Json) -> Json:
-    """Attributes after an update, with the RSA keys rotated: the replaced one stays good for 72 hours."""
+    """The attributes after an update. A new RSA key replaces the old one, which stays valid for 72 hours."""
     merged = {**old, **given}
     change = given.get("currentKey")
     if change is None:
@@ -72,7 +72,7 @@ def _with_keys(old: Json, given: Json) -> Json:
         merged.pop("previousKey", None)
         return merged
     if not is_public_key(change.get("key", "")):
-        raise Refused(400, "userAttributes.currentKey.key is no RSA public key in PEM")
+        raise HttpError(400, "userAttributes.currentKey.key is not an RSA public key in PEM")
     if before and before["key"] != change["key"]:
         merged["previousKey"] = {"key": before["key"], "expirationDate": now_ms() + _KEY_GRACE_MS}
     merged["currentKey"] = {"key": change["key"]}
@@ -82,7 +82,7 @@ def _with_keys(old: Json, given: Json) -> Json:
 def _create(call: Call) -> User:
     given = call.body.get("userAttributes")
     if given is None:
-        raise Refused(400, "userAttributes is missing")
+        raise HttpError(400, "userAttributes is missing")
     given = {"accountType": "NORMAL", **given}
     _required(given)
     _checked(call, given, own=None)
@@ -95,32 +95,32 @@ def _update(call: Call) -> User:
     user = call.user(call.path["uid"])
     kind = call.body.get("accountType")
     if kind is not None and kind != user.attributes.get("accountType"):
-        raise Refused(400, "userAttributes.accountType cannot be changed")
+        raise HttpError(400, "userAttributes.accountType cannot be changed")
     _checked(call, call.body, own=user.id)
     return call.save_user(evolve(user, attributes=_with_keys(user.attributes, call.body)))
 
 
 @writes("v2_admin_user_create_post")
 def create(call: Call) -> Any:
-    """A new user."""
+    """Create a user."""
     return v2_detail(_create(call))
 
 
 @writes("v1_admin_user_create_post")
 def create_v1(call: Call) -> Any:
-    """A new user, in the older shape."""
+    """Create a user; version 1."""
     return v1_detail(_create(call))
 
 
 @writes("v2_admin_user_uid_update_post")
 def update(call: Call) -> Any:
-    """A user with some attributes changed."""
+    """Change attributes of a user."""
     return v2_detail(_update(call))
 
 
 @writes("v1_admin_user_uid_update_post")
 def update_v1(call: Call) -> Any:
-    """A user with some attributes changed, in the older shape."""
+    """Change attributes of a user; version 1."""
     return v1_detail(_update(call))
 
 
@@ -132,7 +132,7 @@ def detail(call: Call) -> Any:
 
 @reads("v1_admin_user_uid_get")
 def detail_v1(call: Call) -> Any:
-    """A user as administrators see it, in the older shape."""
+    """A user as administrators see it; version 1."""
     return v1_detail(call.user(call.path["uid"]))
 
 
@@ -151,7 +151,7 @@ def list_v2(call: Call) -> Any:
 
 @reads("v3_admin_user_list_get")
 def list_v3(call: Call) -> Any:
-    """A page of all users, with their features if asked for."""
+    """A page of all users, with their features on request."""
     page = []
     for user in _page(call):
         value = v2_detail(user)
@@ -195,7 +195,7 @@ def status(call: Call) -> Any:
 
 @writes("v1_admin_user_uid_status_update_post")
 def update_status(call: Call) -> Any:
-    """A user, enabled, disabled or suspended; who is disabled loses all sessions."""
+    """Enable, disable or suspend a user. Disabling ends all sessions of the user."""
     user = call.user(call.path["uid"])
     wanted = call.body.get("status", user.status)
     user = evolve(user, status=wanted, deactivated=now_ms() if wanted == "DISABLED" else None)
@@ -209,7 +209,7 @@ def update_status(call: Call) -> Any:
 
 @writes("v1_admin_user_user_id_suspension_update_put")
 def suspend(call: Call) -> Any:
-    """A user, suspended or released."""
+    """Suspend a user, or end the suspension."""
     call.save_user(_suspended(call.user(call.path["userId"]), call.body))
     return success("OK")
 
@@ -226,7 +226,7 @@ def _suspended(user: User, given: Json) -> User:
 
 @writes("v1_admin_user_uid_roles_add_post")
 def add_role(call: Call) -> Any:
-    """A role, given."""
+    """Give a user a role."""
     user = call.user(call.path["uid"])
     role = call.body.get("id", "")
     _check_roles([role])
@@ -236,12 +236,12 @@ def add_role(call: Call) -> Any:
 
 @writes("v1_admin_user_uid_roles_remove_post")
 def remove_role(call: Call) -> Any:
-    """A role, taken; a user who has it not is answered 404."""
+    """Take a role from a user; 404 if the user does not have it."""
     user = call.user(call.path["uid"])
     role = call.body.get("id", "")
     _check_roles([role])
     if role not in user.roles:
-        raise Refused(404, f"user {user.id} has no role {role}")
+        raise HttpError(404, f"user {user.id} does not have the role {role}")
     call.save_user(evolve(user, roles=tuple(other for other in user.roles if other != role)))
     return success("Role removed")
 
@@ -258,12 +258,12 @@ def features(call: Call) -> Any:
 
 @writes("v1_admin_user_uid_features_update_post")
 def update_features(call: Call) -> Any:
-    """Some feature entitlements of a user, changed."""
+    """Change feature entitlements of a user."""
     user = call.user(call.path["uid"])
     changes = {}
     for feature in call.body:
         if feature.get("entitlment") not in FEATURES:
-            raise Refused(400, f"feature {feature.get('entitlment')!r} does not exist")
+            raise HttpError(400, f"feature {feature.get('entitlment')!r} does not exist")
         changes[feature["entitlment"]] = feature.get("enabled", False)
     call.save_user(evolve(user, features={**user.features, **changes}))
     return success("OK")
@@ -271,33 +271,33 @@ def update_features(call: Call) -> Any:
 
 @reads("v1_admin_user_uid_avatar_get")
 def avatar(call: Call) -> Any:
-    """Where the avatars of a user are."""
+    """The URLs of a user's avatars."""
     return avatars(call.user(call.path["uid"]))
 
 
 @writes("v1_admin_user_uid_avatar_update_post")
 def update_avatar(call: Call) -> Any:
-    """A new avatar: an image in base64 of less than 2 MB."""
+    """Replace the avatar of a user by an image in base64 of less than 2 MB."""
     user = call.user(call.path["uid"])
     try:
         image = base64.b64decode(call.body.get("image", ""), validate=True)
     except binascii.Error:
-        raise Refused(400, "image is not base64") from None
+        raise HttpError(400, "image is not base64") from None
     if not image or len(image) >= MAX_AVATAR:
-        raise Refused(400, "image is empty" if not image else "image has 2 MB or more")
+        raise HttpError(400, "image is empty" if not image else "image is 2 MB or larger")
     call.save_user(evolve(user, avatar=str(len(image))))
     return success("OK")
 
 
 @reads("v1_admin_user_uid_delegates_get")
 def delegates(call: Call) -> Any:
-    """Who acts for a user."""
+    """The delegates of a user."""
     return list(call.user(call.path["uid"]).delegates)
 
 
 @writes("v1_admin_user_uid_delegates_update_post")
 def update_delegates(call: Call) -> Any:
-    """A delegate, added or removed."""
+    """Add or remove a delegate."""
     user = call.user(call.path["uid"])
     delegate = call.user(call.body.get("userId", 0)).id
     others = tuple(other for other in user.delegates if other != delegate)
@@ -310,7 +310,7 @@ def update_delegates(call: Call) -> Any:
 
 @writes("v1_user_uid_follow_post")
 def follow(call: Call) -> Any:
-    """Users who follow another from now on."""
+    """Let users follow another user."""
     user = call.user(call.path["uid"])
     for follower in [call.user(uid) for uid in call.body.get("followers", ())]:
         call.db.follows.put((follower.id, user.id))
@@ -319,7 +319,7 @@ def follow(call: Call) -> Any:
 
 @writes("v1_user_uid_unfollow_post")
 def unfollow(call: Call) -> Any:
-    """Users who follow another no longer."""
+    """Let users stop following another user."""
     user = call.user(call.path["uid"])
     for follower in call.body.get("followers", ()):
         call.db.follows.remove((follower, user.id))
@@ -336,7 +336,7 @@ def followers(call: Call) -> Any:
 
 @reads("v1_user_uid_following_get")
 def following(call: Call) -> Any:
-    """A page of whom a user follows."""
+    """A page of the users that a user follows."""
     rows = call.db.follows.group("follower", call.user(call.path["uid"]).id)
     page, pagination = call.cursor_page(rows)
     return {"count": len(rows), "following": [followed for _, followed in page], "pagination": pagination}

@@ -1,4 +1,4 @@
-"""Users as the answers show them: to administrators, and in the directory."""
+"""Users as JSON: as administrators see them, and as the directory shows them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def v1_detail(user: User) -> Json:
 
 
 def system_info(user: User) -> Json:
-    """A UserSystemInfo; what was never set is absent."""
+    """A UserSystemInfo without the fields that were never set."""
     info: Json = {
         "id": user.id,
         "status": user.status,
@@ -50,7 +50,7 @@ def system_info(user: User) -> Json:
 
 
 def suspension(user: User) -> Json:
-    """Whether a user is suspended, until when and why; what was never set is absent."""
+    """Whether a user is suspended; until when and why, if that is known."""
     value: Json = {"suspended": user.suspended}
     if user.suspended_until is not None:
         value["suspendedUntil"] = user.suspended_until
@@ -91,6 +91,6 @@ def directory_view(user: User) -> Json:
 
 
 def display_name(user: User) -> str:
-    """The display name, made of the others if there is none."""
+    """The display name, or else first and last name."""
     given = user.attributes
     return str(given.get("displayName") or f"{given.get('firstName', '')} {given.get('lastName', '')}".strip())
