@@ -15,7 +15,7 @@ GENERATED = ROOT / "generated" / "aiosymphony_api"
 # Layers from the ground up. A module may import from its own layer and from those before it, and never from one after.
 LAYERS = (
     {"_version", "codes"},
-    {"errors", "clock", "context", "jsontext", "text"},
+    {"errors", "clock", "context", "files", "jsontext", "text"},
     {"operation", "arguments", "urls", "retry", "limits", "apidiff"},
     {"transport", "auth"},
     {"session"},

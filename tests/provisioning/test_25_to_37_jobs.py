@@ -20,6 +20,7 @@ from aiosymphony.provisioning.rows import ConnectUser, User
 from aiosymphony.provisioning.sqlite_store import SqliteStore
 from aiosymphony.provisioning.store import JobRow
 
+from .stepped import SteppedClock
 from .tenant import Tenant
 
 SETTLE = 0.05
@@ -369,11 +370,11 @@ async def test_30_a_process_that_lost_the_job_sends_nothing_more(journal: Path) 
             return await super().create(rows)
 
     first_tenant = Held(unique=False, batch=1, users=tenant.users)
-    now = [1000.0]
-    async with SqliteStore(journal, clock=lambda: now[0]) as store, SqliteStore(journal, clock=lambda: now[0]) as other:
+    clock = SteppedClock()
+    async with SqliteStore(journal, clock=clock) as store, SqliteStore(journal, clock=clock) as other:
         first = asyncio.create_task(Job(first_tenant, store, lease=0.9, concurrency=1, settle=SETTLE).run(wanted))
         await held.wait()
-        now[0] += 10
+        clock.passed += 10
         await Job(tenant, other, lease=60, settle=SETTLE).run()
         with pytest.raises(JobError, match="another"):
             await asyncio.wait_for(first, 20)

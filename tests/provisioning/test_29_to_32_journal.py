@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
 from aiosymphony.errors import JobError
@@ -17,6 +19,8 @@ from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.planning import Plan, plan
 from aiosymphony.provisioning.sqlite_store import SqliteStore
 from aiosymphony.provisioning.store import Change, Fenced, JobHeader
+
+from .stepped import SteppedClock
 
 
 def made(names: Sequence[str] = ("ann", "bob", "cat"), *, target: str = "acme") -> Plan:
@@ -132,15 +136,16 @@ async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Pa
 
 
 async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path) -> None:
-    now = 1000.0
+    clock = SteppedClock()
+    now = clock.time()
     path = tmp_path / "job.journal"
-    async with SqliteStore(path, clock=lambda: now) as first, SqliteStore(path, clock=lambda: now) as second:
+    async with SqliteStore(path, clock=clock) as first, SqliteStore(path, clock=clock) as second:
         await begin(first)
         await first.acquire(60)
         await first.intend([1], now)
         with pytest.raises(JobError, match="its lease runs out in 60 s"):
             await second.acquire(60)
-        now += 61
+        clock.passed += 61
         assert await second.acquire(60) == [0]
         for attempt in (
             lambda: first.intend([2], now),
@@ -151,6 +156,70 @@ async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path
                 await attempt()
         assert [row.n for row in await second.fetch(["INTENT"])] == [1]
         await second.record([Change([1], "TODO")], now)
+
+
+OWNER = (
+    "import asyncio, sys\n"
+    "from aiosymphony.provisioning.sqlite_store import SqliteStore\n"
+    "async def main():\n"
+    "    async with SqliteStore(sys.argv[1]) as store:\n"
+    "        print(await store.acquire(60), flush=True)\n"
+    "        sys.stdin.read()\n"
+)
+AN_HOUR_AHEAD = "import time\nreal = time.time\ntime.time = lambda: real() + 3600\n"
+
+
+async def test_67_a_process_whose_clock_is_ahead_throws_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    await begun(path)
+    run = "try:\n    asyncio.run(main())\nexcept Exception as error:\n    print(error)\n"
+    async with SqliteStore(path) as first:
+        await first.acquire(60)
+        other = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", AN_HOUR_AHEAD + OWNER + run, str(path),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, _ = await other.communicate(b"")
+        assert f"process {os.getpid()} on" in said.decode()
+        assert "let it finish or stop it (Ctrl-C); if it hangs, end it, or wait" in said.decode()
+        await first.intend([1], 1.0)
+        await first.renew(60)
+
+
+class Elsewhere(SqliteStore):
+    """A store in a process on another machine, which shares the folder and not the clock."""
+
+    async def open(self) -> None:
+        await super().open()
+        self._owner = attrs.evolve(self._owner, machine="other", host="elsewhere", clock="other", pid=4711)
+
+
+async def test_67_an_owner_on_another_machine_is_watched_for_as_long_as_its_lease(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    slept: list[float] = []
+
+    class Watching(SteppedClock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+            self.passed += seconds
+            if renews:
+                await there.renew(30)
+
+    # The two clocks have nothing to do with each other.
+    clock = Watching(start=5_000_000.0)
+    async with Elsewhere(path) as there, SqliteStore(path, clock=clock) as here:
+        await begin(there)
+        await there.acquire(30)
+        renews = True
+        with pytest.raises(JobError, match=r"process 4711 on elsewhere is running the job .* stop it there"):
+            await here.acquire(60)
+        assert sum(slept) < 30
+        renews = False
+        slept.clear()
+        assert await here.acquire(60) == [0]
+        assert 30 <= sum(slept) < 32
+        with pytest.raises(Fenced):
+            await there.intend([1], 1.0)
 
 
 async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Path) -> None:
@@ -209,7 +278,7 @@ async def test_31_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
     [
         (lambda content: content[: len(content) // 2], "is damaged"),
         (lambda content: content[:4096] + b"\x5a" * 4096 + content[8192:], "is damaged"),
-        (lambda _: b"email,firstName,lastName\n" * 100, "is damaged"),
+        (lambda _: b"email,firstName,lastName\n" * 100, "is not a journal of a provisioning job"),
         (lambda content: content[:60] + (9).to_bytes(4) + content[64:], "newer release of aiosymphony"),
         (lambda content: content[:68] + bytes(4) + content[72:], "is not a journal of a provisioning job"),
     ],

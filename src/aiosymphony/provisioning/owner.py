@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import secrets
@@ -11,11 +12,14 @@ from pathlib import Path
 import attrs
 import orjson
 
-__all__ = ["Owner"]
+__all__ = ["Owner", "boot_id"]
 
 
 _ALIVE: set[str] = set()
 """The nonces of this process's owners that have not retired."""
+_HAS_PROC = Path("/proc/self/stat").exists()
+"""Whether the kernel tells of processes in files, as Linux does."""
+_DEAD = "dead"
 
 
 @attrs.frozen
@@ -26,7 +30,8 @@ class Owner:
         machine: The machine and, where there are such, its boot and its process namespace.
         host: The machine's name, for messages.
         pid: The process.
-        started: When the kernel started it, in its own ticks; empty where it does not tell.
+        started: When it was started, as the system tells it; empty where it does not tell.
+        clock: The monotonic clock that it reads: processes with the same one can compare its times.
         nonce: Tells two jobs of one process apart.
     """
 
@@ -34,17 +39,26 @@ class Owner:
     host: str
     pid: int
     started: str
+    clock: str
     nonce: str
 
     @classmethod
     def this(cls) -> Owner:
         nonce = secrets.token_hex(4)
         _ALIVE.add(nonce)
-        return cls(_machine(), platform.node(), os.getpid(), _started(os.getpid()) or "", nonce)
+        return cls(_machine(), platform.node(), os.getpid(), _started(os.getpid()), _clock(), nonce)
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        return cls(**orjson.loads(text))
+        """Read what ``str`` wrote.
+
+        Raises:
+            ValueError, TypeError: Something else wrote it.
+        """
+        owner = cls(**orjson.loads(text))
+        if type(owner.pid) is not int or owner.pid <= 0:
+            raise ValueError("no process has that number")
+        return owner
 
     def __str__(self) -> str:
         return orjson.dumps(attrs.asdict(self)).decode()
@@ -63,33 +77,69 @@ class Owner:
         if self.pid == os.getpid():
             return self.nonce not in _ALIVE
         started = _started(self.pid)
-        if started is not None:
-            return bool(self.started) and started != self.started
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
+        return started == _DEAD or bool(started and self.started and started != self.started)
+
+
+@functools.cache
+def boot_id() -> str:
+    """Which start of this machine it is; empty where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _machine() -> str:
+    # Two containers of one machine count their processes apart.
+    return f"{boot_id()}/{_namespace('pid')}" if boot_id() else f"{platform.node()}/{uuid.getnode():x}"
+
+
+def _clock() -> str:
+    # Elsewhere than on Linux a clock may begin anew with each boot, but an owner that still runs is of this one.
+    return f"{boot_id()}/{_namespace('time')}" if boot_id() else _machine()
+
+
+def _namespace(kind: str) -> int:
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        # Two containers of one machine count their processes apart.
-        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+        return Path(f"/proc/self/ns/{kind}").stat().st_ino
     except OSError:
-        return f"{platform.node()}/{uuid.getnode():x}"
+        return 0  # An old kernel has none of that kind, so that all processes share it.
 
 
-def _started(pid: int) -> str | None:
-    """The 22nd field of the process's stat; None where there is no such file or process."""
+def _started(pid: int) -> str:
+    """When a process was started, ``dead`` if it runs no more, and nothing if that cannot be told."""
+    if not _HAS_PROC:
+        return _started_by_psutil(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return None
+        return _probed(pid)
     # The second field is the command in parentheses, which may itself hold blanks and parentheses.
     fields = stat.rpartition(b")")[2].split()
     # A process that is dead and not yet reaped runs no more.
-    return "dead" if fields[0] in (b"Z", b"X") else fields[19].decode()
+    return _DEAD if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def _probed(pid: int) -> str:
+    """A process that ``/proc`` does not show may be another user's. On Linux, signal 0 asks and does no harm."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return _DEAD
+    except OSError:
+        return ""
+    return ""
+
+
+def _started_by_psutil(pid: int) -> str:
+    try:
+        import psutil  # noqa: PLC0415 - a dependency on systems without /proc alone
+    except ImportError:
+        return ""
+    try:
+        process = psutil.Process(pid)
+        return _DEAD if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.3f}"
+    except psutil.NoSuchProcess:
+        return _DEAD
+    except psutil.Error:
+        return ""

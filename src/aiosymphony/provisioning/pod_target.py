@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
 
 from ..bulk import Failed, bulk
-from ..errors import BadRequest, NotFound
+from ..errors import BadRequest, JobError, NotFound
 from .actual import ActualUser
 from .patience import pages_patiently, patiently
 from .planning import Step
@@ -101,7 +101,11 @@ class PodTarget:
 
     async def take_step(self, user_id: str, step: Step) -> None:
         """Change attributes, give a role, switch features, enable or disable."""
-        users, uid = self._pod.users, int(user_id)
+        users = self._pod.users
+        try:
+            uid = int(user_id)
+        except ValueError:
+            raise JobError(f"the journal names a user {user_id!r}, which is no id of a pod", exit_code=64) from None
         match step:
             case {"do": "update", "set": changes}:
                 await users.update(uid, _attributes(changes))

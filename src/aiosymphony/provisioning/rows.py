@@ -50,6 +50,11 @@ class Column:
     required: bool = False
     key: bool = False
 
+    @property
+    def type(self) -> type:
+        """What ``read`` gives: text, true or false, a list of text, or an object of switches."""
+        return _TYPES.get(self.read, str)
+
 
 def _text(value: object, limit: int = TEXT_LIMIT) -> str:
     if not isinstance(value, str):
@@ -145,6 +150,9 @@ def _switches(value: object) -> dict[str, bool]:
         name, equals, on = item.partition("=")
         switches[name.strip()] = _flag(on) if equals else True
     return switches
+
+
+_TYPES: Mapping[Callable[[object], Any], type] = {_flag: bool, _items: list, _switches: dict}
 
 
 def _shown(value: object) -> str:

@@ -73,7 +73,7 @@ class JobHeader:
         Raises:
             JobError: The target, the input or what is wanted of it changed.
         """
-        remedy = f"undo that, or begin a new job with another journal (--journal), or move {where} away"
+        remedy = "undo that, or begin a new job with another journal (--journal)"
         if (self.kind, self.target) != (other.kind, other.target):
             raise JobError(f"{where} is the journal of a job for {self.target}, not for {other.target}", exit_code=64)
         if self.input_digest != other.input_digest:
@@ -170,7 +170,9 @@ class JobStore(Protocol):
     async def acquire(self, lease: float, take: int | None = None) -> Sequence[int]:
         """Own shards until they are released or the lease (seconds) runs out: all of them, or ``take`` free ones.
 
-        Each acquisition raises the shard's epoch; whoever owned it before can write to it no more.
+        Each acquisition raises the shard's epoch; whoever owned it before can write to it no more. A store that cannot
+        show that it holds the newest state of the shards turns TODO into INTENT in them: what a later state may have
+        sent is looked up first.
 
         Raises:
             JobError: Another live process owns them.

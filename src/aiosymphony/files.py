@@ -1,0 +1,88 @@
+"""Files that hold what is nobody else's business: readable by their owner alone, and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TextIO
+
+from .errors import JobError
+
+__all__ = ["NO_FOLLOW", "make_private", "private_file", "regular_file", "sync_folder"]
+
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags for ``os.open``: fail on a symbolic link, and leave line ends alone. A system may have neither."""
+
+
+@contextlib.contextmanager
+def private_file(path: str | PathLike[str]) -> Iterator[TextIO]:
+    """Write a text file of mode 0600. Until all of it is on the disk, what was there stays as it was.
+
+    The content goes into a new file beside it, which takes its place at the end. So neither a full disk nor a crash
+    leaves half a file, and a mode or a hard link of the old one does not pass on.
+
+    Raises:
+        JobError: It is a symbolic link or no regular file, or it cannot be written.
+    """
+    path = Path(path)
+    regular_file(path)
+    partial = None
+    try:
+        # mkstemp makes a file that was not there, and that its owner alone can read.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".aiosymphony-")
+        partial = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise JobError(
+            f"{path} cannot be written: {error.strerror or error}; nothing was changed", exit_code=64
+        ) from None
+    finally:
+        if partial is not None:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def regular_file(path: Path) -> os.stat_result | None:
+    """What is known of a file; None if there is none.
+
+    Raises:
+        JobError: It is a symbolic link, a folder or a device, or cannot be looked at.
+    """
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise JobError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", exit_code=64) from None
+    if stat.S_ISLNK(there.st_mode):
+        raise JobError(f"{path} is a symbolic link, which is not followed: name the file itself", exit_code=64)
+    if not stat.S_ISREG(there.st_mode):
+        raise JobError(f"{path} is no regular file: name another one", exit_code=64)
+    return there
+
+
+def make_private(descriptor: int) -> None:
+    """Take all rights to an open file from everybody but its owner. Windows keeps rights in another way."""
+    if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o177:
+        os.fchmod(descriptor, 0o600)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder durable, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders.
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
