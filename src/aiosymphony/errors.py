@@ -69,7 +69,8 @@ _DETAILS_DEPTH = 20
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Control characters, those that turn the direction of text, and halves of characters, which nothing can print.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class SymphonyError(Exception):
@@ -571,8 +572,13 @@ def clean_text(said: object, limit: int = SAID_LIMIT) -> str:
     """
     text = said if isinstance(said, str) else str(said) if isinstance(said, int | float) else f"({type(said).__name__})"
     text = _JWT.sub("***", text[: 2 * limit])
-    text = _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    text = visible(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Text with everything in it that a terminal obeys instead of showing it, line breaks included, as escapes."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
 from ..apidiff import compare, load_document, to_html, to_json, to_markdown
 from ..errors import ConfigError
-from .output import FAILED, JsonOption
+from ..files import private_file
+from .output import FAILED, JsonOption, print_json, print_lines
 
 app = typer.Typer(name="api", help="The documents of Symphony's APIs.", no_args_is_help=True)
 
@@ -37,10 +39,11 @@ def diff(
     except ValueError as error:
         raise ConfigError(f"{old} or {new}: {error}") from None
     if html is not None:
-        try:
-            html.write_text(to_html(found), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{html}: cannot be written: {error.strerror}") from None
-    typer.echo(to_json(found) if as_json else to_markdown(found), nl=as_json)
+        with private_file(html) as file:
+            file.write(to_html(found))
+    if as_json:
+        print_json(orjson.loads(to_json(found)))
+    else:
+        print_lines(to_markdown(found))
     if found.breaking:
         raise typer.Exit(FAILED)

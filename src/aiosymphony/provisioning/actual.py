@@ -10,7 +10,7 @@ from typing import Any, Self
 import attrs
 import orjson
 
-from ..errors import DecodeError
+from ..errors import DecodeError, JobError
 from .rows import Kind, keys_of, user_class
 
 __all__ = ["Actual", "ActualUser"]
@@ -62,7 +62,11 @@ class Actual:
         return actual
 
     def add(self, users: Iterable[ActualUser]) -> None:
-        """Take users in; one that comes twice, because the list moved while it was read, counts once."""
+        """Take users in; one that comes twice, because the list moved while it was read, counts once.
+
+        Raises:
+            JobError: There is no room for them.
+        """
         rows, keys = [], []
         for user in users:
             try:
@@ -71,10 +75,16 @@ class Actual:
                 raise DecodeError(f"the user {user.id} cannot be kept: {error}") from None
             rows.append((user.id, user.active, body))
             keys += [(key, user.id) for key in keys_of(user.values, self._row)]
-        self._db.execute("BEGIN")
-        self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)
-        self._db.executemany("INSERT OR IGNORE INTO key VALUES (?, ?)", keys)
-        self._db.execute("COMMIT")
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT OR IGNORE INTO key VALUES (?, ?)", keys)
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise JobError(
+                f"the list of users does not fit into the folder of temporary files ({error}): make room there, or set "
+                "SQLITE_TMPDIR to another folder"
+            ) from None
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM user").fetchone()[0])

@@ -20,6 +20,7 @@ import attrs
 import orjson
 
 from ..errors import JobError
+from .cells import plain
 from .rows import Kind, User, keys_of, user_class
 
 __all__ = ["Desired", "Problem", "WantedRow", "read_map"]
@@ -296,7 +297,7 @@ def _scan_csv(path: Path, kind: Kind, renames: Mapping[str, str | None], digest:
             overlong = False
             yield line, {}, f"is longer than {MAX_LINE} bytes"
         elif len(cells) == len(header):
-            yield line, {name: cell for name, cell in zip(header, cells, strict=True) if name is not None}, ""
+            yield line, {name: plain(cell) for name, cell in zip(header, cells, strict=True) if name is not None}, ""
         elif any(cell.strip() for cell in cells):
             yield line, {}, f"has {len(cells)} cells where the header has {len(header)}"
 

@@ -120,8 +120,9 @@ def create_journal(path: Path) -> None:
         JobError: It cannot be made, or files of another journal lie where its own will be.
         sqlite3.Error: It cannot be written.
     """
-    for suffix in _SQLITES:
-        if os.path.lexists(_beside(path, suffix)):
+    for suffix in ("-wal", "-journal"):
+        # SQLite would read them into the new one. Whoever only looked at a journal leaves an empty log behind.
+        if (there := regular_file(_beside(path, suffix))) is not None and there.st_size:
             raise JobError(
                 f"{_beside(path, suffix)} belongs to another journal, which is not there: put that back, move this "
                 "away, or name another journal",

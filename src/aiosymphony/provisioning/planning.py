@@ -6,6 +6,7 @@ decides anew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -15,12 +16,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, Self
+from typing import Any, BinaryIO, Literal, Protocol, Self, get_args
 
 import attrs
 import orjson
 
 from ..errors import JobError
+from ..files import private_file
 from ..text import same_text
 from .actual import Actual, ActualUser
 from .desired import Problem, WantedRow
@@ -206,7 +208,8 @@ class Plan:
         self.counts: Counter[str] = Counter()
         self.contested: frozenset[str] = frozenset()
         # The actions lie in an unnamed file, so that a plan of any length costs no memory.
-        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+        with self._spooling():
+            self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
         self.close = weakref.finalize(self, self._file.close)
 
     @property
@@ -215,7 +218,8 @@ class Plan:
 
     def actions(self, *kinds: Do) -> Iterator[Action]:
         """The actions in the order of the file, then those about users that are not in it."""
-        self._file.flush()
+        with self._spooling():
+            self._file.flush()
         with open(os.dup(self._file.fileno()), "rb") as lines:  # noqa: PTH123 - a file that has no name
             offset = 0
             while True:
@@ -277,17 +281,15 @@ class Plan:
         }
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write it as JSON Lines: a header, then one action a line. The file is replaced whole, or not at all."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(orjson.dumps(self.header()) + b"\n")
-                for action in self.actions():
-                    file.write(orjson.dumps(action.to_dict()) + b"\n")
-            partial.replace(path)
-        except OSError as error:
-            raise JobError(f"the plan cannot be written to {path}: {error.strerror}", exit_code=64) from None
+        """Write it as JSON Lines: a header, then one action a line. The file is replaced whole, or not at all.
+
+        Raises:
+            JobError: It is a link or no regular file, or cannot be written.
+        """
+        with private_file(path) as file:
+            file.write(orjson.dumps(self.header()).decode() + "\n")
+            for action in self.actions():
+                file.write(orjson.dumps(action.to_dict()).decode() + "\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -296,6 +298,8 @@ class Plan:
         Raises:
             JobError: It is not one, is cut short, or was written by a newer release.
         """
+        from .sound import check_action  # noqa: PLC0415 - which knows plans
+
         path = Path(path)
         try:
             with path.open("rb") as file:
@@ -313,13 +317,19 @@ class Plan:
                     disable_missing=header["disable_missing"],
                 )
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
+                texts = (made.target, made.input_name, made.input_digest, made.state)
+                if made.kind not in get_args(Kind) or {*map(type, texts)} != {str} or type(made.known) is not int:
+                    raise ValueError  # noqa: TRY301
+                counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
                 for line in file:
-                    made._add(Action.from_dict(orjson.loads(line)))
+                    action = Action.from_dict(orjson.loads(line))
+                    check_action(action, made.kind)
+                    made._add(action)
         except OSError as error:
             raise JobError(f"{path} cannot be read: {error.strerror}", exit_code=64) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise JobError(f"{path} is not a plan, or a damaged one; make it anew", exit_code=64) from None
-        if any(made.counts[do] != header["counts"].get(do, 0) for do in ACTIONS):
+        if any(made.counts[do] != count for do, count in counts.items()):
             raise JobError(f"{path} is cut short or was edited; make the plan anew", exit_code=64)
         return made
 
@@ -331,7 +341,21 @@ class Plan:
 
     def _add(self, action: Action) -> None:
         self.counts[action.do] += 1
-        self._file.write(orjson.dumps(action.to_dict()) + b"\n")
+        with self._spooling():
+            self._file.write(orjson.dumps(action.to_dict()) + b"\n")
+
+    @contextlib.contextmanager
+    def _spooling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with contextlib.suppress(OSError, AttributeError):  # What could not be written would be tried once more.
+                self._file.close()
+            raise JobError(
+                f"the plan does not fit into {tempfile.gettempdir()} ({error.strerror}): make room there, or set "
+                "TMPDIR to another folder. Nothing was sent",
+                exit_code=64,
+            ) from None
 
     def _as_decided(self, action: Action) -> Action:
         if action.id is None or action.id not in self.contested or action.do == "conflict":

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import re
 from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 import attrs
 
 from ..errors import JobError
+from ..files import private_file
+from .cells import CsvLines
 from .rows import user_class
 from .store import LOOKED_UP, JobHeader, JobRow, JobStore, State
 
@@ -28,7 +27,6 @@ BUCKETS = 120
 ALL_STATES: tuple[State, ...] = ("TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT")
 _ROW_COLUMNS = ("line", "user", "action", "state", "id", "attempts", "sent_at", "done_at", "code", "reason")
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\d+")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @attrs.define
@@ -143,13 +141,14 @@ class Report:
                 cause.count += 1
                 if len(cause.rows) < KEPT:
                     cause.rows.append((row.line, row.label, row.id, row.message))
-            elif row.state == "DONE" and row.sent_at is not None and row.done_at is not None:
-                done_at.append(row.done_at)
-                # How long a look-up was waited for says nothing about the server.
+            elif row.state == "DONE" and row.done_at is not None:
                 looked_up = row.code == LOOKED_UP
-                latency.append(math.nan if looked_up else row.done_at - row.sent_at)
                 self.looked_up += looked_up
-                began = min(began, row.sent_at)
+                if row.sent_at is not None:
+                    done_at.append(row.done_at)
+                    # How long a look-up was waited for says nothing about the server.
+                    latency.append(math.nan if looked_up else row.done_at - row.sent_at)
+                    began = min(began, row.sent_at)
         self.columns = frozenset(columns)
         self.causes = sorted(causes.values(), key=lambda cause: -cause.count)
         self.timeline = _timeline(began, done_at, latency)
@@ -283,18 +282,22 @@ class Report:
         Raises:
             JobError: The file cannot be written.
         """
-        with _private(path) as file:
+        with private_file(path) as file:
             file.write(self.to_html())
 
     async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL_STATES) -> int:
-        """Write one line for each row with what became of it; how many."""
+        """Write one line for each row with what became of it; how many.
+
+        Raises:
+            JobError: The file cannot be written.
+        """
         wanted = tuple(only)
-        with _private(path) as file:
-            lines = csv.writer(file)
-            lines.writerow(_ROW_COLUMNS)
+        with private_file(path) as file:
+            lines = CsvLines(file)
+            lines.write(_ROW_COLUMNS)
             count = 0
             async for row in each_row(store, wanted):
-                lines.writerow(
+                lines.write(
                     (
                         row.line,
                         row.label,
@@ -305,7 +308,7 @@ class Report:
                         row.sent_at,
                         row.done_at,
                         row.code,
-                        _harmless(row.message),
+                        row.message,
                     )
                 )
                 count += 1
@@ -316,20 +319,23 @@ class Report:
 
         The columns are those of the input, by the API's names, and ``_line``, ``_state`` and ``_reason``, which the
         reading leaves out. Invalid rows are not in it: they stand in the file they came from.
+
+        Raises:
+            JobError: The file cannot be written.
         """
         names = [
             name
             for name, column in user_class(self.header.kind).columns().items()
             if column.required or name in self.columns
         ]
-        with _private(path) as file:
-            lines = csv.writer(file)
-            lines.writerow([*names, "_line", "_state", "_reason"])
+        with private_file(path) as file:
+            lines = CsvLines(file)
+            lines.write([*names, "_line", "_state", "_reason"])
             count = 0
             async for row in each_row(store, ("TODO", "INTENT", "FAILED", "UNKNOWN", "CONFLICT")):
                 if row.row and row.line:
                     cells = [_cell(row.row.get(name)) for name in names]
-                    lines.writerow([*cells, row.line, row.state, _harmless(row.message)])
+                    lines.write([*cells, row.line, row.state, row.message])
                     count += 1
         return count
 
@@ -341,14 +347,6 @@ async def each_row(store: JobStore, states: Sequence[State] = ALL_STATES) -> Asy
         after = rows[-1].n
         for row in rows:
             yield row
-
-
-def _private(path: str | PathLike[str]) -> TextIO:
-    try:
-        descriptor = os.open(Path(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise JobError(f"{path} cannot be written: {error.strerror}", exit_code=64) from None
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
 
 def _cell(value: object) -> str:
@@ -363,11 +361,6 @@ def _cell(value: object) -> str:
             return "|".join(f"{name}={_cell(on)}" for name, on in value.items())
         case _:
             return str(value)
-
-
-def _harmless(text: str) -> str:
-    """What a server said, so that no spreadsheet runs it."""
-    return "'" + text if text.startswith(_FORMULA) else text
 
 
 def _timeline(began: float, done_at: array[float], latency: array[float]) -> list[Bucket]:

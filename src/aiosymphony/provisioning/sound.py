@@ -7,7 +7,7 @@ turn into one sentence.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from .planning import ACTIONS, ONE_CREATE, Action, Step
@@ -204,10 +204,10 @@ def _require(sound: bool, what: str) -> None:
 
 
 @functools.cache
-def _types(kind: Kind) -> tuple[Mapping[str, type], Set[str]]:
+def _types(kind: Kind) -> tuple[Mapping[str, type], frozenset[str]]:
     """The type of each column, and the columns that are text."""
     types = {name: column.type for name, column in user_class(kind).columns().items()}
-    return types, {name for name, its in types.items() if its is str}
+    return types, frozenset(name for name, its in types.items() if its is str)
 
 
 @functools.cache

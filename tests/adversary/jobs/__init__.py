@@ -1,0 +1,1 @@
+"""What happens to the files and the processes of provisioning jobs."""
