@@ -10,7 +10,7 @@ import typer
 from .._version import __version__
 from ..errors import SymphonyError
 from . import api, auth, call, demo, provision, sandbox
-from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, print_error
+from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
 
 __all__ = ["app", "run"]
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -53,6 +53,7 @@ app.add_typer(api.app)
 def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code."""
     as_json = "--json" in arguments
+    make_printable()
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="aiosymphony", standalone_mode=False)
     except SymphonyError as error:

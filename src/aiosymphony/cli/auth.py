@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ConfigError, SymphonyError
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
-from .output import JsonOption, console, exit_code_of, print_error, print_json
+from .output import JsonOption, exit_code_of, print_error, print_json, say
 
 app = typer.Typer(name="auth", help="Check credentials.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def check(
     else:
         for login in found:
             if login["ok"]:
-                console().print(f"{login['api']}: logged in to {login['url']} as {login['who']}", markup=False)
+                say(f"{login['api']}: logged in to {login['url']} as {login['who']}")
     raise typer.Exit(code)
 
 

@@ -21,7 +21,7 @@ import typer
 from ..errors import ConfigError, DecodeError
 from ..operation import Model, Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
-from .output import JsonOption, print_json, print_tree
+from .output import JsonOption, print_json, print_tree, say
 
 APIS: Final = ("pod", "connect", "login", "agent", "pod_1_40")
 
@@ -61,7 +61,7 @@ def call(
     if as_json:
         print_json(answer)
     elif answer is None:
-        print("done, or nothing found: the answer is empty")
+        say("done, or nothing found: the answer is empty")
     else:
         print_tree(answer)
 

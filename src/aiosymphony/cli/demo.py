@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from .output import FAILED, JsonOption, console, print_json
+from .output import FAILED, JsonOption, console, print_json, say
 
 if TYPE_CHECKING:
     from ..demo import DemoReport
@@ -49,11 +48,10 @@ def demo(
         print_json(report.to_dict())
     elif console().is_terminal:
         with _bars() as bars:
-            say = partial(bars.console.print, markup=False)
-            report = asyncio.run(run_demo(options, progress=_shown_as_bars(bars), say=say))
+            report = asyncio.run(run_demo(options, progress=_shown_as_bars(bars), say=bars.console.print))
         _show(report)
     else:
-        report = asyncio.run(run_demo(options, progress=_shown_as_lines(), say=partial(print, flush=True)))
+        report = asyncio.run(run_demo(options, progress=_shown_as_lines(), say=say))
         _show(report)
     raise typer.Exit(0 if report.ok else FAILED)
 
@@ -82,7 +80,7 @@ def _shown_as_lines() -> Progress:
         now = time.monotonic()
         if done == size or now - last.setdefault(name, now) >= _LINE_EVERY:
             last[name] = now
-            print(f"{name}: {done}/{size}", flush=True)
+            say(f"{name}: {done}/{size}")
 
     return progress
 
@@ -102,7 +100,7 @@ def _show(report: DemoReport) -> None:
         refused.add_column("reason", overflow="fold")
         for rejection in report.rejections:
             refused.add_row(str(rejection.line), rejection.by, rejection.reason)
-        out.print(refused, markup=False)
+        out.print(refused)
     faults = ", ".join(f"{count} x {kind.replace('_', ' ')} acting" if "_" in kind else f"{count} x {kind}"
                        for kind, count in sorted(report.faults.items()))  # fmt: skip
     numbers = Table(show_header=False)
@@ -138,6 +136,6 @@ def _show(report: DemoReport) -> None:
         return
     out.print(f"{len(report.differences)} differences from what was wanted:")
     for difference in report.differences[:DIFFERENCES_SHOWN]:
-        out.print(f"  {difference}", markup=False)
+        out.print(f"  {difference}")
     if len(report.differences) > DIFFERENCES_SHOWN:
         out.print(f"  and {len(report.differences) - DIFFERENCES_SHOWN} more")

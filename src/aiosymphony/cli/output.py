@@ -1,15 +1,22 @@
-"""What commands print: results on standard output, for people or as JSON, and errors as one sentence."""
+"""What commands print: results on standard output, for people or as JSON, and errors as one sentence.
+
+The one place through which anything reaches a terminal. Whatever a server, a file or an argument says, nothing of it is
+obeyed: control characters are shown as escapes, and nothing is taken for markup.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from typing import Annotated, Any, Final
 
 import orjson
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from ..errors import ConfigError, DecodeError, JobError, OutcomeUnknown, SymphonyError
+from ..errors import ConfigError, DecodeError, JobError, OutcomeUnknown, SymphonyError, visible
 from ..jsontext import NotJsonError, dump
 from ..operation import model_as_dict
 
@@ -23,27 +30,83 @@ INTERRUPTED: Final = 130
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def console() -> Console:
-    """A console on standard output, made when it is needed: tests and pipes replace the stream."""
-    return Console(highlight=False, soft_wrap=True)
+class _Console(Console):
+    """Shows every text as it is, wherever in a table, a title or a line it stands."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **{**options, "markup": False, "emoji": False, "highlight": False})
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console, made when it is needed: tests and pipes replace the stream."""
+    return _Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, stderr: bool = False) -> None:
+    """One line for people."""
+    console(stderr=stderr).print(text)
+
+
+def print_lines(text: str) -> None:
+    """Text of several lines."""
+    for line in text.rstrip("\n").split("\n"):
+        _write(visible(line) + "\n")
 
 
 def print_json(value: Any) -> None:
     """One line of JSON."""
-    sys.stdout.write(_json(value, 0) + "\n")
-    sys.stdout.flush()
+    _write(_json(value) + "\n")
 
 
 def print_tree(value: Any) -> None:
     """JSON for people: indented."""
-    console().print(_json(value, orjson.OPT_INDENT_2), markup=False)
+    _write(_json(value, orjson.OPT_INDENT_2) + "\n")
 
 
 def print_error(error: object, code: int, *, as_json: bool) -> None:
     """Say on standard error what went wrong, and with ``as_json`` on standard output too."""
     if as_json:
         print_json({"error": str(error), "exit_code": code})
-    print(f"aiosymphony: {error}", file=sys.stderr)
+    sys.stderr.write(visible(f"aiosymphony: {error}") + "\n")
+
+
+def make_printable() -> None:
+    """Let the standard streams escape what their encoding does not have, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _json(value: Any, option: int = 0) -> str:
+    """JSON in which every control character is an escape, those too that JSON itself lets stand."""
+    try:
+        content = dump(value, "the answer", model_as_dict, option)
+    except NotJsonError as error:
+        try:  # Half a character, as in the name of a file that is no UTF-8?
+            content = dump(_whole(value), "the answer", model_as_dict, option)
+        except (NotJsonError, RecursionError):
+            raise DecodeError(str(error)) from None
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", content.decode())
+
+
+_UNESCAPED: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_whole(name): _whole(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_whole(each) for each in value]
+        case _:
+            return value
 
 
 def exit_code_of(error: SymphonyError) -> int:
@@ -53,10 +116,3 @@ def exit_code_of(error: SymphonyError) -> int:
     if isinstance(error, JobError):
         return error.exit_code
     return UNKNOWN if isinstance(error, OutcomeUnknown) else FAILED
-
-
-def _json(value: Any, option: int) -> str:
-    try:
-        return dump(value, "the answer", model_as_dict, option).decode()
-    except NotJsonError as error:
-        raise DecodeError(str(error)) from None

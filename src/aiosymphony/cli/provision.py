@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec
 
 import typer
-from rich.console import Console
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from ..errors import ConfigError, JobError, RateLimited
 from ..limits import Limits
@@ -26,7 +24,8 @@ from ..provisioning.planning import ACTIONS
 from ..provisioning.preparing import check_input
 from ..provisioning.rows import Kind
 from .clients import ConfigOption
-from .output import STOPPED, JsonOption, console, print_json
+from .interrupts import on_stop_signals
+from .output import STOPPED, JsonOption, console, print_json, say
 
 if TYPE_CHECKING:
     from ..provisioning import ConnectTarget, PodTarget
@@ -111,9 +110,10 @@ async def plan_command(
         )
         return 0
     _print_plan(made, details=details)
-    console().print(f"\nSaved as {save}. To carry it out: aiosymphony provision apply {save}", markup=False)
+    console().print()
+    say(f"Saved as {save}. To carry it out: aiosymphony provision apply {save}")
     if _needs_force(made):
-        console().print("It disables more users than are allowed without --force.")
+        say("It disables more users than are allowed without --force.")
     return 0
 
 
@@ -162,7 +162,7 @@ async def apply_command(
         made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
         if not as_json:
             if made is None:
-                _errors().print(f"going on with the job in {journal}", markup=False)
+                say(f"going on with the job in {journal}", stderr=True)
             else:
                 _print_plan(made, details=False)
         job = Job(where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, take=take)
@@ -187,7 +187,7 @@ async def apply_command(
     else:
         _print_report(report, journal, traffic)
     if stopped is not None:
-        _errors().print(f"aiosymphony: {stopped}", markup=False)
+        say(f"aiosymphony: {stopped}", stderr=True)
     return code
 
 
@@ -209,7 +209,7 @@ async def status_command(
         print_json({name: whole[name] for name in kept} | {"journal": str(journal), "running": running})
     else:
         for who in running:
-            console().print(f"running: {who}", markup=False)
+            say(f"running: {who}")
         _print_counts(report)
     return report.exit_code
 
@@ -245,7 +245,7 @@ async def report_command(
     else:
         _print_report(report, journal, None)
         for path in written.values():
-            console().print(f"wrote {path}", markup=False)
+            say(f"wrote {path}")
     return report.exit_code
 
 
@@ -288,10 +288,6 @@ async def _open(
         yield PodTarget(pod)
 
 
-def _errors() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 def _saved_plan(file: Path) -> Plan | None:
     """The plan in a file, None if the file is something else."""
     try:
@@ -332,10 +328,10 @@ def _print_plan(plan: Plan, *, details: bool) -> None:
         where = f"line {action.line}" if action.line else "not in the file"
         changes = "; ".join(f"{name}: {there!r} -> {wanted!r}" for name, (there, wanted) in action.changes.items())
         told = " - ".join(part for part in (action.label, changes, action.reason) if part)
-        console().print(f"{action.do:<8}  {where}: {told}", markup=False)
+        say(f"{action.do:<8}  {where}: {told}")
     more = plan.counts["conflict"] + plan.counts["invalid"] - 10
     if not details and more > 0:
-        console().print(f"and {more:,} more that need a look: --details lists everything")
+        say(f"and {more:,} more that need a look: --details lists everything")
 
 
 def _print_counts(report: Report) -> None:
@@ -353,23 +349,21 @@ def _print_counts(report: Report) -> None:
         table.add_row(name, f"{count:,}")
     console().print(table)
     for step in report.next_steps:
-        console().print(f"Next: {step}", markup=False)
+        say(f"Next: {step}")
 
 
 def _print_report(report: Report, journal: Path, traffic: Traffic | None) -> None:
     for cause in report.causes[:20]:
         code = f" {cause.code}" if cause.code else ""
-        console().print(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}", markup=False)
+        say(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}")
         for line, label, _, message in cause.rows[:3]:
-            console().print(f"    line {line}{label and ' '}{label}: {message}", markup=False)
+            say(f"    line {line}{label and ' '}{label}: {message}")
     if len(report.causes) > 20:
-        console().print(f"and {len(report.causes) - 20} other causes")
+        say(f"and {len(report.causes) - 20} other causes")
     if traffic is not None and traffic.requests:
-        console().print(
-            f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled",
-        )
+        say(f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
     _print_counts(report)
-    console().print(f"Everything: aiosymphony provision report {journal} --html report.html", markup=False)
+    say(f"Everything: aiosymphony provision report {journal} --html report.html")
 
 
 class Traffic:
@@ -390,7 +384,6 @@ class Traffic:
 @contextlib.contextmanager
 def _signals(job: Job) -> Iterator[None]:
     """Ctrl-C once (or SIGTERM) drains the job; twice leaves at once."""
-    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     asked = False
 
@@ -400,16 +393,11 @@ def _signals(job: Job) -> Iterator[None]:
             task.cancel()
         elif not asked:
             asked = True
-            _errors().print("finishing what is under way; once more to leave at once")
+            say("finishing what is under way; once more to leave at once", stderr=True)
             job.drain()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
+    with on_stop_signals(stop):
         yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
@@ -420,14 +408,14 @@ async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator
         return
 
     async def show() -> None:
-        errors = _errors()
+        errors = console(stderr=True)
         if not errors.is_terminal:
             while True:
                 await asyncio.sleep(_PLAIN_EVERY)
-                errors.print(_told(job.progress, traffic, "; "), markup=False)
+                errors.print("; ".join(_told(job.progress, traffic)))
         with Live(console=errors, transient=True, auto_refresh=False) as live:
             while True:
-                live.update(Text(_told(job.progress, traffic, "\n")), refresh=True)
+                live.update(Group(*_told(job.progress, traffic)), refresh=True)
                 await asyncio.sleep(0.2)
 
     task = asyncio.create_task(show(), name="aiosymphony progress")
@@ -438,13 +426,14 @@ async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator
         await asyncio.wait([task])
 
 
-def _told(progress: Progress, traffic: Traffic, between: str) -> str:
+def _told(progress: Progress, traffic: Traffic) -> tuple[str, str]:
     left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
-    return (
-        f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}{between}"
+    rows = f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
+    requests = (
         f"{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, {traffic.throttled:,} throttled, "
         f"{progress.doubtful:,} in doubt"
     )
+    return rows, requests
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,11 @@ class Running:
     @property
     def is_over(self) -> bool:
         return self._output.done()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether ``kill`` ended it. Windows knows no signals: there the code is 1, which no job ends with."""
+        return self._process.returncode == (1 if sys.platform == "win32" else -signal.SIGKILL)
 
     def kill(self) -> None:
         """Send SIGKILL, which no process can answer, if it still runs."""

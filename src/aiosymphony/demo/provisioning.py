@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +85,8 @@ async def provision(commands: Commands, file: str, company_id: str, *, progress:
     killed = None
     async with commands.begin(*apply) as run:
         await _watch(run, journal, progress, kill_at=KILL_AT)
-        if await run.exit_code() == -signal.SIGKILL:
+        await run.exit_code()
+        if run.was_killed:
             killed = await _killed(journal)
     if killed is not None:
         commands.say(

@@ -55,7 +55,10 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # as on Windows: the process's handler wakes the loop
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     temporary = None
     if directory is None:
         temporary = tempfile.TemporaryDirectory(prefix="aiosymphony-sandbox-")
