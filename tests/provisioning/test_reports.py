@@ -21,6 +21,7 @@ from aiosymphony.provisioning.planning import plan
 from aiosymphony.provisioning.report import Report
 from aiosymphony.provisioning.rows import ConnectUser, User
 from aiosymphony.provisioning.sqlite_store import SqliteStore
+from aiosymphony.provisioning.store import Change, JobHeader
 
 from .tenant import Tenant
 
@@ -229,6 +230,19 @@ async def test_a_browser_shows_plots_and_tables_and_asks_nobody(tmp_path: Path) 
     assert shown.count("<polyline") > 1
     assert shown.count("<table") > 3
     assert asked <= own
+
+
+async def test_a_clock_that_was_set_back_while_the_job_ran(tmp_path: Path) -> None:
+    wanted = plan(Desired.of([person("ann"), person("bob")], "connect"), Actual("connect"), target="acme")
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        await store.begin(JobHeader.of(wanted, made_at=5000.0), wanted.actions())
+        await store.acquire(60)
+        await store.intend([1, 2], 5000.0)
+        await store.record([Change([1], "DONE", ids=["u1"])], 1400.0)
+        await store.record([Change([2], "DONE", ids=["u2"])], 1400.5)
+        report = await Report.of(store)
+    assert sum(bucket.rate > 0 for bucket in report.timeline) >= 1
+    assert report.to_html()
 
 
 async def test_a_report_of_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["on_stop_signals"]
 
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if hasattr(signal, "SIGBREAK") else [])]
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *filter(None, [getattr(signal, "SIGBREAK", None)])]
 """Ctrl-C, what ends services, and on Windows Ctrl-Break."""
 
 

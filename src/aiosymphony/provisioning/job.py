@@ -788,8 +788,10 @@ class _Lease:
         self._expiry: asyncio.TimerHandle | None = None
 
     async def begin(self, take: int | None, fail: Callable[[JobError], None]) -> None:
-        began = asyncio.get_running_loop().time()
         await self._store.acquire(self._seconds, take)
+        # To take a job over from another machine takes as long as a lease: the time counts from here.
+        began = asyncio.get_running_loop().time()
+        await self._store.renew(self._seconds)
         self._hold_until(began + self._seconds)
         self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
 

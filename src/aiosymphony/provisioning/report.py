@@ -147,7 +147,7 @@ class Report:
                 if row.sent_at is not None:
                     done_at.append(row.done_at)
                     # How long a look-up was waited for says nothing about the server.
-                    latency.append(math.nan if looked_up else row.done_at - row.sent_at)
+                    latency.append(math.nan if looked_up else max(0.0, row.done_at - row.sent_at))
                     began = min(began, row.sent_at)
         self.columns = frozenset(columns)
         self.causes = sorted(causes.values(), key=lambda cause: -cause.count)
@@ -370,7 +370,8 @@ def _timeline(began: float, done_at: array[float], latency: array[float]) -> lis
     counted: Counter[int] = Counter()
     took_by_bucket: list[list[float]] = [[] for _ in range(BUCKETS)]
     for at, took in zip(done_at, latency, strict=True):
-        number = min(int((at - began) / width), BUCKETS - 1)
+        # A clock that was set back meanwhile puts an outcome before the beginning.
+        number = max(0, min(int((at - began) / width), BUCKETS - 1))
         counted[number] += 1
         if not math.isnan(took):
             took_by_bucket[number].append(took)

@@ -22,7 +22,7 @@ import attrs
 import orjson
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import JobError
+from ..errors import JobError, visible
 from .journal_file import VERSION, check_count, check_shape, create_journal, hold, is_journal, let_go
 from .owner import Owner
 from .planning import ONE_CREATE, Action
@@ -187,7 +187,9 @@ class SqliteStore:
         while (taken := await self._read(lambda db: self._acquire(db, lease, take, watched))) is None:
             if len(watched) > told:
                 told = len(watched)
-                _log.warning("the job in %s belongs to a process on another machine: looking if that lives", self.path)
+                _log.warning(
+                    "the job in %s belongs to a process on another machine: looking if that lives", visible(self.name)
+                )
             await self._clock.sleep(_WATCH_EVERY)
         return taken
 
@@ -255,7 +257,7 @@ class SqliteStore:
             _log.warning(
                 "the journal %s does not show that it is the newest: it was restored, copied or moved, or the machine "
                 "went down; so the %d rows that are to do are looked up before they are sent",
-                self.path,
+                visible(self.name),
                 count,
             )
 

@@ -234,6 +234,6 @@ def test_after_the_machine_went_down_everything_to_do_is_looked_up(tmp_path: Pat
     run = Run(tmp_path, stops={"create": [40]}, boot="first", lease=1.0)
     run.until_it_stops()
     run.kill()
-    finish(tmp_path, boot="second")
+    finish(tmp_path, boot="second", lease=1.0)
     assert created(tmp_path) == ONCE
     assert ROWS - 40 <= asked(tmp_path) <= ROWS - 40 + IN_FLIGHT
