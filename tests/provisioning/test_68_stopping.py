@@ -228,10 +228,10 @@ def test_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
     """A job that goes on: 600 rows were done yesterday, and 40 more since this process began to send."""
     clock = SkippingClock()
     progress = Progress("sending", Counter(DONE=600, TODO=400), clock=clock)
-    assert _told(progress, Traffic(), "; ").startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
+    assert "; ".join(_told(progress, Traffic())).startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
     progress.begin_sending()
     clock.now += 2.0
     progress.counts = Counter(DONE=640, INTENT=20, TODO=340)
     progress.in_flight = 20
     told = "sending: 640 of 1,000 rows, 20 rows/s, about 0:18 left; 20 rows in flight,"
-    assert _told(progress, Traffic(), "; ").startswith(told)
+    assert "; ".join(_told(progress, Traffic())).startswith(told)

@@ -30,6 +30,7 @@ class Ledger:
     batch = 1
     look_up_batch = 50
     look_up_limit = 10_000
+    limiter = None
 
     def __init__(self, path: Path, stops: dict[str, list[int]]) -> None:
         self.path = path

@@ -33,6 +33,7 @@ class Nobody:
     batch = 1
     look_up_batch = 100
     look_up_limit = 100
+    limiter = None
 
     async def look_up(self, users: Sequence[Any]) -> Sequence[ActualUser]:
         return []

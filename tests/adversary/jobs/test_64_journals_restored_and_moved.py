@@ -13,9 +13,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,10 +32,13 @@ ENDINGS = ("", "-wal", "-shm", "-seal")
 class Run:
     """A run of the job, which stops where it was told to."""
 
+    started: ClassVar[list[Run]] = []
+
     def __init__(self, folder: Path, **options: Any) -> None:
         command = [sys.executable, "-W", "ignore", ledger.__file__, str(folder), json.dumps({"rows": ROWS, **options})]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self.process = subprocess.Popen(command, env=environment)
+        self.started.append(self)
 
     def until_it_stops(self) -> None:
         _, status = os.waitpid(self.process.pid, os.WUNTRACED)
@@ -50,6 +53,13 @@ class Run:
 
     def ended(self) -> int:
         return self.process.wait(60)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    yield
+    while Run.started:
+        Run.started.pop().kill()
 
 
 def finish(folder: Path, **options: Any) -> None:
