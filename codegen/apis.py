@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
-import subprocess
 import sys
 import tempfile
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .package import HEADER, Report, load, make_package
+from .facts import Reviewed
+from .files import differences, format_code, sha256_of, update
+from .package import HEADER, Report, make_package
 from .problem import Refused
+from .reading import read_document
+from .validation import validate
 
 #: What the output depends on, exactly.
 TOOLS = {"openapi-python-client": "0.29.1", "openapi-spec-validator": "0.9.0", "ruff": "0.17.6"}
@@ -25,7 +28,19 @@ _ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API an
 Each has its operations by id in ``OPERATIONS`` and as modules in ``api``, and its ``models``.
 """
 '''
-_FACTS = ("kind", "idempotent", "paging", "family", "ids")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """A table of ``specs/apis.toml``, which says at its head what each entry is."""
+
+    package: str
+    api: str
+    document: str
+    version: str
+    current: bool
+    sha256: str
+    operations: str
 
 
 def check_tools() -> None:
@@ -58,57 +73,19 @@ def generate_all(root: Path, target: Path) -> list[Report]:
         Refused: A document or table is missing, invalid or not what ``apis.toml`` says it is.
     """
     specs = root / "specs"
-    apis = _read_toml(specs / "apis.toml")["api"]
+    apis = _read_apis(specs / "apis.toml")
     packages = target / "aiosymphony_api"
     packages.mkdir(parents=True)
     with ProcessPoolExecutor(_workers(), multiprocessing.get_context("fork")) as pool:
         # The largest document first, so that no worker is left alone with it at the end.
-        order = sorted(apis, key=lambda api: -_size(specs / api["document"]))
-        jobs = {api["package"]: pool.submit(_generate_one, specs, api, packages / api["package"]) for api in order}
-        reports = [jobs[api["package"]].result() for api in apis]
+        order = sorted(apis, key=lambda api: -_size(specs / api.document))
+        jobs = {api.package: pool.submit(_generate_one, specs, api, packages / api.package) for api in order}
+        reports = [jobs[api.package].result() for api in apis]
     (packages / "__init__.py").write_text(HEADER + _ROOT_PACKAGE, encoding="utf-8")
     (packages / "py.typed").write_text("", encoding="utf-8")
     format_code(packages)
     (target / "lock.json").write_text(json.dumps(_lock(root, apis, reports), indent=2) + "\n", encoding="utf-8")
     return reports
-
-
-def format_code(folder: Path) -> None:
-    """Sort imports, remove unused ones, format; by the pinned ruff, whatever settings lie around."""
-    common = ["--no-cache", "--isolated", "--line-length", "120", "--target-version", "py311", "--quiet", str(folder)]
-    for command in (["check", "--fix-only", "--select", "I,F401"], ["format"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *common], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Refused(str(folder), f"ruff {command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-
-
-def differences(expected: Path, actual: Path) -> list[str]:
-    """Compare two folders both ways: a line for each file that is missing, extra or altered in ``actual``."""
-    wanted, found = _files(expected), _files(actual)
-    lines = [f"missing  {name}" for name in wanted.keys() - found.keys()]
-    lines += [f"extra    {name}" for name in found.keys() - wanted.keys()]
-    lines += [f"altered  {name}" for name in wanted.keys() & found.keys() if wanted[name] != found[name]]
-    return sorted(lines, key=lambda line: line.split()[1])
-
-
-def update(expected: Path, actual: Path) -> int:
-    """Make ``actual`` equal ``expected``, touching only files that differ; returns how many did."""
-    wanted, found = _files(expected), _files(actual)
-    for name in found.keys() - wanted.keys():
-        (actual / name).unlink()
-    changed = [name for name, content in wanted.items() if found.get(name) != content]
-    for name in changed:
-        (actual / name).parent.mkdir(parents=True, exist_ok=True)
-        (actual / name).write_bytes(wanted[name])
-    for folder in sorted((path for path in actual.rglob("*") if path.is_dir()), reverse=True):
-        if not any(path for path in folder.iterdir() if path.name != "__pycache__"):
-            for left in folder.rglob("*.pyc"):
-                left.unlink()
-            for left in [*folder.iterdir(), folder]:
-                left.rmdir()
-    return len(changed) + len(found.keys() - wanted.keys())
 
 
 def regenerate(root: Path, *, check: bool) -> tuple[list[Report], list[str]]:
@@ -122,28 +99,50 @@ def regenerate(root: Path, *, check: bool) -> tuple[list[Report], list[str]]:
     return reports, changes
 
 
-def _generate_one(specs: Path, api: dict[str, Any], target: Path) -> Report:
-    path = specs / api["document"]
-    found = _sha256(path)
-    if found != api["sha256"]:
-        raise Refused(str(path), f"is not the document that apis.toml knows: its SHA-256 is {found}",
-                      "If the change is meant, put that hash into specs/apis.toml.")  # fmt: skip
-    document = load(path)
-    if document["info"]["version"] != api["version"]:
-        raise Refused(str(path), f"has version {document['info']['version']}, apis.toml says {api['version']}")
-    table = _read_toml(specs / api["operations"])
-    facts = {name: {key: entry[key] for key in _FACTS if key in entry} for name, entry in table.items()}
-    return make_package(document, target, api=api["api"], facts=facts)
+def _generate_one(specs: Path, api: Api, target: Path) -> Report:
+    path = specs / api.document
+    found = sha256_of(path)
+    if found != api.sha256:
+        raise Refused(
+            str(path),
+            f"is not the document that apis.toml knows: its SHA-256 is {found}",
+            "If the change is meant, put that hash into specs/apis.toml.",
+        )
+    document = read_document(path)
+    validate(document, str(path))
+    if document["info"]["version"] != api.version:
+        raise Refused(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")
+    return make_package(document, target, api=api.api, reviewed=_read_reviewed(specs / api.operations))
 
 
-def _lock(root: Path, apis: list[dict[str, Any]], reports: list[Report]) -> dict[str, Any]:
+def _read_apis(path: Path) -> list[Api]:
+    try:
+        return [Api(**table) for table in _read_toml(path)["api"]]
+    except (KeyError, TypeError) as error:
+        raise Refused(str(path), f"is no list of APIs: {error}") from None
+
+
+def _read_reviewed(path: Path) -> dict[str, Reviewed]:
+    """Of a table of reviewed facts, those that go into generated code; the others are for tests."""
+    names = [field.name for field in fields(Reviewed)]
+    return {
+        operation: Reviewed(**{name: _frozen(entry[name]) for name in names if name in entry})
+        for operation, entry in _read_toml(path).items()
+    }
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _lock(root: Path, apis: list[Api], reports: list[Report]) -> dict[str, Any]:
     inputs = {root / "specs" / "apis.toml"}
     for api in apis:
-        inputs |= {root / "specs" / api["document"], root / "specs" / api["operations"]}
+        inputs |= {root / "specs" / api.document, root / "specs" / api.operations}
     inputs |= {path for path in (root / "codegen").rglob("*") if path.suffix in (".py", ".jinja")}
     return {
         "tools": TOOLS,
-        "inputs": {str(path.relative_to(root)): _sha256(path) for path in sorted(inputs)},
+        "inputs": {str(path.relative_to(root)): sha256_of(path) for path in sorted(inputs)},
         "packages": {
             report.package: {
                 "title": report.title,
@@ -164,23 +163,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise Refused(str(path), f"cannot be read: {error}") from None
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise Refused(str(path), f"cannot be read: {error.strerror}") from None
-
-
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
 
 
 def _workers() -> int:

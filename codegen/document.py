@@ -6,13 +6,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .apis import format_code, update
+from .files import format_code, update
 from .fixes import apply_fixes
 from .naming import identifier
-from .package import Report, make_package, validate
+from .package import Report, make_package
 from .problem import Refused
 from .reading import read_document
 from .swagger import convert
+from .validation import validate
 
 # What stands below these keys of a document is data, and names that its author chose.
 _DATA = {"default", "enum", "example", "examples", "const"}

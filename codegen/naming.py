@@ -1,4 +1,8 @@
-"""Names: from what documents call things to what Python calls them."""
+"""Names: from what documents call things to what Python calls them.
+
+The generator has rules of its own for names. What is given to it must come out of them unchanged: such names are called
+stable here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,10 @@ import keyword
 import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+
+from openapi_python_client.strings import ClassName, PythonIdentifier
+
+from .problem import Refused
 
 _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _WORD_START = re.compile(r"([a-z0-9])([A-Z])")
@@ -82,3 +90,33 @@ def distinct(names: Iterable[str], name_of: Callable[[str], str], taken: Iterabl
         used.add(name)
         chosen[text] = name
     return chosen
+
+
+def stable_class_name(text: str, reserved: Iterable[str] = ()) -> str:
+    """A class name for anything, one that the generator keeps.
+
+    Raises:
+        Refused: None can be made of it.
+    """
+    name = class_name(text, reserved)
+    for _ in range(5):
+        if (kept := str(ClassName(name, "Model"))) == name:
+            return name
+        name = class_name(kept, reserved)
+    raise Refused(text, "no class name can be made of this", "Rename the schema with a fix.")
+
+
+def module_name(name: str) -> str:
+    """The module that the generator puts a class in."""
+    return str(PythonIdentifier(name, "field_"))
+
+
+def tag_name(tag: str) -> str:
+    """The package that the operations under a tag stand in."""
+    name = identifier(tag, "tag_")
+    return name if str(PythonIdentifier(name, "tag")) == name else f"tag_{snake_case(name)}"
+
+
+def stable_identifier(name: str) -> bool:
+    """Whether the generator keeps a name of a field or parameter."""
+    return str(PythonIdentifier(name, "field_")) == name

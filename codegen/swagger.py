@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .normalise import METHODS
+from aiosymphony.apidiff.surface import METHODS
+
 from .problem import Refused, pointer
 
 _TOP = {
@@ -246,12 +247,14 @@ class _Converter:
         if schema.get("type") == "file":
             return {"type": "string", "format": "binary"}
         result: dict[str, Any] = {}
-        for key, value in schema.items():
+        # A description, title or list may have been left empty.
+        stated: dict[str, Any] = {
+            key: value for key, value in schema.items() if value is not None or key in ("default", "example")
+        }
+        for key, value in stated.items():
             below = f"{place}/{key}"
             if key == "collectionFormat":
                 continue
-            if value is None and key not in ("default", "example"):
-                continue  # a description, title or list that was left empty
             if key == "properties":
                 result[key] = {name: self._schema(part, f"{below}/{name}") for name, part in value.items()}
             elif key == "allOf":

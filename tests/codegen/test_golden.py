@@ -18,8 +18,8 @@ import pytest
 
 from aiosymphony.errors import ConfigError, DecodeError
 from aiosymphony.operation import TextInt
-from codegen.apis import differences
 from codegen.document import generate_from
+from codegen.files import differences
 
 GOLDEN = Path(__file__).parent / "golden"
 

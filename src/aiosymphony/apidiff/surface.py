@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-TOKEN_HEADERS = {"sessiontoken", "keymanagertoken", "authorization", "accept", "content-type", "user-agent"}
+#: Headers that carry tokens. The session puts them on, never a caller.
+TOKEN_HEADERS = ("sessionToken", "keyManagerToken")
+#: What OpenAPI says to ignore as header parameters, and the one that transports set; lower case.
+TRANSPORT_HEADERS = frozenset({"accept", "authorization", "content-type", "user-agent"})
+
+_NO_ARGUMENTS = TRANSPORT_HEADERS | {name.lower() for name in TOKEN_HEADERS}
 
 Json = dict[str, Any]
 
@@ -110,7 +115,7 @@ class _Reader:
         form: Json = {}
         body = None
         for (place, name), parameter in given.items():
-            if place == "header" and name.lower() in TOKEN_HEADERS:
+            if place == "header" and name.lower() in _NO_ARGUMENTS:
                 continue
             if place == "body":
                 body = self._argument(parameter, parameter.get("schema") or {}, f"{where} body")
@@ -161,7 +166,7 @@ class _Reader:
     def _auth(self, operation: Json, given: dict[tuple[str, str], Json]) -> tuple[str, ...]:
         ways = [tuple(way) for way in operation.get("security", self.document.get("security")) or [] if way]
         declared = min(ways, key=len, default=())
-        headers = [name for place, name in given if place == "header" and name in ("sessionToken", "keyManagerToken")]
+        headers = [name for place, name in given if place == "header" and name in TOKEN_HEADERS]
         return tuple(sorted({*declared, *headers}))
 
     def _result(self, operation: Json, where: str) -> tuple[str, ...]:
