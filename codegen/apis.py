@@ -27,6 +27,9 @@ _ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API an
 
 Each has its operations by id in ``OPERATIONS`` and as modules in ``api``, and its ``models``.
 """
+
+#: The names of these packages.
+PACKAGES = ({names})
 '''
 
 
@@ -81,7 +84,8 @@ def generate_all(root: Path, target: Path) -> list[Report]:
         order = sorted(apis, key=lambda api: -_size(specs / api.document))
         jobs = {api.package: pool.submit(_generate_one, specs, api, packages / api.package) for api in order}
         reports = [jobs[api.package].result() for api in apis]
-    (packages / "__init__.py").write_text(HEADER + _ROOT_PACKAGE, encoding="utf-8")
+    names = "".join(f"{api.package!r}, " for api in apis)
+    (packages / "__init__.py").write_text(HEADER + _ROOT_PACKAGE.format(names=names), encoding="utf-8")
     (packages / "py.typed").write_text("", encoding="utf-8")
     format_code(packages)
     (target / "lock.json").write_text(json.dumps(_lock(root, apis, reports), indent=2) + "\n", encoding="utf-8")

@@ -3,3 +3,12 @@
 
 Each has its operations by id in ``OPERATIONS`` and as modules in ``api``, and its ``models``.
 """
+
+#: The names of these packages.
+PACKAGES = (
+    "pod",
+    "pod_1_40",
+    "connect",
+    "login",
+    "agent",
+)

@@ -18,12 +18,12 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 
+from aiosymphony_api import PACKAGES as APIS
+
 from ..errors import ConfigError, DecodeError
 from ..operation import Model, Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .output import JsonOption, print_json, print_tree, say
-
-APIS: Final = ("pod", "connect", "login", "agent", "pod_1_40")
 
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
