@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+#: The arguments by which each way of paging asks for the next page.
+PAGING = {
+    "skip_limit": {"skip", "limit"},
+    "current_page": {"currentPage", "pageSize"},
+    "cursor": {"after", "before"},
+    "last_user_id": {"lastUserId", "limit"},
+    "time_window": {"since", "to", "limit", "sortDir"},
+    "offset_window": {"since", "to", "limit", "offset"},
+}
+
 Place = Literal["path", "query", "header", "cookie"]
 Style = Literal["plain", "comma", "space", "pipe", "json", "deep", "fields"]
 BodyKind = Literal["json", "form", "multipart", "text", "bytes"]
@@ -123,7 +133,7 @@ class Reviewed:
     Attributes:
         kind: What it does: ``read``, ``put``, ``make``, ``end`` or ``take``.
         idempotent: Whether it may be repeated.
-        paging: How the next page is asked for.
+        paging: How the next page is asked for, one of ``PAGING``, in versions that have the arguments.
         family: The family whose limits a pod keeps apart.
         ids: Path parameters, and fields of the body as ``body.<name>``, that are ids in base64.
     """

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from aiosymphony.apidiff.surface import METHODS, TOKEN_HEADERS, TRANSPORT_HEADERS
 
-from .facts import Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
+from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
 from .naming import distinct, identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
 from .problem import Refused, pointer
 from .references import References
@@ -102,7 +103,7 @@ class Operations:
             tag_module=tag_name(tags[0]),
             auth=auth,
             other_auth=tuple(other_auth),
-            reviewed=self._reviewed.get(name, Reviewed()),
+            reviewed=self._reviewed_of(name, parameters, place),
             deprecated=operation.get("deprecated") is True,
             summary=text(operation.get("summary")),
             description=text(operation.get("description")),
@@ -119,6 +120,19 @@ class Operations:
         if plain_body is not None:
             plain["requestBody"] = plain_body
         return facts, plain
+
+    def _reviewed_of(self, name: str, parameters: tuple[Parameter, ...], place: str) -> Reviewed:
+        """What a person has stated of an operation, as far as it holds of this version of it."""
+        reviewed = self._reviewed.get(name, Reviewed())
+        if reviewed.paging is None:
+            return reviewed
+        if reviewed.paging not in PAGING:
+            raise Refused(f"{place}: paging", f"there is no {reviewed.paging!r}", f"Use one of {', '.join(PAGING)}.")
+        missing = PAGING[reviewed.paging] - {parameter.wire for parameter in parameters if parameter.place == "query"}
+        if not missing:
+            return reviewed
+        self._notes.append(f"{place}: has no {', '.join(sorted(missing))}; not paged by {reviewed.paging}")
+        return replace(reviewed, paging=None)
 
     def _base_path(self, item: dict[str, Any], operation: dict[str, Any], place: str) -> str:
         for holder in (operation, item, self._source):

@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 
 SPECS = Path(__file__).parents[2] / "specs"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+# The parameters by which each way of paging asks for the next page.
+PAGED_BY = {
+    "skip_limit": {"skip", "limit"},
+    "current_page": {"currentPage", "pageSize"},
+    "cursor": {"after", "before"},
+    "last_user_id": {"lastUserId", "limit"},
+    "time_window": {"since", "to", "limit", "sortDir"},
+    "offset_window": {"since", "to", "limit", "offset"},
+}
 SUCCESS = ("2", "304")
 
 Json = Any

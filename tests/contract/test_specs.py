@@ -14,6 +14,8 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
+from .samples import PAGED_BY
+
 SPECS = Path(__file__).parents[2] / "specs"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 TOKENS = {
@@ -30,14 +32,6 @@ RESOURCES = {
     "agent": {"audit_trail"},
     "connect": {"companies", "users"},
     "login": set(),
-}
-PAGED_BY = {
-    "skip_limit": {"skip", "limit"},
-    "current_page": {"currentPage", "pageSize"},
-    "cursor": {"after", "before"},
-    "last_user_id": {"lastUserId", "limit"},
-    "time_window": {"since", "to", "limit", "sortDir"},
-    "offset_window": {"since", "to", "limit", "offset"},
 }
 TABLE_KEYS = {
     "facade": str,
