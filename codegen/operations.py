@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from aiosymphony.apidiff.surface import METHODS, TOKEN_HEADERS, TRANSPORT_HEADERS
+from aiosymphony.apidiff.surface import METHODS, TOKEN_HEADERS, TRANSPORT_HEADERS, ways_in
 
 from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
 from .naming import distinct, identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
@@ -88,7 +88,7 @@ class Operations:
         hint = pascal_case(name)
         arguments, tokens = self._arguments(path, item, operation, hint)
         parameters = tuple(parameter for parameter, _ in arguments)
-        auth, *other_auth = self._auth(operation, tokens)
+        auth, *other_auth = ways_in(self._source, operation, tokens)
         full = self._base_path(item, operation, place) + path
         parts = _path_parts(full, {p.wire: p.python for p in parameters if p.place == "path"}, place)
         body, plain_body = self._body(operation, place, hint)
@@ -146,19 +146,6 @@ class Operations:
                     raise Refused(f"{place}: server", f"the base path {base!r} holds a variable without a default")
                 return base if base.startswith("/") or not base else f"/{base}"
         return ""
-
-    def _auth(self, operation: dict[str, Any], tokens: list[str]) -> list[tuple[str, ...]]:
-        """The ways in, each the schemes it needs, the cheapest first; one without any token needs no telling.
-
-        ``tokens`` are those that the document passes as header parameters: every way takes them.
-        """
-        stated = [list(way) for way in operation.get("security", self._source.get("security")) or [] if way] or [[]]
-        ways: list[tuple[str, ...]] = []
-        for way in sorted(stated, key=len):
-            whole = (*way, *(token for token in tokens if token not in way))
-            if set(whole) not in [set(known) for known in ways]:
-                ways.append(whole)
-        return ways
 
     # --- arguments ---
 

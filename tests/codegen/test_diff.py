@@ -110,6 +110,7 @@ SEEDED: list[tuple[str, Callable[[Any], None], tuple[str, str, str, str, bool]]]
     ("operation moved", put(f"{GET} tags", ["People"]), ("operation", "changed", G, "", True)),
     ("token added", put(f"{GET} security", [{"keyManagerToken": []}]), ("token", "changed", G, "", True)),
     ("token dropped", put(f"{GET} security", []), ("token", "changed", G, "", False)),
+    ("way in added", put(f"{GET} security", [{"sessionToken": []}, {"appToken": []}]), ("token", "changed", G, "", False)),
     ("argument added", put(f"{GET} parameters 3", {"name": "n", "in": "query", "schema": {"type": "string"}}),
      ("argument", "added", G, "n", False)),
     ("required argument added",
@@ -169,6 +170,28 @@ def test_every_kind_of_change_is_found(
     assert expected in found
     assert bool(diff.breaking) == expected[4] or "inline" in str(found)
     assert len(found) == 1 or expected[:2] in {("field", "removed"), ("enum", "added")}, found
+
+
+S, K, A = "sessionToken", "keyManagerToken", "appToken"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking", "detail"),
+    [
+        ([[S], [A]], [[S]], True, f"needs {S} instead of {S}, or {A}"),
+        ([[S], [A]], [[S], [A, K]], True, f"needs {S}, or {A} and {K} instead of {S}, or {A}"),
+        ([[S], [S, K]], [[S, K]], True, f"needs {S} and {K} instead of {S}, or {S} and {K}"),
+        ([[S]], [[S, K], [S]], False, f"needs {S}, or {S} and {K} instead of {S}"),
+        ([[S, K], [A]], [[S], [A]], False, f"needs {S}, or {A} instead of {A}, or {S} and {K}"),
+        ([[S], [A]], [], False, f"needs no token instead of {S}, or {A}"),
+        ([[S], [A, K]], [[K, A], [S]], None, ""),
+        ([[S]], [[S], []], None, ""),  # a session sends the token that it has
+    ],
+)
+def test_every_way_in_is_compared(old: list[Any], new: list[Any], breaking: bool | None, detail: str) -> None:
+    before, after = (changed(put(f"{GET} security", [{key: [] for key in way} for way in ways])) for ways in (old, new))
+    found = [(c.kind, c.what, c.where, c.breaking, c.detail) for c in compare(before, after).changes]
+    assert found == ([] if breaking is None else [("token", "changed", G, breaking, detail)])
 
 
 @pytest.mark.parametrize(

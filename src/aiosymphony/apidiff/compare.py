@@ -3,7 +3,8 @@
 What counts as breaking is what would break a program written against the generated code of the old version:
 
 * An operation, argument, model, field or enumeration value that is gone, or has another type; an operation that moved
-  to another tag, because its module moved; one that needs another token.
+  to another tag, because its module moved.
+* A way in that is gone: the tokens that it needed no longer suffice.
 * An argument or a body that has become required; a field that has become required in a model that is sent.
 * A result or a field of an answer that may be None now and could not before.
 
@@ -115,9 +116,11 @@ def _operation(old: Operation, new: Operation, before: Surface, after: Surface) 
     if old.tag != new.tag:
         detail = f"moved from the tag {old.tag!r} to {new.tag!r}, and its module with it"
         yield Change("operation", "changed", where, detail=detail, breaking=True)
-    if set(old.auth) != set(new.auth):
+    if set(map(frozenset, old.auth)) != set(map(frozenset, new.auth)):
+        # Whoever came in by an old way must still come in with the tokens of that way.
+        shut = [way for way in old.auth if not any(set(way) >= set(other) for other in new.auth)]
         detail = f"needs {_listed(new.auth)} instead of {_listed(old.auth)}"
-        yield Change("token", "changed", where, detail=detail, breaking=bool(set(new.auth) - set(old.auth)))
+        yield Change("token", "changed", where, detail=detail, breaking=bool(shut))
     for name, was, now in _pairs(old.arguments, new.arguments):
         yield from _part("argument", where, name, was, now, before, after, sent=True, received=False)
     if old.body or new.body:
@@ -212,5 +215,5 @@ def _became(name: str, after: Surface) -> str:
     return "an object now" if name in after.models else ""
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return " and ".join(names) or "no token"
+def _listed(ways: tuple[tuple[str, ...], ...]) -> str:
+    return ", or ".join(" and ".join(way) or "no token" for way in ways)

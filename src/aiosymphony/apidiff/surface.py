@@ -7,7 +7,7 @@ changing their type (lengths, patterns, formats) is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +33,13 @@ class Field:
 
 @dataclass
 class Operation:
-    """One operation, by the names and types a caller meets."""
+    """One operation, by the names and types that a caller meets; ``auth`` holds the tokens of each way in."""
 
     method: str
     path: str
     tag: str
     deprecated: bool
-    auth: tuple[str, ...]
+    auth: tuple[tuple[str, ...], ...]
     arguments: dict[str, Field]
     body: Field | None
     result: tuple[str, ...]
@@ -60,6 +60,26 @@ class Surface:
     enums: dict[str, list[str]] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     received: set[str] = field(default_factory=set)
+
+
+def ways_in(document: Json, operation: Json, headers: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """The ways in to an operation, each the tokens that it needs, the cheapest first.
+
+    Args:
+        document: The document, whose ``security`` holds where the operation states none.
+        operation: The operation.
+        headers: Its header parameters. A token among them is needed in every way.
+
+    Returns:
+        At least one way. One that needs no token is left out beside others: the session sends what it has.
+    """
+    tokens = [name for name in headers if name in TOKEN_HEADERS]
+    stated = [list(way) for way in operation.get("security", document.get("security")) or [] if way] or [[]]
+    ways: dict[frozenset[str], tuple[str, ...]] = {}
+    for way in sorted(stated, key=len):
+        whole = (*way, *(token for token in tokens if token not in way))
+        ways.setdefault(frozenset(whole), whole)
+    return tuple(ways.values())
 
 
 def read_surface(document: Json) -> Surface:
@@ -137,7 +157,7 @@ class _Reader:
             path=path,
             tag=str(tags[0]),
             deprecated=operation.get("deprecated") is True,
-            auth=self._auth(operation, given),
+            auth=ways_in(self.document, operation, [name for holder, name in given if holder == "header"]),
             arguments=arguments,
             body=body,
             result=self._result(operation, where),
@@ -162,12 +182,6 @@ class _Reader:
         media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
         schema = content[media].get("schema") or {}
         return self._argument(body, schema, f"{where} body")
-
-    def _auth(self, operation: Json, given: dict[tuple[str, str], Json]) -> tuple[str, ...]:
-        ways = [tuple(way) for way in operation.get("security", self.document.get("security")) or [] if way]
-        declared = min(ways, key=len, default=())
-        headers = [name for place, name in given if place == "header" and name in TOKEN_HEADERS]
-        return tuple(sorted({*declared, *headers}))
 
     def _result(self, operation: Json, where: str) -> tuple[str, ...]:
         found = []
