@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from aiosymphony.apidiff.surface import METHODS, TOKEN_HEADERS, TRANSPORT_HEADERS, ways_in
+from aiosymphony.apidiff.surface import METHODS, TRANSPORT_HEADERS, token_of, ways_in
 
 from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
 from .naming import distinct, identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
@@ -163,7 +163,7 @@ class Operations:
         tokens = []
         wanted = []
         for (where, wire), (parameter, place) in resolved.items():
-            if where == "header" and wire in TOKEN_HEADERS:
+            if where == "header" and token_of(wire):
                 tokens.append(wire)
             elif where == "header" and wire.lower() in TRANSPORT_HEADERS:
                 self._notes.append(f"{place}: the header {wire} is set by the transport; no argument")

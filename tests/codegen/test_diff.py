@@ -210,6 +210,15 @@ def test_what_callers_do_not_see_is_no_change(change: Callable[[Any], None]) -> 
     assert compare(BASE, changed(change)).changes == []
 
 
+def test_tokens_are_told_by_their_headers_in_any_case() -> None:
+    before, after = (
+        changed(put(f"{POST} parameters 1", {"name": name, "in": "header", "schema": {"type": "string"}}))
+        for name in ("SESSIONTOKEN", "KeyManagerToken")
+    )
+    (change,) = compare(before, after).changes
+    assert (change.kind, change.detail) == ("token", f"needs {K} instead of {S}")
+
+
 def test_a_renamed_path_parameter_is_no_removal() -> None:
     text = json.dumps(BASE).replace("{uid}", "{userId}").replace('"name": "uid"', '"name": "userId"')
     changes = compare(BASE, json.loads(text)).changes

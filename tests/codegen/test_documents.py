@@ -112,7 +112,7 @@ paths:
     post: {security: [], responses: {"204": {description: ok}}}
     patch:
       security: [{sessionToken: []}, {keyManagerToken: []}]
-      parameters: [{name: sessionToken, in: header, schema: {type: string}}]
+      parameters: [{name: SessionToken, in: header, schema: {type: string}}]
       responses: {"204": {description: ok}}
 """
 

@@ -17,8 +17,6 @@ TOKEN_HEADERS = ("sessionToken", "keyManagerToken")
 #: What OpenAPI says to ignore as header parameters, and the one that transports set; lower case.
 TRANSPORT_HEADERS = frozenset({"accept", "authorization", "content-type", "user-agent"})
 
-_NO_ARGUMENTS = TRANSPORT_HEADERS | {name.lower() for name in TOKEN_HEADERS}
-
 Json = dict[str, Any]
 
 
@@ -62,6 +60,11 @@ class Surface:
     received: set[str] = field(default_factory=set)
 
 
+def token_of(header: str) -> str | None:
+    """The token that a header carries, however its name is written; None for any other header."""
+    return next((name for name in TOKEN_HEADERS if name.lower() == header.lower()), None)
+
+
 def ways_in(document: Json, operation: Json, headers: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """The ways in to an operation, each the tokens that it needs, the cheapest first.
 
@@ -73,7 +76,7 @@ def ways_in(document: Json, operation: Json, headers: Iterable[str]) -> tuple[tu
     Returns:
         At least one way. One that needs no token is left out beside others: the session sends what it has.
     """
-    tokens = [name for name in headers if name in TOKEN_HEADERS]
+    tokens = [token for token in map(token_of, headers) if token]
     stated = [list(way) for way in operation.get("security", document.get("security")) or [] if way] or [[]]
     ways: dict[frozenset[str], tuple[str, ...]] = {}
     for way in sorted(stated, key=len):
@@ -135,7 +138,7 @@ class _Reader:
         form: Json = {}
         body = None
         for (place, name), parameter in given.items():
-            if place == "header" and name.lower() in _NO_ARGUMENTS:
+            if place == "header" and (token_of(name) or name.lower() in TRANSPORT_HEADERS):
                 continue
             if place == "body":
                 body = self._argument(parameter, parameter.get("schema") or {}, f"{where} body")
