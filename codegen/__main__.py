@@ -11,7 +11,7 @@ from aiosymphony.apidiff import compare, to_html, to_json, to_markdown
 from .apis import check_tools, regenerate
 from .document import generate_from
 from .package import Report
-from .problem import Refused
+from .problem import CodegenError
 from .reading import read_document
 
 ROOT = Path(__file__).parent.parent
@@ -19,18 +19,22 @@ ROOT = Path(__file__).parent.parent
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="codegen.sh", description="Generate the low-level clients from specs/.")
-    parser.add_argument("--check", action="store_true", help="only say how generated/ differs; exit 1 if it does")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; list how generated/ differs, exit 1 if it does"
+    )
     parser.add_argument(
         "--spec", type=Path, metavar="FILE", help="generate from this Swagger 2.0 or OpenAPI 3 document"
     )
     parser.add_argument("--api", metavar="NAME", help="with --spec: the package's name")
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --spec: the folder to put the package into")
-    parser.add_argument("--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay that mends it")
     parser.add_argument(
-        "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks"
+        "--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay with fixes for the document"
+    )
+    parser.add_argument(
+        "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks callers"
     )
     parser.add_argument("--json", action="store_true", help="with --diff: as JSON instead of Markdown")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="with --diff: also as a page")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="with --diff: also write an HTML page")
     options = parser.parse_args(arguments)
     if options.spec and not (options.api and options.out):
         parser.error("--spec needs --api and --out")
@@ -45,7 +49,7 @@ def main(arguments: list[str]) -> int:
         if options.spec:
             return _one(options.spec, options.api, options.out, options.fixes)
         return _all(check=options.check)
-    except Refused as problem:
+    except CodegenError as problem:
         print(f"codegen.sh: {problem}", file=sys.stderr)
         return 64
 
@@ -63,7 +67,7 @@ def _diff(old: Path, new: Path, *, as_json: bool, html: Path | None) -> int:
     try:
         found = compare(*documents)
     except ValueError as error:
-        raise Refused(f"{old} or {new}", str(error)) from None
+        raise CodegenError(f"{old} or {new}", str(error)) from None
     if html is not None:
         html.write_text(to_html(found), encoding="utf-8")
     print(to_json(found) if as_json else to_markdown(found), end="\n" if as_json else "")
@@ -87,7 +91,7 @@ def _all(*, check: bool) -> int:
 
 
 def _tell(report: Report) -> None:
-    """Print a report, with alike notes told once."""
+    """Print a report. Notes that differ in their place alone become one line."""
     print(report)
     places: dict[str, list[str]] = {}
     for note in report.notes:

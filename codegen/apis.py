@@ -16,7 +16,7 @@ from typing import Any
 from .facts import Reviewed
 from .files import differences, format_code, sha256_of, update
 from .package import HEADER, Report, make_package
-from .problem import Refused
+from .problem import CodegenError
 from .reading import read_document
 from .validation import validate
 
@@ -35,7 +35,7 @@ PACKAGES = ({names})
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """A table of ``specs/apis.toml``, which says at its head what each entry is."""
+    """A table of ``specs/apis.toml``; the head of that file says what each entry means."""
 
     package: str
     api: str
@@ -47,10 +47,10 @@ class Api:
 
 
 def check_tools() -> None:
-    """See that the pinned tools are there.
+    """Check that the pinned tools are installed.
 
     Raises:
-        Refused: One is missing or of another version; says what to install.
+        CodegenError: One is missing or has another version; says what to install.
     """
     wrong = []
     for name, wanted in TOOLS.items():
@@ -62,7 +62,7 @@ def check_tools() -> None:
             wrong.append(f"{name} is {found}, {wanted} is needed")
     if wrong:
         needed = " ".join(f"{name}=={wanted}" for name, wanted in TOOLS.items())
-        raise Refused(sys.executable, "; ".join(wrong), f"Run: {sys.executable} -m pip install {needed}")
+        raise CodegenError(sys.executable, "; ".join(wrong), f"Run: {sys.executable} -m pip install {needed}")
 
 
 def generate_all(root: Path, target: Path) -> list[Report]:
@@ -73,7 +73,7 @@ def generate_all(root: Path, target: Path) -> list[Report]:
         target: An empty folder, which becomes what ``generated/`` is to be.
 
     Raises:
-        Refused: A document or table is missing, invalid or not what ``apis.toml`` says it is.
+        CodegenError: A document or table is missing, invalid, or not the one that ``apis.toml`` names.
     """
     specs = root / "specs"
     apis = _read_apis(specs / "apis.toml")
@@ -93,7 +93,11 @@ def generate_all(root: Path, target: Path) -> list[Report]:
 
 
 def regenerate(root: Path, *, check: bool) -> tuple[list[Report], list[str]]:
-    """Bring ``generated/`` up to date, or only say how it differs."""
+    """Bring ``generated/`` up to date, or only list how it differs.
+
+    Returns:
+        A report for each package, and a line for each file that differed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "generated"
         reports = generate_all(root, fresh)
@@ -107,7 +111,7 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
     path = specs / api.document
     found = sha256_of(path)
     if found != api.sha256:
-        raise Refused(
+        raise CodegenError(
             str(path),
             f"is not the document that apis.toml knows: its SHA-256 is {found}",
             "If the change is meant, put that hash into specs/apis.toml.",
@@ -115,19 +119,22 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
     document = read_document(path)
     validate(document, str(path))
     if document["info"]["version"] != api.version:
-        raise Refused(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")
+        raise CodegenError(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")
     return make_package(document, target, api=api.api, reviewed=_read_reviewed(specs / api.operations))
 
 
 def _read_apis(path: Path) -> list[Api]:
-    try:
-        return [Api(**table) for table in _read_toml(path)["api"]]
-    except (KeyError, TypeError) as error:
-        raise Refused(str(path), f"is no list of APIs: {error}") from None
+    entries = {field.name for field in fields(Api)}
+    apis = []
+    for number, table in enumerate(_read_toml(path).get("api", []), start=1):
+        if wrong := sorted(entries ^ table.keys()):
+            raise CodegenError(f"{path}, table {number}", f"lacks or has too much: {', '.join(wrong)}")
+        apis.append(Api(**table))
+    return apis
 
 
 def _read_reviewed(path: Path) -> dict[str, Reviewed]:
-    """Of a table of reviewed facts, those that go into generated code; the others are for tests."""
+    """The reviewed facts that go into generated code, by operation id. The others are for the facade and tests."""
     names = [field.name for field in fields(Reviewed)]
     return {
         operation: Reviewed(**{name: _frozen(entry[name]) for name in names if name in entry})
@@ -164,7 +171,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(str(path), f"cannot be read: {error}") from None
+        raise CodegenError(str(path), f"cannot be read: {error}") from None
 
 
 def _size(path: Path) -> int:

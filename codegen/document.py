@@ -10,7 +10,7 @@ from .files import format_code, update
 from .fixes import apply_fixes
 from .naming import identifier
 from .package import Report, make_package
-from .problem import Refused
+from .problem import CodegenError
 from .reading import read_document
 from .swagger import convert
 from .validation import validate
@@ -32,7 +32,7 @@ def read_any(path: Path, fixes: Path | None = None) -> tuple[dict[str, Any], lis
         document, done = apply_fixes(document, fixes)
     if "swagger" in document:
         if document["swagger"] != "2.0":
-            raise Refused(str(path), f"is Swagger {document['swagger']}; 2.0, OpenAPI 3.0 and 3.1 can be read")
+            raise CodegenError(str(path), f"is Swagger {document['swagger']}; 2.0, OpenAPI 3.0 and 3.1 can be read")
         document = convert(document)
     document = _without_empty_words(document)
     validate(document, str(path))
@@ -57,10 +57,10 @@ def generate_from(path: Path, *, api: str, out: Path, fixes: Path | None = None)
         What went in and came out, and a line for each fix.
 
     Raises:
-        Refused: The document cannot be read, breaks OpenAPI's rules, or holds what generated code cannot express.
+        CodegenError: The document cannot be read, breaks OpenAPI's rules, or holds what generated code cannot express.
     """
     if identifier(api) != api:
-        raise Refused(
+        raise CodegenError(
             "--api", f"{api!r} cannot be a package name", f"Use lower case and underscores: {identifier(api)!r}."
         )
     document, done = read_any(path, fixes)

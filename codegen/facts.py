@@ -211,7 +211,7 @@ class Normalised:
         operations: Facts about each operation, by operation id.
         classes: Facts about each class, by class name.
         counts: What was in the document.
-        notes: What the reader should know: renamed, not used, not expressible in types.
+        notes: What was renamed, left out, or is not expressed in types.
     """
 
     document: dict[str, Any]

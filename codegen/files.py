@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .problem import Refused
+from .problem import CodegenError
 
 
 def format_code(folder: Path) -> None:
     """Sort imports, remove unused ones, format; by the pinned ruff, whatever settings lie around.
 
     Raises:
-        Refused: ruff cannot read a file.
+        CodegenError: ruff cannot read a file.
     """
     common = ["--no-cache", "--isolated", "--line-length", "120", "--target-version", "py311", "--quiet", str(folder)]
     for command in (["check", "--fix-only", "--select", "I,F401"], ["format"]):
@@ -22,7 +22,7 @@ def format_code(folder: Path) -> None:
             [sys.executable, "-m", "ruff", *command, *common], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise Refused(str(folder), f"ruff {command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise CodegenError(str(folder), f"ruff {command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def differences(expected: Path, actual: Path) -> list[str]:
@@ -56,12 +56,12 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file.
 
     Raises:
-        Refused: It cannot be read.
+        CodegenError: It cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise Refused(str(path), f"cannot be read: {error.strerror}") from None
+        raise CodegenError(str(path), f"cannot be read: {error.strerror}") from None
 
 
 def _files(folder: Path) -> dict[str, bytes]:

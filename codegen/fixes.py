@@ -12,7 +12,7 @@
         description: Never deployed.
         remove: true
 
-An action that matches nothing is an error: that is how it is noticed that a document has changed upstream.
+An action that matches nothing is an error: the document has changed upstream.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import jsonpath
 
-from .problem import Refused
+from .problem import CodegenError
 from .reading import read_document
 
 
@@ -34,11 +34,11 @@ def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], l
         The mended copy, and a line for each fix: how often it matched, and why it is there.
 
     Raises:
-        Refused: The file is no overlay, an action has no reason, or one matches nothing.
+        CodegenError: The file is no overlay, an action gives no reason, or an action matches nothing.
     """
     overlay = read_document(path)
     if overlay.get("overlay") not in ("1.0.0", "1.1.0") or not isinstance(overlay.get("actions"), list):
-        raise Refused(str(path), "is no OpenAPI Overlay 1.0 document", "It needs `overlay: 1.0.0` and `actions`.")
+        raise CodegenError(str(path), "is no OpenAPI Overlay 1.0 document", "It needs `overlay: 1.0.0` and `actions`.")
     document = copy.deepcopy(document)
     done = []
     for number, action in enumerate(overlay["actions"], start=1):
@@ -46,15 +46,15 @@ def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], l
         target = action.get("target")
         reason = action.get("description")
         if not reason:
-            raise Refused(place, "gives no reason", "Say in its description why the document needs it.")
+            raise CodegenError(place, "gives no reason", "Say in its description why the document needs it.")
         if ("update" in action) == bool(action.get("remove")):
-            raise Refused(place, "must either update or remove")
+            raise CodegenError(place, "must either update or remove")
         try:
             matches = list(jsonpath.finditer(str(target), document))
         except jsonpath.JSONPathError as error:
-            raise Refused(place, f"its target is no JSONPath: {error}") from None
+            raise CodegenError(place, f"its target is no JSONPath: {error}") from None
         if not matches:
-            raise Refused(
+            raise CodegenError(
                 place,
                 f"matches nothing: {target}",
                 "The document has changed, or has been mended at its source: correct this fix, or delete it.",

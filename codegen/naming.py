@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from openapi_python_client.strings import ClassName, PythonIdentifier
 
-from .problem import Refused
+from .problem import CodegenError
 
 _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _WORD_START = re.compile(r"([a-z0-9])([A-Z])")
@@ -96,14 +96,14 @@ def stable_class_name(text: str, reserved: Iterable[str] = ()) -> str:
     """A class name for anything, one that the generator keeps.
 
     Raises:
-        Refused: None can be made of it.
+        CodegenError: None can be made of it.
     """
     name = class_name(text, reserved)
     for _ in range(5):
         if (kept := str(ClassName(name, "Model"))) == name:
             return name
         name = class_name(kept, reserved)
-    raise Refused(text, "no class name can be made of this", "Rename the schema with a fix.")
+    raise CodegenError(text, "no class name can be made of this", "Rename the schema with a fix.")
 
 
 def module_name(name: str) -> str:

@@ -29,7 +29,7 @@ def normalise(document: dict[str, Any], *, api: str, reviewed: Mapping[str, Revi
         reviewed: Reviewed facts by operation id.
 
     Raises:
-        Refused: Something in the document cannot be expressed; says where.
+        CodegenError: Something in the document cannot be expressed; says where.
     """
     notes: list[str] = []
     references = References(document)

@@ -16,7 +16,7 @@ from aiosymphony.apidiff.surface import METHODS, TRANSPORT_HEADERS, token_of, wa
 
 from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
 from .naming import distinct, identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
-from .problem import Refused, pointer
+from .problem import CodegenError, pointer
 from .references import References
 from .runtime import RESERVED_ARGUMENTS
 from .schemas import Schemas
@@ -54,7 +54,7 @@ class Operations:
         """Read all operations.
 
         Raises:
-            Refused: One holds what cannot be expressed; says where.
+            CodegenError: One holds what cannot be expressed; says where.
         """
         found = list(self._each())
         ids = distinct(
@@ -127,7 +127,9 @@ class Operations:
         if reviewed.paging is None:
             return reviewed
         if reviewed.paging not in PAGING:
-            raise Refused(f"{place}: paging", f"there is no {reviewed.paging!r}", f"Use one of {', '.join(PAGING)}.")
+            raise CodegenError(
+                f"{place}: paging", f"there is no {reviewed.paging!r}", f"Use one of {', '.join(PAGING)}."
+            )
         missing = PAGING[reviewed.paging] - {parameter.wire for parameter in parameters if parameter.place == "query"}
         if not missing:
             return reviewed
@@ -143,7 +145,7 @@ class Operations:
                     url = url.replace(f"{{{variable}}}", str(value.get("default", "")))
                 base = urlsplit(url).path.rstrip("/")
                 if "{" in base:
-                    raise Refused(f"{place}: server", f"the base path {base!r} holds a variable without a default")
+                    raise CodegenError(f"{place}: server", f"the base path {base!r} holds a variable without a default")
                 return base if base.startswith("/") or not base else f"/{base}"
         return ""
 
@@ -192,7 +194,7 @@ class Operations:
         declared = {argument.wire for argument, _ in found if argument.place == "path"}
         if set(order) != declared:
             missing = ", ".join(sorted(set(order) ^ declared))
-            raise Refused(
+            raise CodegenError(
                 pointer("paths", path),
                 f"path and path parameters differ in: {missing}",
                 "Declare the parameter, or remove it, with a fix.",
@@ -207,7 +209,7 @@ class Operations:
         if parameter.get("content"):
             kind, media = next(iter(parameter["content"].items()))
             if not _is_json(kind):
-                raise Refused(f"{place}/content", f"a parameter written as {kind}", "Only JSON can be; use a fix.")
+                raise CodegenError(f"{place}/content", f"a parameter written as {kind}", "Only JSON can be; use a fix.")
             return media.get("schema", {}), "json"
         schema = parameter.get("schema", {})
         style = parameter.get("style") or ("form" if where in ("query", "cookie") else "simple")
@@ -218,9 +220,11 @@ class Operations:
         if shape == "object":
             if style == "form" and explode:
                 return schema, "fields"
-            raise Refused(place, f"an object written in the style {style}", "Use form with explode, or deepObject.")
+            raise CodegenError(
+                place, f"an object written in the style {style}", "Use form with explode, or deepObject."
+            )
         if style in ("matrix", "label"):
-            raise Refused(place, f"a path parameter in the style {style}", "Only the style simple can be written.")
+            raise CodegenError(place, f"a path parameter in the style {style}", "Only the style simple can be written.")
         if shape != "array" or (style == "form" and explode):
             return schema, "plain"
         return schema, _DELIMITERS.get(style, "comma")
@@ -299,7 +303,7 @@ def _tag_of(path: str) -> str:
 def _path_parts(path: str, names: dict[str, str], place: str) -> tuple[tuple[Literal["text", "argument"], str], ...]:
     """The path as literal text and arguments in turn."""
     if "?" in path or "#" in path:
-        raise Refused(place, "a query or fragment in the path", "Make its parts query parameters, with a fix.")
+        raise CodegenError(place, "a query or fragment in the path", "Make its parts query parameters, with a fix.")
     parts: list[tuple[Literal["text", "argument"], str]] = []
     for index, part in enumerate(re.split(r"{([^{}]*)}", path)):
         if index % 2:

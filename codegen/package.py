@@ -1,4 +1,4 @@
-"""Generates one package from one valid document, and counts whether all of it arrived."""
+"""Generates one package from one valid document, and counts that nothing was lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from openapi_python_client.parser.errors import GeneratorError
 
 from .facts import Normalised, Reviewed
 from .normalise import normalise
-from .problem import Refused
+from .problem import CodegenError
 from .runtime import IMPORTS, LOOP_VARIABLES
 from .schemas import MAP_MARK
 
@@ -38,8 +38,8 @@ class Report:
         arguments: Parameters that are arguments now; the others are tokens or headers that transports set.
         schemas: Component schemas in the document.
         classes: Component schemas that are classes now; the others are spelled out where they are used.
-        inline: Classes made of schemas that stand inside others.
-        notes: What a reader should know.
+        inline: Classes for schemas that stand inside others.
+        notes: What was renamed, left out, or is not expressed in types.
     """
 
     package: str
@@ -76,7 +76,7 @@ def make_package(
         reviewed: Reviewed facts by operation id.
 
     Raises:
-        Refused: Something in the document cannot be expressed, or was lost on the way.
+        CodegenError: Something in the document cannot be expressed, or was lost on the way.
     """
     plain = normalise(document, api=api, reviewed=reviewed)
     if target.exists():
@@ -111,7 +111,7 @@ def _generate(plain: Normalised, target: Path) -> None:
             problems = project.build()
     if problems:
         listed = "\n    ".join(map(_tell, problems[:10]))
-        raise Refused(target.name, f"the generator could not use everything:\n    {listed}")
+        raise CodegenError(target.name, f"the generator could not use everything:\n    {listed}")
 
 
 def _tell(problem: GeneratorError) -> str:
@@ -119,19 +119,23 @@ def _tell(problem: GeneratorError) -> str:
 
 
 def _count(plain: Normalised, target: Path) -> Report:
-    """Compare what is on disk with what the document holds."""
+    """Count what is on disk, and compare it with what the document holds."""
     modules = {path.stem for path in (target / "api").glob("*/*.py") if path.stem != "__init__"}
     if len(modules) != plain.counts.operations:
-        raise Refused(target.name, f"{plain.counts.operations} operations went in, {len(modules)} modules came out")
+        raise CodegenError(
+            target.name, f"{plain.counts.operations} operations went in, {len(modules)} modules came out"
+        )
     models = {path.stem for path in (target / "models").glob("*.py") if path.stem != "__init__"}
     if len(models) != len(plain.classes):
-        raise Refused(target.name, f"{len(plain.classes)} classes went in, {len(models)} modules came out")
+        raise CodegenError(target.name, f"{len(plain.classes)} classes went in, {len(models)} modules came out")
     for path in sorted(target.rglob("*.py")):
         try:
             compile(path.read_text(encoding="utf-8"), str(path.relative_to(target)), "exec", dont_inherit=True)
         except SyntaxError as error:
             remedy = "This is a fault of the templates; please report it with the document."
-            raise Refused(str(path.relative_to(target.parent)), f"was generated wrongly: {error}", remedy) from None
+            raise CodegenError(
+                str(path.relative_to(target.parent)), f"was generated wrongly: {error}", remedy
+            ) from None
     counts = plain.counts
     return Report(
         package=target.name,

@@ -1,15 +1,15 @@
-"""The one exception of the generator: what is wrong, where, and what to do about it."""
+"""The one error of code generation: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
 
-class Refused(Exception):
-    """A document or a command that cannot be worked on as it is.
+class CodegenError(Exception):
+    """Nothing can be generated from this document, or by this command.
 
     Args:
-        place: Where: a file, or a JSON pointer into a document.
-        what: What is wrong there.
-        remedy: What the reader can do.
+        place: A file, or a JSON pointer into a document.
+        what: What is wrong there, as the rest of a sentence about the place.
+        remedy: What to do about it.
     """
 
     def __init__(self, place: str, what: str, remedy: str = "") -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from aiosymphony.apidiff.load import json_loader
 
-from .problem import Refused
+from .problem import CodegenError
 
 # Far above any published document (one of 13 MB has 600,000 nodes); YAML aliases can expand without end.
 _NODE_LIMIT = 5_000_000
@@ -28,7 +28,9 @@ class _Loader(json_loader()):  # type: ignore[misc]
             key = key_node.value
             if key in seen:
                 place = f"line {key_node.start_mark.line + 1}"
-                raise Refused(place, f"the key {key!r} is given twice", "Remove one of them; the first would be lost.")
+                raise CodegenError(
+                    place, f"the key {key!r} is given twice", "Remove one of them; the first would be lost."
+                )
             seen.add(key)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
@@ -38,23 +40,23 @@ def read_document(path: Path) -> dict[str, Any]:
     """Read a document.
 
     Raises:
-        Refused: It is not there, neither YAML nor JSON, no object, or unreasonably large once aliases are expanded.
+        CodegenError: The file is missing, is neither YAML nor JSON, is no object, or is too large with its aliases.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(str(path), f"cannot be read: {error}") from None
+        raise CodegenError(str(path), f"cannot be read: {error}") from None
     try:
         if text.lstrip().startswith("{"):
             document = json.loads(text, object_pairs_hook=_unique)
         else:
             document = yaml.load(text, Loader=_Loader)
-    except Refused as error:
-        raise Refused(f"{path}, {error.place}", error.what, error.remedy) from None
+    except CodegenError as error:
+        raise CodegenError(f"{path}, {error.place}", error.what, error.remedy) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Refused(str(path), f"is neither YAML nor JSON: {error}") from None
+        raise CodegenError(str(path), f"is neither YAML nor JSON: {error}") from None
     if not isinstance(document, dict):
-        raise Refused(str(path), "is no OpenAPI document: its top level is not an object")
+        raise CodegenError(str(path), "is no OpenAPI document: its top level is not an object")
     plain: dict[str, Any] = _plain(document, str(path), [0], ())
     return plain
 
@@ -64,7 +66,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Refused("an object", f"the key {twice!r} is given twice", "Remove one of them; the first would be lost.")
+        raise CodegenError(
+            "an object", f"the key {twice!r} is given twice", "Remove one of them; the first would be lost."
+        )
     return result
 
 
@@ -72,9 +76,11 @@ def _plain(value: Any, place: str, count: list[int], parents: tuple[int, ...]) -
     """A copy without shared parts, keys as text (YAML reads the response key 200 as a number)."""
     count[0] += 1
     if count[0] > _NODE_LIMIT:
-        raise Refused(place, f"has more than {_NODE_LIMIT} nodes once its aliases are expanded")
+        raise CodegenError(place, f"has more than {_NODE_LIMIT} nodes once its aliases are expanded")
     if isinstance(value, dict | list) and id(value) in parents:
-        raise Refused(place, "an alias refers to a part of the document that it stands in", "Use $ref for recursion.")
+        raise CodegenError(
+            place, "an alias refers to a part of the document that it stands in", "Use $ref for recursion."
+        )
     if isinstance(value, dict):
         below = (*parents, id(value))
         return {_key(key): _plain(item, f"{place}/{key}", count, below) for key, item in value.items()}
@@ -90,7 +96,7 @@ def _check_text(text: str, place: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused(place, "holds half a surrogate pair, which is no text") from None
+        raise CodegenError(place, "holds half a surrogate pair, which is no text") from None
 
 
 def _key(key: object) -> str:

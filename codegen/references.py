@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problem import Refused, pointer
+from .problem import CodegenError, pointer
 
 _COMPONENTS = "#/components/schemas/"
 
@@ -27,10 +27,10 @@ class References:
         """What a reference leads to.
 
         Raises:
-            Refused: It leads to another document, or nowhere.
+            CodegenError: It leads to another document, or nowhere.
         """
         if not reference.startswith("#/"):
-            raise Refused(
+            raise CodegenError(
                 place,
                 f"refers to another document: {reference}",
                 "Put what it refers to into this document (a fix can do that), or replace the reference.",
@@ -41,19 +41,19 @@ class References:
             try:
                 value = value[int(key)] if isinstance(value, list) else value[key]
             except (KeyError, IndexError, ValueError, TypeError):
-                raise Refused(place, f"refers to {reference}, which is not there") from None
+                raise CodegenError(place, f"refers to {reference}, which is not there") from None
         return value
 
     def follow(self, value: Any, place: str) -> Any:
-        """A parameter, body, response or path item itself, where the document may have a reference to it.
+        """Follow references from a value until they end, as to a parameter, body, response or path item.
 
         Raises:
-            Refused: A reference leads to another document, nowhere, or back to itself.
+            CodegenError: A reference leads to another document, nowhere, or back to itself.
         """
         seen: list[str] = []
         while isinstance(value, dict) and "$ref" in value:
             if value["$ref"] in seen:
-                raise Refused(place, f"refers to itself through {' -> '.join(seen)}")
+                raise CodegenError(place, f"refers to itself through {' -> '.join(seen)}")
             seen.append(value["$ref"])
             value = self.resolve(value["$ref"], place)
         return value

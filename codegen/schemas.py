@@ -21,7 +21,7 @@ from .naming import (
     stable_class_name,
     stable_identifier,
 )
-from .problem import Refused
+from .problem import CodegenError
 from .references import SCHEMAS, References, last_part, reference_to
 from .runtime import RESERVED_CLASSES, RESERVED_FIELDS, RESERVED_MODULES
 from .shapes import (
@@ -79,7 +79,7 @@ class Schemas:
     def read_components(self) -> int:
         """Make the classes of the component schemas.
 
-        They are named first, so that no schema that stands inside another one takes their names.
+        They take their names first; schemas that stand inside others take what is left.
 
         Returns:
             How many of the component schemas are classes.
@@ -144,14 +144,14 @@ class Schemas:
         """One schema without references and allOf at its top, saying what all its parts say.
 
         Raises:
-            Refused: It is composed of itself, or of parts that no value can fit at once.
+            CodegenError: It is composed of itself, or of parts that no value can fit at once.
         """
         if not isinstance(schema, dict):
             return {}
         if "$ref" in schema:
             reference = schema["$ref"]
             if reference in seen:
-                raise Refused(
+                raise CodegenError(
                     place, f"is composed (allOf) of itself through {reference}", "Break the circle with a fix."
                 )
             return self.flatten(self._references.resolve(reference, place), reference, (*seen, reference))
@@ -197,7 +197,7 @@ class Schemas:
         return name
 
     def _settle(self, schema: Any, name: str) -> None:
-        """Note for the properties that a component states itself, not by reference, that their home is here."""
+        """Note that properties which a component states itself, not by reference, are named after it."""
         for wire, value in (schema.get("properties") or {}).items():
             self._homes.setdefault(id(value), f"{name}{pascal_case(wire)}")
         for part in schema.get("allOf") or []:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .problem import Refused
+from .problem import CodegenError
 
 SCALARS = {"string", "integer", "number", "boolean"}
 
@@ -91,7 +91,7 @@ def merge(into: dict[str, Any], part: dict[str, Any], place: str) -> None:
     """Add to a schema what another one demands at the same time.
 
     Raises:
-        Refused: No value can be of both types.
+        CodegenError: No value can be of both types.
     """
     for key, value in part.items():
         known = into.get(key)
@@ -138,5 +138,5 @@ def _common_type(first: Any, second: Any, place: str) -> Any:
     if not common and {*left, *right} <= {"integer", "number"}:
         common = ["integer"]
     if not common:
-        raise Refused(place, f"allOf of {first} and {second}: no value is both", "Remove one with a fix.")
+        raise CodegenError(place, f"allOf of {first} and {second}: no value is both", "Remove one with a fix.")
     return common[0] if len(common) == 1 else common

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiosymphony.apidiff.surface import METHODS
 
-from .problem import Refused, pointer
+from .problem import CodegenError, pointer
 
 _TOP = {
     "swagger", "info", "host", "basePath", "schemes", "consumes", "produces", "paths", "definitions", "parameters",
@@ -48,7 +48,7 @@ def convert(document: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI 3.0 document that says what a Swagger 2.0 document says.
 
     Raises:
-        Refused: It holds something this does not know, or that OpenAPI 3.0 cannot say; names the place.
+        CodegenError: The document holds something unknown, or something that OpenAPI 3.0 cannot say; names the place.
     """
     return _Converter(document).run()
 
@@ -99,7 +99,7 @@ class _Converter:
 
     def _path(self, item: dict[str, Any], place: str) -> dict[str, Any]:
         if "$ref" in item:
-            raise Refused(f"{place}/$ref", f"the path is elsewhere: {item['$ref']}", "Put it here, with a fix.")
+            raise CodegenError(f"{place}/$ref", f"the path is elsewhere: {item['$ref']}", "Put it here, with a fix.")
         _only(item, {*METHODS, "parameters"}, place)
         shared = [(p, f"{place}/parameters/{i}") for i, p in enumerate(item.get("parameters") or [])]
         plain = [(p, where) for p, where in shared if not self._is_body(p, where)]
@@ -139,7 +139,7 @@ class _Converter:
             for status, response in (operation.get("responses") or {}).items()
         }
         if not result["responses"]:
-            raise Refused(f"{place}/responses", "no answer is described", "Describe one, with a fix.")
+            raise CodegenError(f"{place}/responses", "no answer is described", "Describe one, with a fix.")
         return result
 
     def _resolved(self, parameter: dict[str, Any], place: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class _Converter:
         name = str(reference).removeprefix("#/parameters/")
         known = self.source.get("parameters") or {}
         if not str(reference).startswith("#/parameters/") or name not in known:
-            raise Refused(
+            raise CodegenError(
                 f"{place}/$ref", f"refers to {reference}, which is not here", "Put it into the document, with a fix."
             )
         found: dict[str, Any] = known[name]
@@ -176,21 +176,23 @@ class _Converter:
         if parameter.get("type") == "array":
             stated = parameter.get("collectionFormat") or "csv"
             if stated not in _STYLES:
-                raise Refused(
+                raise CodegenError(
                     f"{place}/collectionFormat", f"OpenAPI 3 cannot say {stated!r}", "Use csv or multi, with a fix."
                 )
             style, explode = _STYLES[stated]
             if parameter["in"] == "query":
                 result |= {"style": style, "explode": explode}
             elif stated != "csv":
-                raise Refused(f"{place}/collectionFormat", f"{stated!r} is for queries alone", "Use csv, with a fix.")
+                raise CodegenError(
+                    f"{place}/collectionFormat", f"{stated!r} is for queries alone", "Use csv, with a fix."
+                )
         return result
 
     def _body(self, parameters: list[tuple[Any, str]], consumes: list[str] | None, place: str) -> dict[str, Any]:
         whole = [(p, where) for p, where in parameters if p["in"] == "body"]
         form = [(p, where) for p, where in parameters if p["in"] == "formData"]
         if len(whole) > 1 or (whole and form):
-            raise Refused(place, "more than one body", "Keep one body parameter, with a fix.")
+            raise CodegenError(place, "more than one body", "Keep one body parameter, with a fix.")
         if whole:
             parameter, where = whole[0]
             _only(parameter, {"name", "in", "description", "required", "schema"}, where)
@@ -240,7 +242,7 @@ class _Converter:
     def _schema(self, schema: Any, place: str, *, items: bool = False) -> dict[str, Any]:
         """One schema; ``items`` for those of parameters, which may state how their items are joined."""
         if not isinstance(schema, dict):
-            raise Refused(place, f"a schema that is {schema!r}", "Write an object, with a fix.")
+            raise CodegenError(place, f"a schema that is {schema!r}", "Write an object, with a fix.")
         if "$ref" in schema:
             return {"$ref": _reference(schema["$ref"], place)}
         _only(schema, _SCHEMA | ({"collectionFormat"} if items else set()) | {"nullable"}, place)
@@ -308,7 +310,7 @@ def _security_scheme(scheme: dict[str, Any], place: str) -> dict[str, Any]:
             "type": "oauth2",
             "flows": {_FLOWS[scheme["flow"]]: flow | {"scopes": scheme.get("scopes") or {}}},
         }
-    raise Refused(place, f"a security scheme of type {kind!r}", "Use basic, apiKey or oauth2, with a fix.")
+    raise CodegenError(place, f"a security scheme of type {kind!r}", "Use basic, apiKey or oauth2, with a fix.")
 
 
 def _reference(reference: Any, place: str) -> str:
@@ -317,10 +319,10 @@ def _reference(reference: Any, place: str) -> str:
         if text.startswith(old):
             return new + text[len(old) :]
     if text.startswith("#/"):
-        raise Refused(
+        raise CodegenError(
             f"{place}/$ref", f"refers to {text}", "Only definitions, parameters and responses can be; use a fix."
         )
-    raise Refused(
+    raise CodegenError(
         f"{place}/$ref",
         f"refers to another document: {text}",
         "Put what it refers to into this document, or replace the reference, with a fix.",
@@ -330,4 +332,6 @@ def _reference(reference: Any, place: str) -> str:
 def _only(value: dict[str, Any], known: set[str], place: str) -> None:
     unknown = sorted(key for key in value if key not in known and not key.startswith("x-"))
     if unknown:
-        raise Refused(f"{place}/{unknown[0]}", "is nothing that Swagger 2.0 knows", "Remove or replace it, with a fix.")
+        raise CodegenError(
+            f"{place}/{unknown[0]}", "is nothing that Swagger 2.0 knows", "Remove or replace it, with a fix."
+        )

@@ -7,7 +7,7 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from .problem import Refused
+from .problem import CodegenError
 
 _MOST_PROBLEMS = 10
 
@@ -20,12 +20,12 @@ def validate(document: dict[str, Any], source: str) -> None:
         source: The file that it was read from.
 
     Raises:
-        Refused: It is not valid OpenAPI 3.0 or 3.1; says where.
+        CodegenError: It is not valid OpenAPI 3.0 or 3.1; says where.
     """
     version = str(document.get("openapi", ""))
     validator = {"3.0": OpenAPIV30SpecValidator, "3.1": OpenAPIV31SpecValidator}.get(version[:3])
     if validator is None:
-        raise Refused(source, f"is no OpenAPI 3.0 or 3.1 document (openapi: {version!r})")
+        raise CodegenError(source, f"is no OpenAPI 3.0 or 3.1 document (openapi: {version!r})")
     problems = []
     try:
         for error in validator(document).iter_errors():
@@ -39,4 +39,6 @@ def validate(document: dict[str, Any], source: str) -> None:
     except RecursionError:
         problems.append("#/components/schemas: a schema is composed (allOf) of itself")
     if problems:
-        raise Refused(source, "is not valid OpenAPI:\n    " + "\n    ".join(problems), "Mend it, or give fixes for it.")
+        raise CodegenError(
+            source, "is not valid OpenAPI:\n    " + "\n    ".join(problems), "Mend it, or give fixes for it."
+        )

@@ -74,7 +74,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Diff:
     """Compare two documents, Swagger 2.0 or OpenAPI 3.
 
     Raises:
-        ValueError: One of them is no such document, or refers to what is not there.
+        ValueError: A document is neither Swagger 2.0 nor OpenAPI 3, or a reference in it leads nowhere.
     """
     before, after = read_surface(old), read_surface(new)
     changes = [*_operations(before, after), *_models(before, after), *_enums(before, after)]

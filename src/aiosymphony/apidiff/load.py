@@ -14,7 +14,7 @@ def load_document(path: str | Path) -> dict[str, Any]:
     """Read an OpenAPI document, JSON or YAML.
 
     Raises:
-        ConfigError: The file cannot be read or is no such document; YAML needs PyYAML, of ``aiosymphony[sandbox]``.
+        ConfigError: The file cannot be read, or is no OpenAPI document; or it is YAML and PyYAML is not installed.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -22,7 +22,7 @@ def load_document(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     except ImportError:
-        raise ConfigError(f"{path}: reading YAML needs PyYAML: pip install 'aiosymphony[sandbox]'") from None
+        raise ConfigError(f"{path}: reading YAML needs PyYAML: pip install 'aiosymphony[yaml]'") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: is no OpenAPI document")
     return document

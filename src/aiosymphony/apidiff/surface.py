@@ -89,7 +89,7 @@ def read_surface(document: Json) -> Surface:
     """Read what callers see out of a document.
 
     Raises:
-        ValueError: It is neither Swagger 2.0 nor OpenAPI 3, or refers to what is not there; the message says where.
+        ValueError: The document is neither Swagger 2.0 nor OpenAPI 3, or a reference in it leads nowhere.
     """
     return _Reader(document).read()
 
