@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # What runs the dependencies of users; generation pins its own, and jobs add no others.
 LOWEST := tests/adversary tests/architecture tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit
-.PHONY: help demo test check quality lint types drift wheel lowest generate bench soak format clean
+.PHONY: help demo test check quality lint types drift wheel lowest generate bench soak kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -53,6 +53,9 @@ bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
 
 soak: $(VENV)/.development ## Send 200,000 requests under faults and watch memory, descriptors and tasks
 	$(BIN)/python -m tests.faults.soak --requests 200000
+
+kills: $(VENV)/.development ## Kill jobs 40 times each against a tenant that misbehaves; takes ten minutes
+	$(BIN)/python -m tests.adversary.kills --rows 1500 --kills 40
 
 format: $(VENV)/.development ## Format the handwritten code
 	$(BIN)/ruff check --fix-only --quiet . || true
