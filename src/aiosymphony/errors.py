@@ -29,6 +29,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
@@ -65,6 +66,7 @@ __all__ = [
 SAID_LIMIT = 2048
 _LONGEST_CODE = 64
 _SHORTEST_SECRET = 8
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?([eE]\+?[0-9]+)?")
 _DETAILS_DEPTH = 20
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
@@ -525,18 +527,16 @@ def error_from_response(
 def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
     """Seconds to wait from a ``Retry-After`` header: a number or an HTTP date; None for anything unusable.
 
-    Zero means now and is kept. A date in the past is zero. Negative numbers, NaN and garbage are ignored.
+    Zero means now and is kept. A date in the past is zero; one without a time zone is in GMT. Negative numbers, NaN,
+    infinity, digits of other scripts and garbage are ignored.
     """
     if value is None:
         return None
-    try:
+    if _SECONDS.fullmatch(value.strip()):
         seconds = float(value)
-    except ValueError:
-        at = _timestamp(value)
-        if at is None:
-            return None
-        return max(0.0, at - (time.time() if now is None else now))
-    return seconds if seconds >= 0 and not math.isnan(seconds) else None
+        return seconds if seconds < math.inf else None
+    at = _timestamp(value)
+    return None if at is None else max(0.0, at - (time.time() if now is None else now))
 
 
 def read_code(value: object) -> int | str | None:
@@ -556,9 +556,13 @@ def read_code(value: object) -> int | str | None:
 
 
 def _timestamp(value: str | None) -> float | None:
-    """The moment that an HTTP date names."""
+    """The moment that an HTTP date names; it is in GMT unless it says otherwise."""
+    # Python reads "2_1" and the digits of every script as numbers.
+    if value is None or not value.isascii() or "_" in value:
+        return None
     try:
-        return None if value is None else parsedate_to_datetime(value).timestamp()
+        date = parsedate_to_datetime(value)
+        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

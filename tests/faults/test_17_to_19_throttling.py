@@ -48,7 +48,10 @@ async def test_case_17_retry_after_as_a_date_is_waited_for(
     assert least <= gap <= most
 
 
-@pytest.mark.parametrize("value", [None, "-5", "nan", "soon", "", "1 minute", "Tue, 99 Foo 2024 99:99:99 GMT", "\x00"])
+@pytest.mark.parametrize(
+    "value",
+    [None, "-5", "nan", "inf", "1_0", "soon", "", "1 minute", "Tue, 99 Foo 2024 99:99:99 GMT", "\x00"],
+)
 async def test_case_17_an_unusable_retry_after_is_ignored(
     value: str | None, server: FaultServer, clients: Clients
 ) -> None:
@@ -60,7 +63,7 @@ async def test_case_17_an_unusable_retry_after_is_ignored(
     assert gap <= 1.0  # the policy's own first wait
 
 
-@pytest.mark.parametrize("value", ["1e9", "121", "inf", "99999999999999999999999"])
+@pytest.mark.parametrize("value", ["1e9", "121", "99999999999999999999999"])
 async def test_case_17_a_retry_after_past_the_cap_fails_at_once_and_stops_nobody_else(
     value: str, server: FaultServer, clients: Clients, clock: LoopClock
 ) -> None:

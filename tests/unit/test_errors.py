@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import pickle
 import re
+import time
 from typing import Any
 
 import attrs
@@ -293,15 +294,31 @@ def test_redacting_removes_a_secret_everywhere_and_leaves_our_own_words_alone() 
         ("0.5", 0.5),
         (" 3 ", 3.0),
         ("-1", None),
-        ("-0.0", 0.0),
+        ("-0.0", None),
         ("nan", None),
-        ("inf", math.inf),
+        ("inf", None),
+        ("Infinity", None),
+        ("9" * 400, None),
         ("1e9", 1e9),
+        ("120.", 120.0),
+        ("1_0", None),
+        ("1_0.5", None),
+        ("\u0661\u0662", None),
+        ("\uff11", None),
+        ("0x10", None),
+        ("+5", None),
+        ("1 0", None),
+        ("5, 5", None),
         ("soon", None),
         ("", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 100.0),
         ("Wed, 21 Oct 2015 07:26:20 GMT", 0.0),
         ("Wed, 21 Oct 2015 07:20:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00", 100.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 100.0),
+        ("Wed, 21 Oct 2015 09:28:00 +0200", 100.0),
+        ("Wed, 2_1 Oct 2015 07:28:00 GMT", None),
+        ("Wed, \uff12\uff11 Oct 2015 07:28:00 GMT", None),
         ("Wed, 99 Oct 2015 07:28:00 GMT", None),
         ("21 Oct", None),
     ],
@@ -311,10 +328,21 @@ def test_retry_after_is_seconds_or_a_date_and_garbage_is_nothing(value: str | No
     assert parse_retry_after(value, now=now) == seconds
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+def test_a_date_without_a_zone_is_in_gmt_wherever_the_client_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            assert parse_retry_after("Wed, 21 Oct 2015 07:28:00", now=1445412380.0) == 100.0
+    finally:
+        time.tzset()
+
+
 @given(st.text())
 def test_no_retry_after_is_ever_raised_over_or_negative(value: str) -> None:
     seconds = parse_retry_after(value)
-    assert seconds is None or seconds >= 0
+    assert seconds is None or 0 <= seconds < math.inf
 
 
 @given(st.text())
