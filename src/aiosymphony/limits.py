@@ -11,7 +11,9 @@ own in front of the client's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +27,12 @@ WINDOW = 1.0
 
 DECREASE = 0.7
 
+_NEVER = float("-inf")
+_SHORTEST_SLEEP = 0.001
+"""Seconds. Timers of event loops are no finer; uvloop rounds what is shorter down to nothing, and would spin."""
+_MOST_TIMES = 1024
+"""How many times of beginning a limiter remembers at most; at a higher rate it remembers each second one, or third."""
+
 
 def _at_least_one(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:
     if value < 1:
@@ -32,7 +40,7 @@ def _at_least_one(instance: object, attribute: attrs.Attribute[Any], value: int)
 
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not 0 < value < math.inf:
         raise ConfigError(f"{type(instance).__name__}.{attribute.name} must be greater than 0 or None, not {value!r}")
 
 
@@ -40,10 +48,16 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 class Limit:
     """One limit.
 
+    The rate holds for any second, wherever it begins: the first one, one after a pause, one that ends a pause. With a
+    rate that is no whole number, it is the next whole number that no second passes, and the rate itself that longer
+    spans keep: at 2.5, any 1.2 seconds see 3 requests begin at most; at 0.5, any two seconds see one.
+
     Attributes:
         concurrency: Requests under way at once.
         rate: Requests begun per second; None for no bound.
-        burst: Requests that may begin at once after a pause; a second's worth by default.
+        burst: Requests that may begin at once within the rate, after a pause or to make up for a late timer; by
+            default one and a twentieth of a second's worth. With fewer than one and what the rate allows in a few
+            milliseconds, late timers are not made up for and the rate is not reached.
     """
 
     concurrency: int = attrs.field(default=200, validator=_at_least_one)
@@ -60,6 +74,10 @@ _FAMILIES: Mapping[str, Limit] = MappingProxyType(
 )
 
 
+def _read_only(families: Mapping[str, Limit]) -> Mapping[str, Limit]:
+    return MappingProxyType(dict(families))
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """The limits of a client; the defaults are those that Symphony documents for a pod.
@@ -69,11 +87,21 @@ class Limits:
         rate: Requests begun per second, over all operations; a pod allows 400 per source address.
         families: Limits of operation families, in addition: ``search`` (50 at once), ``conversation`` (200 at once)
             and ``membership`` of rooms (3 users per second). A family that is not named has no limit of its own.
+
+    See :class:`Limit` for what a rate promises.
     """
 
     concurrency: int = attrs.field(default=200, validator=_at_least_one)
     rate: float | None = attrs.field(default=400.0, validator=_positive)
-    families: Mapping[str, Limit] = _FAMILIES
+    families: Mapping[str, Limit] = attrs.field(default=_FAMILIES, converter=_read_only)
+
+    def __reduce__(self) -> tuple[Callable[..., Limits], tuple[int, float | None, dict[str, Limit]]]:
+        # A read-only view of a dict can be neither pickled nor copied.
+        return _limits, (self.concurrency, self.rate, dict(self.families))
+
+
+def _limits(concurrency: int, rate: float | None, families: Mapping[str, Limit]) -> Limits:
+    return Limits(concurrency=concurrency, rate=rate, families=families)
 
 
 class Limiter:
@@ -81,49 +109,66 @@ class Limiter:
 
     :meth:`try_acquire` is the fast path and never waits; :meth:`acquire` waits. Each that succeeds is paired with one
     :meth:`release`. A wait that is cancelled takes nothing. A limiter with a parent takes a place in both.
+
+    Two things make the rate. A request begins no sooner than one second after the one that began ``rate`` requests
+    before it: that is what bounds any second. Within the second a bucket of ``burst`` spreads them. Both are
+    worked out as a request begins, and leave one number: the time before which the next may not begin.
     """
 
     __slots__ = (
-        "_burst",
+        "_begun",
+        "_chunk",
         "_clock",
         "_decreased_at",
+        "_due",
         "_freed",
         "_grown_at",
         "_in_flight",
+        "_interval",
+        "_left",
         "_limit",
         "_parent",
         "_passed_on",
-        "_paused_until",
         "_peak",
         "_queue",
-        "_rate",
-        "_refilled_at",
         "_roof",
-        "_tokens",
+        "_scheduled",
+        "_slack",
         "_waiting",
+        "_window",
         "reduced",
     )
 
     def __init__(self, limit: Limit, *, parent: Limiter | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._parent = parent
         self._clock = clock
-        now = clock.monotonic()
         self._roof = float(limit.concurrency)
         self._limit = self._roof
-        self._rate = limit.rate
-        self._burst = 0.0 if limit.rate is None else max(1.0, limit.burst or limit.rate)
-        self._tokens = self._burst
-        self._refilled_at = now
         self._in_flight = 0
         self._passed_on = 0
         self._peak = 0
-        self._paused_until = now
-        self._decreased_at = self._grown_at = now - WINDOW
+        self._decreased_at = self._grown_at = _NEVER
         self._waiting = 0
         self.reduced = False
         """Whether throttling has lowered the concurrency, so that there is a point in :meth:`succeeded`."""
         self._queue = asyncio.Lock()
         self._freed: asyncio.Future[None] | None = None
+        # The pause and the rate in one: the time before which nothing begins.
+        self._due = _NEVER
+        rate = limit.rate
+        self._interval = 0.0 if rate is None else 1.0 / rate
+        if rate is not None:
+            burst = 1.0 + rate / 20.0 if limit.burst is None else max(1.0, limit.burst)
+            # The bucket: when the next request would begin if all came evenly, and how far ahead of that it may. A
+            # microsecond more, lest rounding take one out of a burst.
+            self._scheduled = _NEVER
+            self._slack = (burst - 1.0) / rate + 1e-6
+            # The times at which the last requests began, or of each so many the last one.
+            whole = math.ceil(rate)
+            self._window = whole / rate
+            self._chunk = self._left = math.ceil(whole / _MOST_TIMES)
+            length = whole // self._chunk
+            self._begun = deque([_NEVER] * length, length)
 
     @property
     def in_flight(self) -> int:
@@ -145,36 +190,20 @@ class Limiter:
         if self._passed_on:
             self._passed_on -= 1
             return True
-        if self._waiting or not self._take():
-            return False
-        if self._parent is None or self._parent.try_acquire():
-            return True
-        self._give_back()
-        return False
+        return not self._waiting and self._take(self._clock.monotonic(), self._parent)
 
     async def acquire(self) -> None:
         """Wait for a place and take it."""
+        await self._acquire()
+
+    async def wait(self) -> None:
+        """Wait until there is a place, and take none."""
         self._waiting += 1
         try:
-            # The lock is the queue: it is fair, and whoever is cancelled in it just leaves it.
             async with self._queue:
-                while not self._take():
-                    if wait := self._wait_time():
-                        await self._clock.sleep(wait)
-                        continue
-                    self._freed = asyncio.get_running_loop().create_future()
-                    try:
-                        await self._freed
-                    finally:
-                        self._freed = None
+                await self._ready()
         finally:
             self._waiting -= 1
-        if self._parent is not None:
-            try:
-                await self._parent.acquire()
-            except BaseException:
-                self._give_back()
-                raise
 
     def release(self) -> None:
         """Give a place back."""
@@ -213,7 +242,7 @@ class Limiter:
     def throttled(self, pause: float) -> None:
         """The server said "too fast": lower the limit, once per window, and let nothing through for ``pause`` s."""
         now = self._clock.monotonic()
-        self._paused_until = max(self._paused_until, now + pause)
+        self._due = max(self._due, now + pause)
         if now - self._decreased_at >= WINDOW:
             self._decreased_at = now
             self._limit = max(1.0, self._limit * DECREASE)
@@ -222,40 +251,81 @@ class Limiter:
         if self._parent is not None:
             self._parent.throttled(pause)
 
-    def _take(self) -> bool:
-        """Take a place of this limiter, if there is one now."""
+    def _take(self, now: float, parent: Limiter | None) -> bool:
+        """Begin a request at this time if there is a place for it, here and in ``parent``, and it is due."""
         in_flight = self._in_flight + 1
-        if in_flight > self._limit:
+        if in_flight > self._limit or now < self._due:
             return False
-        now = self._clock.monotonic()
-        if now < self._paused_until:
-            return False
-        if self._rate is not None:
-            tokens = self._tokens + (now - self._refilled_at) * self._rate
-            self._refilled_at = now
-            # The tolerance absorbs rounding: a sleep of exactly the missing time may leave 0.9999999 of a token.
-            if tokens < 1.0 - 1e-9:
-                self._tokens = tokens
+        if parent is not None:
+            if parent._passed_on:
+                parent._passed_on -= 1
+            elif parent._waiting or not parent._take(now, parent._parent):
                 return False
-            self._tokens = (tokens if tokens < self._burst else self._burst) - 1.0
         self._in_flight = in_flight
         if in_flight > self._peak:
             self._peak = in_flight
+        if interval := self._interval:
+            scheduled = self._scheduled
+            self._scheduled = scheduled = (scheduled if scheduled > now else now) + interval
+            self._due = due = scheduled - self._slack
+            if self._left > 1:
+                self._left -= 1
+            else:
+                self._left = self._chunk
+                begun = self._begun
+                begun.append(now)
+                if (window_over := begun[0] + self._window) > due:
+                    self._due = window_over
         return True
 
-    def _give_back(self) -> None:
-        """Undo a take whose request never began."""
-        self._in_flight -= 1
-        self._tokens += 1.0
+    async def _acquire(self) -> float:
+        """Wait for a place and take it; returns the time at which the request began."""
+        parent = self._parent
+        self._waiting += 1
+        try:
+            # The lock is the queue: it is fair, and whoever is cancelled in it just leaves it.
+            async with self._queue:
+                now = await self._ready()
+                if parent is not None and self._interval:
+                    # It stays at the head of its queue: its rate counts requests when they begin, in both.
+                    now = await parent._acquire()
+                    while not self._take(now, None):  # throttled meanwhile
+                        parent.release()
+                        await self._ready()
+                        now = await parent._acquire()
+                    return now
+                self._take(now, None)
+        finally:
+            self._waiting -= 1
+        if parent is not None:
+            try:
+                return await parent._acquire()
+            except BaseException:
+                self._in_flight -= 1
+                self._wake()
+                raise
+        return now
+
+    async def _ready(self) -> float:
+        """Wait, at the head of the queue, until a request may begin; returns the time that was read for it.
+
+        One reading of the clock decides both whether it may and how long to wait. A place is waited for only if one is
+        missing: then a request is under way, and its end will wake this.
+        """
+        while True:
+            if self._in_flight + 1 > self._limit:
+                self._freed = asyncio.get_running_loop().create_future()
+                try:
+                    await self._freed
+                finally:
+                    self._freed = None
+                continue
+            now = self._clock.monotonic()
+            if now >= self._due:
+                return now
+            # A microsecond more: what is left of a time after its subtraction may be a little too short.
+            await self._clock.sleep(max(self._due - now + 1e-6, _SHORTEST_SLEEP))
+
+    def _wake(self) -> None:
         if self._freed is not None and not self._freed.done():
             self._freed.set_result(None)
-
-    def _wait_time(self) -> float:
-        """Seconds until the pause is over and the rate allows one more; 0 if only a place is missing."""
-        now = self._clock.monotonic()
-        if now < self._paused_until:
-            return self._paused_until - now
-        if self._rate is None:
-            return 0.0
-        tokens = self._tokens + (now - self._refilled_at) * self._rate
-        return 0.0 if tokens >= 1.0 - 1e-9 else (1.0 - tokens) / self._rate

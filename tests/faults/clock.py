@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # A byte on the loopback interface is not always there at once: look a little before jumping ahead of it.
@@ -85,3 +85,13 @@ class LoopClock:
     def step(self, seconds: float) -> None:
         """Move the wall clock alone: somebody set it, or the machine was suspended while CLOCK_MONOTONIC stood."""
         self.epoch += seconds
+
+
+def busiest(begun: Sequence[float], seconds: float = 1.0) -> int:
+    """The most that began within any span of that length; a span holds its first moment and not its last."""
+    most, first = 0, 0
+    for last, at in enumerate(begun):
+        while at - begun[first] >= seconds - 1e-9:  # a billionth for the subtraction alone
+            first += 1
+        most = max(most, last - first + 1)
+    return most

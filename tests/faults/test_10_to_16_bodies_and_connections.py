@@ -9,6 +9,7 @@ import tracemalloc
 import pytest
 
 from aiosymphony.errors import ApiError, DecodeError, OutcomeUnknown, TransportError
+from aiosymphony.limits import Limits
 from aiosymphony.retry import RetryPolicy
 from aiosymphony.transport.deadlines import Deadlines
 
@@ -81,7 +82,7 @@ async def test_case_11_a_gzip_bomb_is_refused_before_it_unpacks(server: FaultSer
 
 async def test_case_10_each_of_a_hundred_calls_meets_its_own_deadline(server: FaultServer, clients: Clients) -> None:
     server.on("GET", THING, then=hang())
-    session = clients.session(retry=RetryPolicy(attempts=1))
+    session = clients.session(retry=RetryPolicy(attempts=1), limits=Limits(rate=None))
     loop = asyncio.get_running_loop()
     began = loop.time()
 

@@ -11,6 +11,7 @@ import pytest
 from aiosymphony import OnBehalfOf, PodClient
 from aiosymphony.auth.store import FileTokenStore
 from aiosymphony.errors import ApiError, AuthError, ServerError, SymphonyError, TransportError
+from aiosymphony.limits import Limits
 from aiosymphony.retry import RetryPolicy
 
 from .clients import CREATE, READ, THING, Clients, attempt
@@ -19,6 +20,8 @@ from .server import FaultServer, close, hang, reply, signal, token, wait_for
 
 LOGIN = "/oauth/token"
 HOUR = 3600.0
+AT_ONCE = Limits(rate=None)
+"""All at the same moment, and not one after the other as the rate lets them through."""
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ async def test_case_20_a_first_call_by_200_callers_is_one_login(server: FaultSer
 async def test_case_20_a_401_under_200_concurrent_calls_is_one_login_and_no_failed_call(
     server: FaultServer, clients: Clients
 ) -> None:
-    session = clients.session()
+    session = clients.session(limits=AT_ONCE)
     await session.execute(READ.build())
     server.expire()
     answers = await asyncio.gather(*(session.execute(CREATE.build({"n": n})) for n in range(200)))
@@ -54,7 +57,7 @@ async def test_case_20_late_401s_for_the_old_token_do_not_discard_the_new_one(
     server: FaultServer, clients: Clients
 ) -> None:
     """Answers straggle in over ten seconds, most of them after the new token is there."""
-    session = clients.session()
+    session = clients.session(limits=AT_ONCE)
     await session.execute(READ.build())
     order = random.Random(20)
 
@@ -112,7 +115,7 @@ async def test_case_21_a_401_for_ever_under_100_calls_ends_for_all_with_few_logi
 ) -> None:
     server.check_tokens = False
     server.on("GET", THING, then=reply(401, {}))
-    session = clients.session()
+    session = clients.session(limits=AT_ONCE)
     outcomes = await asyncio.gather(*(attempt(session.execute(READ.build())) for _ in range(100)))
     assert all(isinstance(outcome, AuthError) for outcome in outcomes)
     assert server.counts["GET", THING] <= 300
