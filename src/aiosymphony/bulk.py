@@ -10,11 +10,16 @@
 
 Workers pull the next item when they are free, so neither the items nor the outcomes pile up: a million items need no
 more memory than a hundred. A slow reader of outcomes slows the workers down.
+
+Every end of an item reaches the reader: as its outcome, or, where it would end a program (KeyboardInterrupt and other
+exceptions that are no Exception), as what the reader raises.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeAlias, TypeVar
@@ -60,7 +65,7 @@ class Failed(Generic[I]):
     Attributes:
         item: The item.
         error: What was raised. A CancelledError is one that came out of the function, when what it waited for was
-            cancelled, and not a cancellation of the run.
+            cancelled or it cancelled its own task, and not a cancellation of the run.
         index: Its place in the input, from 0.
         attempts: Requests that were sent for it, retries included.
     """
@@ -88,9 +93,10 @@ def bulk(
 
     Args:
         items: Any iterable or async iterable; it is read as items are needed, by one reader at a time.
-        function: What to do for one item. What it raises becomes a :class:`Failed` and stops nothing.
+        function: What to do for one item. What it raises becomes a :class:`Failed` and stops nothing; only what is
+            no Exception (KeyboardInterrupt, SystemExit) ends the run and is raised to the reader.
         concurrency: Workers.
-        rate: Items begun per second at most; None for no bound besides the client's own limits.
+        rate: Items begun in any second at most (see :class:`Limit`); None for no bound besides the client's own limits.
         ordered: Outcomes in the order of the input instead of the order of completion.
         clock: Time, for tests.
 
@@ -102,9 +108,9 @@ def bulk(
     """
     if concurrency < 1:
         raise ConfigError(f"concurrency must be at least 1, not {concurrency!r}")
-    if rate is not None and not rate > 0:
+    if rate is not None and not 0 < rate < math.inf:
         raise ConfigError(f"rate must be greater than 0 or None, not {rate!r}")
-    limiter = None if rate is None else Limiter(Limit(concurrency=concurrency, rate=rate, burst=1.0), clock=clock)
+    limiter = None if rate is None else Limiter(Limit(concurrency=concurrency, rate=rate), clock=clock)
     return BulkRun(items, function, concurrency=concurrency, limiter=limiter, ordered=ordered)
 
 
@@ -140,8 +146,9 @@ class BulkRun(Generic[I, V]):
         self._workers: list[asyncio.Task[None]] = []
         self._running = 0
         self._exhausted = False
-        self._reported = False
+        self._leaving = False
         self._input_error: BaseException | None = None
+        self._fault: BaseException | None = None
         self.started = 0
         self.succeeded = 0
         self.failed = 0
@@ -166,21 +173,21 @@ class BulkRun(Generic[I, V]):
         self._workers = [
             asyncio.create_task(self._work(), name=f"aiosymphony bulk {n}") for n in range(self._concurrency)
         ]
+        for worker in self._workers:
+            worker.add_done_callback(self._ended)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._exhausted = True
+        self._exhausted = self._leaving = True
         for worker in self._workers:
             worker.cancel()
         await asyncio.wait(self._workers)
         if self._close_source is not None:
             await self._close_source()
-        for worker in self._workers:
-            # What is left is a fault of this module, not of an item: it must not vanish in a task nobody awaits.
-            if not worker.cancelled() and (fault := worker.exception()) is not None and error is None:
-                raise fault
+        if self._fault is not None and error is None:
+            raise self._fault  # the reader left before it was told
 
     def __aiter__(self) -> AsyncIterator[Outcome[I, V]]:
         if not self._workers:
@@ -188,14 +195,32 @@ class BulkRun(Generic[I, V]):
         return self._by_completion() if self._window is None else self._by_input(self._window)
 
     async def _by_completion(self) -> AsyncIterator[Outcome[I, V]]:
-        while not self._reported:
+        while self._fault is None and (self._running or not self._outcomes.empty()):
             outcome = await self._outcomes.get()
             if outcome is None:
-                self._reported = True
                 break
             yield outcome
+        self._call_reader()  # another one, if there is one
+        if self._fault is not None:
+            raise self._fault
         if self._input_error is not None:
             raise self._input_error
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        """A worker has ended, in whatever way."""
+        self._running -= 1
+        if not self._leaving:
+            try:
+                worker.result()
+            except BaseException as error:  # noqa: BLE001 - raised to the reader
+                self._exhausted, self._fault = True, self._fault or error
+        if self._running == 0 or self._fault is not None:
+            self._call_reader()
+
+    def _call_reader(self) -> None:
+        """Let a reader look up that waits for an outcome; it waits only while there is none."""
+        if self._outcomes.empty():
+            self._outcomes.put_nowait(None)
 
     async def _by_input(self, window: asyncio.Semaphore) -> AsyncIterator[Outcome[I, V]]:
         early: dict[int, Outcome[I, V]] = {}
@@ -210,38 +235,42 @@ class BulkRun(Generic[I, V]):
     async def _work(self) -> None:
         sends = [0]
         SENDS.set(sends)
-        try:
-            while (taken := await self._take()) is not None:
-                index, item = taken
-                sends[0] = 0
-                outcome: Outcome[I, V]
-                try:
-                    value = await self._function(item)
-                except (Exception, asyncio.CancelledError) as error:
-                    if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-                        raise
-                    self.failed += 1
-                    outcome = Failed(item, error, index, sends[0])
-                else:
-                    self.succeeded += 1
-                    outcome = Ok(item, value, index, sends[0])
-                await self._outcomes.put(outcome)
-        finally:
-            self._running -= 1
-        if self._running == 0:
-            await self._outcomes.put(None)
+        while (taken := await self._take()) is not None:
+            index, item = taken
+            sends[0] = 0
+            outcome: Outcome[I, V]
+            try:
+                value = await self._function(item)
+            except (Exception, asyncio.CancelledError) as error:
+                if self._leaving and isinstance(error, asyncio.CancelledError):
+                    raise
+                self.failed += 1
+                outcome = Failed(item, error, index, sends[0])
+            except BaseException:
+                self.failed += 1
+                raise
+            else:
+                self.succeeded += 1
+                outcome = Ok(item, value, index, sends[0])
+            if _is_being_cancelled() and not self._leaving:
+                await _take_back_cancellation()
+            if self._leaving:
+                return  # nobody reads outcomes any more: to put one could wait for ever
+            await self._outcomes.put(outcome)
 
     async def _take(self) -> tuple[int, I] | None:
         """The next item and its index, when the rate and the window allow; None at the end."""
         if self._window is not None:
             await self._window.acquire()
-        if self._limiter is not None:
-            if not self._limiter.try_acquire():
-                await self._limiter.acquire()
-            self._limiter.release()  # it bounds the rate alone; the workers bound the concurrency
         if isinstance(self._source, AsyncIterator):
             async with self._reading:
-                return await self._next(self._source)
+                if self._limiter is not None:
+                    await self._limiter.wait()  # so that a stop in the meantime leaves the item in the source
+                taken = await self._next(self._source)
+                if taken is not None:
+                    await self._count_in_rate()
+                return taken
+        await self._count_in_rate()
         if self._exhausted:
             return None
         try:
@@ -262,10 +291,19 @@ class BulkRun(Generic[I, V]):
         except StopAsyncIteration:
             self._exhausted = True
             return None
-        except Exception as error:  # noqa: BLE001 - as above
-            self._exhausted, self._input_error = True, error
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
+            self._exhausted, self._input_error = True, error  # as above
             return None
         return self._count(item)
+
+    async def _count_in_rate(self) -> None:
+        """Begin an item as far as the rate is concerned, which is all that this limiter bounds."""
+        if self._limiter is not None:
+            if not self._limiter.try_acquire():
+                await self._limiter.acquire()
+            self._limiter.release()
 
     def _count(self, item: I) -> tuple[int, I]:
         index = self.started
@@ -276,3 +314,12 @@ class BulkRun(Generic[I, V]):
 def _is_being_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _take_back_cancellation() -> None:
+    """Let the current task go on, whose item has cancelled it."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)  # where the cancellation arrives, if it has not yet
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

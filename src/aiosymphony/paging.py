@@ -410,24 +410,21 @@ class Pager(Generic[T]):
 
     async def _ahead(self, pages: int) -> AsyncGenerator[Page[T], None]:
         """The raw pages, read by a task of its own that stays ahead of the reader by ``pages`` at most."""
-        ready: asyncio.Queue[Page[T] | BaseException | None] = asyncio.Queue(pages)
+        ready: asyncio.Queue[Page[T] | None] = asyncio.Queue(pages)
 
         async def read() -> None:
-            try:
-                async with aclosing(self._raw()) as raw:
-                    async for page in raw:
-                        await ready.put(page)
-            except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
-                await ready.put(error)
-            else:
-                await ready.put(None)
+            async with aclosing(self._raw()) as raw:
+                async for page in raw:
+                    await ready.put(page)
 
         task = asyncio.create_task(read(), name="aiosymphony prefetch")
+        # However the reading ends, a reader that waits for the next page looks up.
+        task.add_done_callback(lambda _: ready.put_nowait(None) if ready.empty() else None)
         try:
-            while (got := await ready.get()) is not None:
-                if isinstance(got, BaseException):
-                    raise got
-                yield got
+            while not (task.done() and ready.empty()):
+                if (page := await ready.get()) is not None:
+                    yield page
+            task.result()
         finally:
             task.cancel()
             await asyncio.wait([task])

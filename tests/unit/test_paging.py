@@ -325,6 +325,41 @@ def test_an_error_of_the_first_page_comes_as_it_is_and_a_later_one_says_where(ah
     assert (caught.value.resume, caught.value.items, caught.value.trace_id) == ({"skip": 6, "limit": 3}, 6, "t1")
 
 
+class Bang(BaseException):
+    """No Exception, as KeyboardInterrupt is none; but one that an event loop lets a task end with."""
+
+
+@pytest.mark.parametrize("kind", [Bang, asyncio.CancelledError])
+@pytest.mark.parametrize("ahead", [0, 1, 5])
+def test_what_is_no_exception_reaches_the_reader_too(ahead: int, kind: type[BaseException]) -> None:
+    async def fetch(query: Mapping[str, Any]) -> Page[int]:
+        await asyncio.sleep(0)
+        if query["skip"] >= 6:
+            if kind is Bang:
+                raise Bang
+            inner = asyncio.ensure_future(asyncio.sleep(5.0))
+            inner.cancel()
+            await inner
+        return Page([query["skip"] + n for n in range(3)])
+
+    async def main() -> None:
+        seen: list[int] = []
+
+        async def read() -> None:
+            async for item in Pager(fetch, lambda: SkipLimit(3)).prefetch(ahead):
+                seen.append(item)  # noqa: PERF401 - what came before it counts
+
+        task = asyncio.ensure_future(read())
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert task.done(), "it waits for what nobody will do"
+        with pytest.raises(kind):
+            await task
+        assert seen == list(range(6))
+
+    asyncio.run(main())
+
+
 def test_misuse_is_named() -> None:
     listed = Pager(SkipModel([1]), lambda: SkipLimit(3))
     with pytest.raises(ConfigError, match="no key"):
