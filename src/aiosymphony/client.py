@@ -69,12 +69,16 @@ class Client:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - how long it waits for others
         """Take no further calls, wait for those under way, and close the connections.
 
-        A copy made by :meth:`with_options` closes nothing.
+        Calls under way are not repeated any more. A copy made by :meth:`with_options` closes nothing.
+
+        Args:
+            timeout: Seconds after which calls that are still under way are broken off; None waits for them. Such a
+                call raises ``OutcomeUnknown`` if the server may have acted, else ``TransportError``.
         """
-        await self._session.close()
+        await self._session.close(timeout=timeout)
 
     def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:
         """Send a request that an operation's ``build`` made. Raises what :meth:`Session.execute` raises."""

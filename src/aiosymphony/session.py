@@ -10,7 +10,8 @@ import copy
 import logging
 import os
 import random
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, Self, TypeVar
 from weakref import WeakSet
 
@@ -29,6 +30,7 @@ from .transport import MAX_BYTES, RequestHeaders, Response, Transport
 __all__ = ["Attempt", "Auth", "Session"]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 logger = logging.getLogger("aiosymphony.session")
 
@@ -188,31 +190,39 @@ class Session:
         # All in one function, as every call passes: each further one costs more than what it would do.
         if core.closed or core.loop is not asyncio.get_running_loop() or core.pid != os.getpid():
             core.check_usable(is_login=self._routes is core.bare_routes)
-        core.active += 1
+        call = _Call(core.clock.monotonic())
+        core.calls[call] = asyncio.current_task()
         try:
-            call = _Call(core.clock.monotonic())
             route = self._routes.get(operation) or core.route(operation, self, self._routes)
             limiter = route.limiter
             while True:
-                if limiter is not None and not limiter.try_acquire():
-                    await limiter.acquire()
+                has_place = False
                 try:
-                    headers = RequestHeaders({"X-Trace-Id": call.trace_id})
+                    # Tokens before the place: a request that waited for a login in it would begin later than counted.
+                    for _, _, cache in route.tokens:
+                        if cache.ready() is None:
+                            await cache.get()
+                    if limiter is not None:
+                        has_place = limiter.try_acquire() or await core.wait_in_line(limiter, route, call)
+                    if call.repeats is not None and core.closed:
+                        raise call.repeats
+                    # Held by the call and not by a local, which would show in tracebacks with locals.
+                    call.headers = RequestHeaders({"X-Trace-Id": call.trace_id})
                     if request.content_type is not None:
-                        headers["Content-Type"] = request.content_type
+                        call.headers["Content-Type"] = request.content_type
                     if request.headers is not None:
-                        headers.update(request.headers)
+                        call.headers.update(request.headers)
                     for header, prefix, cache in route.tokens:
                         token = cache.ready() or await cache.get()
                         call.used.append((cache, token))
-                        headers[header] = prefix + token.secret.reveal()
+                        call.headers[header] = prefix + token.secret.reveal()
                     if (counter := SENDS.get()) is not None and limiter is not None:
                         counter[0] += 1
                     call.sent_at = core.clock.monotonic()
                     call.response = response = await route.transport.send(
                         operation.method,
                         route.base_url + request.target,
-                        headers,
+                        call.headers,
                         request.body,
                         timeout=self._timeout,
                         max_bytes=self._max_bytes,
@@ -230,16 +240,22 @@ class Session:
                         self._routes[operation] = attrs.evolve(route, proven=True)
                     return result
                 finally:
-                    if limiter is not None:
+                    if has_place and limiter is not None:
                         limiter.release()
                     if self._observer is not None and call.sent_at is not None:
                         self._observer(call.attempt(request, route.base_url, core.clock.monotonic() - call.sent_at))
                 route = await self._prepare_next(operation, route, call, call.failure)
                 call.begin_again()
+        except SymphonyError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised below
+            ended = error
         finally:
-            core.active -= 1
-            if core.idle is not None and core.active == 0:
+            del core.calls[call]
+            if core.idle is not None and not core.calls:
                 core.idle.set()
+        # Raised here, not in the handler, which would make what was caught the __context__ of what is raised.
+        raise call.end(ended, request)
 
     async def _prepare_next(
         self, operation: Operation[..., Any], route: _Route, call: _Call, failure: SymphonyError
@@ -261,9 +277,12 @@ class Session:
     ) -> _Route:
         if failure.operation != operation.id:
             raise failure  # the login failed: it has had its own retries, and nothing of this request was sent
-        clock = self._core.clock
+        core, clock = self._core, self._core.clock
         if isinstance(failure, Unauthorized) and call.used:
+            call.repeats = None
             return await self._after_refusal(route, call, failure)
+        if core.closed:
+            raise _final(failure, operation)
         call.failures += 1
         elapsed = clock.monotonic() - call.started
         wait = self._wait_before_retry(failure, operation, route.limiter, call.failures, elapsed)
@@ -271,7 +290,8 @@ class Session:
             raise _final(failure, operation)
         logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure)
         if wait:
-            await clock.sleep(wait)
+            await core.until_closed(clock.sleep(wait))
+        call.repeats = failure
         return route
 
     async def _after_refusal(self, route: _Route, call: _Call, failure: Unauthorized) -> _Route:
@@ -355,22 +375,33 @@ class Session:
         """The cache of a scheme's token; the token is fetched when it is first asked for."""
         return self._core.token_cache(scheme, self)
 
-    async def close(self) -> None:
-        """Take no more calls, wait for those under way, stop logins, close the connections."""
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - how long it waits for others
+        """Take no more calls, wait for those under way, stop logins, close the connections.
+
+        A call under way is not repeated from now on: if its present attempt fails, that is its end, and one that waits
+        for its next attempt ends at once. After a 401 it still gets a new token and is sent once more.
+
+        Args:
+            timeout: Seconds after which calls that are still under way are broken off; None waits for them. Such a
+                call raises ``OutcomeUnknown`` if the server may have acted, else ``TransportError``.
+        """
         if self._owner:
-            await self._core.close()
+            await self._core.close(timeout)
 
 
 class _Call:
     """What is known of one call from its first attempt to its last."""
 
     __slots__ = (
+        "cut",
         "failure",
         "failures",
         "from_store",
+        "headers",
         "in_doubt",
         "missing",
         "refused_at",
+        "repeats",
         "response",
         "sends",
         "sent_at",
@@ -393,9 +424,14 @@ class _Call:
         self.in_doubt = False
         self.refused_at: float | None = None
         self.used: list[tuple[TokenCache, IssuedToken]] = []
+        self.headers: RequestHeaders | None = None
         self.sent_at: float | None = None
         self.response: Response | None = None
         self.failure: SymphonyError | None = None
+        self.repeats: SymphonyError | None = None
+        """The failure because of which it is sent again."""
+        self.cut = False
+        """Whether closing the client broke it off."""
 
     def begin_again(self) -> None:
         """Forget the attempt that failed."""
@@ -434,7 +470,22 @@ class _Call:
         if isinstance(request.headers, RequestHeaders):  # a login or a logout, which carries a token of its own
             for value in request.headers.values():
                 error.redact(value)
-        return error.with_traceback(None)
+        return _bare(error)
+
+    def end(self, error: BaseException, request: Request[Any]) -> BaseException:
+        """What to raise for a cancellation, an interrupt or a fault that ended this call: without what is below."""
+        task, operation = asyncio.current_task(), request.operation
+        if self.cut and isinstance(error, asyncio.CancelledError) and task is not None and task.uncancel() == 0:
+            was_sent = self.sent_at is not None and self.failure is None
+            closed = TransportError("the client was closed before the call had ended", sent=was_sent)
+            failure = _final(self.own(closed, request), operation)
+            if self.in_doubt:
+                failure.after_doubt()
+            return failure
+        if isinstance(error, Exception):
+            # A fault, of a transport or of ours: say where, as the traceback no longer does. Lines of code alone.
+            error.add_note(f"Raised below {operation.id}, at:\n{''.join(traceback.format_tb(error.__traceback__))}")
+        return _bare(error)
 
 
 @attrs.frozen
@@ -487,7 +538,8 @@ class _Core:
         self.tokens: dict[str, TokenCache] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.pid = 0
-        self.active = 0
+        self.calls: dict[_Call, asyncio.Task[Any] | None] = {}
+        self.resting: set[asyncio.Timeout] = set()
         self.closed = False
         self.idle: asyncio.Event | None = None
 
@@ -505,6 +557,7 @@ class _Core:
             self.clock,
             self,
         )
+        child.closed = self.closed
         self.children.add(child)
         return child
 
@@ -518,7 +571,7 @@ class _Core:
         if self.loop is not loop:
             raise ConfigError("this client belongs to another event loop: open one client per event loop")
         # Closing waits for the calls under way, and they may need a login to end well; those for users, one of the app.
-        is_awaited = self.active or any(child.active for child in self.children)
+        is_awaited = self.calls or any(child.calls for child in self.children)
         if self.closed and not (is_awaited and is_login):
             raise ConfigError("this client is closed")
 
@@ -559,20 +612,99 @@ class _Core:
             cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
         return cache
 
-    async def close(self) -> None:
+    async def wait_in_line(self, limiter: Limiter, route: _Route, call: _Call) -> bool:
+        """Take a place; whether one was taken. A call that is to be repeated leaves the line when the client closes."""
+        line = _wait_in_line(limiter, route)
+        if call.repeats is not None:
+            return await self.until_closed(line)
+        await line
+        return True
+
+    async def until_closed(self, waiting: Awaitable[None]) -> bool:
+        """Wait for something, no longer than until the client closes; whether it has come."""
+        rest = asyncio.timeout(0.0 if self.closed else None)
+        try:
+            async with rest:
+                self.resting.add(rest)
+                await waiting
+        except TimeoutError:
+            return False
+        finally:
+            self.resting.discard(rest)
+        return True
+
+    async def close(self, seconds: float | None) -> None:
         """Refuse further calls, wait for those under way, stop logins, close the connections if they are ours."""
-        self.closed = True
+        cores = list(self._family())
+        for core in cores:
+            core.stop_taking()
+        try:
+            async with asyncio.timeout(seconds):
+                for core in cores:
+                    await core.until_idle()
+        except TimeoutError:
+            for core in cores:
+                core.cut()
+            for core in cores:
+                await core.until_idle()
+        for core in cores:
+            await core.let_go()
+
+    def _family(self) -> Iterator[_Core]:
+        """Those with other tokens, then this one, which they may need to end well."""
         for child in list(self.children):
-            await child.close()
-        if self.active:
+            yield from child._family()
+        yield self
+
+    def stop_taking(self) -> None:
+        """Refuse further calls, and let none be repeated."""
+        self.closed = True
+        while self.resting:
+            self.resting.pop().reschedule(0.0)
+
+    async def until_idle(self) -> None:
+        """Wait until no call is under way."""
+        while self.calls:
             self.idle = self.idle or asyncio.Event()
+            self.idle.clear()
             await self.idle.wait()
+
+    def cut(self) -> None:
+        """Break off what is under way."""
+        for call in self.calls:
+            call.cut = True
+        for task in {task for task in self.calls.values() if task is not None}:
+            task.cancel()
+
+    async def let_go(self) -> None:
+        """Stop logins and close the connections."""
         for cache in self.tokens.values():
             await cache.close()
         if self.parent is None:
             await self.transport.close()
         if self.login_transport is not self.transport:
             await self.login_transport.close()
+
+
+async def _wait_in_line(limiter: Limiter, route: _Route) -> None:
+    """Take a place with the tokens at hand: one that is refused meanwhile is renewed without a place."""
+    while True:
+        await limiter.acquire()
+        missing = [cache for _, _, cache in route.tokens if cache.ready() is None]
+        if not missing:
+            return
+        limiter.release()
+        for cache in missing:
+            await cache.get()
+
+
+def _bare(error: E) -> E:
+    """The error without frames and without errors behind it: those below hold headers, tokens and bodies."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            _bare(part)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _refused_again(failure: Unauthorized, call: _Call) -> AuthError:

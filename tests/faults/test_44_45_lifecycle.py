@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from aiosymphony import Failed, Ok, StaticToken, bulk
-from aiosymphony.errors import ConfigError
+from aiosymphony import Failed, Ok, OnBehalfOf, PodClient, StaticToken, bulk
+from aiosymphony.errors import ConfigError, OutcomeUnknown, RateLimited, ServerError, SymphonyError, TransportError
+from aiosymphony.limits import Limits
+from aiosymphony.retry import RetryPolicy
 from aiosymphony.session import Session
 from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.transport.httpx import HttpxTransport
 
-from .clients import CREATE, OPEN_READ, READ, THING, Clients, attempt
-from .server import FaultServer, acts, hang, reply, signal, wait_for
+from .clients import CREATE, OPEN_CREATE, OPEN_READ, READ, THING, Clients, attempt
+from .clock import LoopClock
+from .server import FaultServer, Step, acts, hang, reply, reset, signal, wait_for
 
 
 def used_session(server: FaultServer) -> Session:
@@ -129,6 +133,183 @@ async def test_case_44_closing_lets_a_call_under_way_log_in_again(server: FaultS
     assert await call == {"id": 1}
     await closing
     assert server.logins["/oauth/token"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(429, {}, {"Retry-After": "100"}), RateLimited),
+        (reply(503, "", {"Retry-After": "100"}), ServerError),
+        (reply(503, ""), ServerError),
+        (reset(), TransportError),
+    ],
+    ids=["429", "503 at the door", "503", "lost"],
+)
+@pytest.mark.parametrize("what", [THING, "/oauth/token"], ids=["call", "login"])
+async def test_case_44_a_call_that_waits_to_be_repeated_ends_when_the_client_closes(
+    what: str, answer: Step, error: type[SymphonyError], server: FaultServer, clients: Clients, clock: LoopClock
+) -> None:
+    server.on("GET", THING, then=reply(200, {"id": 1}))
+    server.on("GET" if what == THING else "POST", what, then=answer)
+    session = clients.session(retry=RetryPolicy(attempts=100, base=1e6, throttle_base=1e6, cap=1e6, total=1e9))
+    call = asyncio.ensure_future(session.execute(READ.build()))
+    await asyncio.sleep(1.0)
+    began, sent = clock.monotonic(), server.total
+    await session.close()
+    with pytest.raises(error):
+        await call
+    assert clock.monotonic() - began < 1.0
+    assert server.total == sent
+    assert server.counts["GET" if what == THING else "POST", what] == 1
+
+
+async def test_case_44_what_fails_while_the_client_closes_is_not_repeated(
+    server: FaultServer, clients: Clients
+) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("GET", THING, signal(arrived, wait_for(go, reply(503, ""))), then=reply(200, {"id": 1}))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(READ.build()))
+    await arrived.wait()
+    closing = asyncio.ensure_future(session.close())
+    await asyncio.sleep(1.0)
+    go.set()
+    with pytest.raises(ServerError):
+        await call
+    await closing
+    assert server.counts["GET", THING] == 1
+
+
+async def test_case_44_a_retry_that_waits_for_a_place_does_not_begin_once_the_client_closes(
+    server: FaultServer, clients: Clients
+) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("GET", THING, reply(503, ""), then=signal(arrived, wait_for(go, reply(200, {"id": 1}))))
+    session = clients.session(limits=Limits(concurrency=1))
+    calls = [asyncio.ensure_future(attempt(session.execute(OPEN_READ.build()))) for _ in range(2)]
+    await arrived.wait()  # the second call, while the first waits for its next attempt
+    while not session.limiter.waiting:
+        await asyncio.sleep(0.001)
+    closing = asyncio.ensure_future(session.close())
+    await asyncio.sleep(1.0)
+    go.set()
+    await closing
+    first, second = await asyncio.gather(*calls)
+    assert isinstance(first, ServerError)
+    assert second == {"id": 1}
+    assert server.counts["GET", THING] == 2
+
+
+async def test_case_44_a_retry_that_waits_out_a_pause_of_all_ends_when_the_client_closes(
+    server: FaultServer, clients: Clients, clock: LoopClock
+) -> None:
+    server.on("GET", THING, then=reply(503, ""))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(OPEN_READ.build()))
+    while not server.total:
+        await asyncio.sleep(0.001)
+    session.limiter.throttled(100.0)
+    while not session.limiter.waiting:
+        await asyncio.sleep(0.001)
+    began = clock.monotonic()
+    await session.close()
+    with pytest.raises(ServerError):
+        await call
+    assert clock.monotonic() - began < 1.0
+    assert server.counts["GET", THING] == 1
+
+
+@pytest.mark.parametrize("over", ["aiohttp", "httpx"])
+async def test_case_44_closing_with_a_timeout_breaks_off_what_is_left(
+    over: str, server: FaultServer, clients: Clients, clock: LoopClock
+) -> None:
+    arrived = asyncio.Event()
+    server.on("GET", THING, then=hang())
+    server.on("POST", THING, then=signal(arrived, acts(hang())))
+    server.on("POST", "/oauth/token", then=hang())
+    transport: Any = clients.transport() if over == "aiohttp" else HttpxTransport()
+    session = clients.session(limits=Limits(concurrency=2), timeout=1e6, transport=transport)
+    requests = [OPEN_READ.build(), OPEN_CREATE.build({}), OPEN_CREATE.build({}), READ.build()]
+    cancelled: list[bool] = []
+
+    async def call(request: Any) -> Any:
+        outcome = await attempt(session.execute(request))
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled.append(task.cancelling() > 0)
+        return outcome
+
+    calls = [asyncio.ensure_future(call(request)) for request in requests]
+    await arrived.wait()
+    while not server.logins["/oauth/token"]:
+        await asyncio.sleep(0.001)
+    began = clock.monotonic()
+    await session.close(timeout=5.0)
+    assert 5.0 <= clock.monotonic() - began < 6.0
+    read, create, queued, waits_for_login = await asyncio.gather(*calls)
+    assert isinstance(read, TransportError)
+    assert read.sent
+    assert isinstance(create, OutcomeUnknown)
+    assert isinstance(queued, TransportError)
+    assert not queued.sent
+    assert not queued.may_have_acted
+    assert isinstance(waits_for_login, SymphonyError)
+    assert not waits_for_login.may_have_acted
+    assert cancelled == [False] * 4
+    assert all("closed" in str(outcome) for outcome in (read, create, queued, waits_for_login))
+    assert server.counts["POST", THING] == 1
+
+
+async def test_case_44_closing_with_a_timeout_waits_no_longer_than_it_must(
+    server: FaultServer, clients: Clients, clock: LoopClock
+) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("GET", THING, then=signal(arrived, wait_for(go, reply(200, {"id": 1}))))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(OPEN_READ.build()))
+    await arrived.wait()
+    closing = asyncio.ensure_future(session.close(timeout=25.0))
+    await asyncio.sleep(1.0)
+    go.set()
+    assert await call == {"id": 1}
+    began = clock.monotonic()
+    await closing
+    assert clock.monotonic() - began < 1.0
+
+
+async def test_case_44_a_caller_that_is_cancelled_while_the_client_breaks_off_stays_cancelled(
+    server: FaultServer, clients: Clients
+) -> None:
+    arrived = asyncio.Event()
+    server.on("GET", THING, then=signal(arrived, hang()))
+    session = clients.session()
+    call = asyncio.ensure_future(session.execute(OPEN_READ.build()))
+    await arrived.wait()
+    session._core.cut()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_case_44_closing_the_app_closes_its_users_at_once_and_within_one_timeout(
+    server: FaultServer, clock: LoopClock, pem: str
+) -> None:
+    server.on("GET", "/pod/v2/sessioninfo", then=hang())
+    app = PodClient(server.url, OnBehalfOf("app", pem), timeout=1e6)
+    users = [app.on_behalf_of(user_id=n) for n in range(3)]
+    calls = [asyncio.ensure_future(attempt(user.session.info())) for user in users[:2]]
+    while server.counts["GET", "/pod/v2/sessioninfo"] < 2:
+        await asyncio.sleep(0.001)
+    began = clock.monotonic()
+    closing = asyncio.ensure_future(app.close(timeout=5.0))
+    await asyncio.sleep(1.0)
+    for user in (*users, app.on_behalf_of(user_id=99)):
+        with pytest.raises(ConfigError, match="closed"):
+            await user.session.info()
+    await closing
+    assert asyncio.get_running_loop().time() - began < 6.0
+    assert all(isinstance(outcome, TransportError) for outcome in await asyncio.gather(*calls))
+    assert server.counts["GET", "/pod/v2/sessioninfo"] == 2
 
 
 @pytest.mark.parametrize("turns", range(40))

@@ -219,8 +219,8 @@ class TokenCache:
     async def _run(self) -> IssuedToken:
         try:
             return await (self._log_in() if self._shared is None else self._share(self._shared))
-        except SymphonyError as error:
-            failure = error.with_traceback(None)  # the frames below hold the login's answer
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failure = error.with_traceback(None)  # the frames below hold the login's request and answer
         if isinstance(failure, ApiError) and 400 <= failure.status < 500 and failure.status not in (408, 429):
             refusal = AuthError(f"the login for the {self._name} was refused: {failure.message}", status=failure.status)
             refusal.about_same_as(failure)
