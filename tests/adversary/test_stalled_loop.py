@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from aiosymphony.errors import OutcomeUnknown
+from aiosymphony.limits import Limits
 from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
@@ -62,7 +63,8 @@ async def test_case_59_an_answer_that_is_there_when_the_loop_wakes_is_taken(
     ):
         held = Held(server)
         transport = clients.transport(ca_file=certificates.ca_file) if over == "aiohttp" else HttpxTransport(client)
-        session = clients.session(base_url=server.url, transport=transport, timeout=1.5)
+        limits = Limits(rate=None)  # all at once
+        session = clients.session(base_url=server.url, transport=transport, timeout=1.5, limits=limits)
         creates = [asyncio.ensure_future(session.execute(OPEN_CREATE.build({}))) for _ in range(calls)]
         await held.arrived(calls)
         held.answer(body)
