@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+Done = subprocess.CompletedProcess[str]
 sys.path.insert(0, str(ROOT))  # codegen/ is a tool of the project, not part of what is installed
 
 
@@ -50,7 +51,25 @@ def written(tmp_path: Path) -> Callable[[Any], Path]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project's folder with one small API, to generate in."""
-    root = tmp_path / "project"
+    return small_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def generated_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """Such a copy in which the command line has generated, and what it said."""
+    root = small_project(tmp_path_factory.mktemp("generated") / "project")
+    done = run_codegen(root=root)
+    assert done.returncode == 0, done.stderr
+    return root, done
+
+
+@pytest.fixture
+def generated(generated_once: tuple[Path, Done], tmp_path: Path) -> Path:
+    """A copy of that for one test."""
+    return shutil.copytree(generated_once[0], tmp_path / "project")
+
+
+def small_project(root: Path) -> Path:
     shutil.copytree(ROOT / "codegen", root / "codegen", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "codegen.sh", root / "codegen.sh")
     (root / "specs").mkdir()
@@ -64,17 +83,17 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+def run() -> Callable[..., Done]:
     """Runs the command line of code generation, in the project's folder or another."""
+    return run_codegen
 
-    def run(*arguments: object, root: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "codegen", *map(str, arguments)],
-            cwd=root,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "src"), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    return run
+def run_codegen(*arguments: object, root: Path = ROOT, **environment: str) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "codegen", *map(str, arguments)],
+        cwd=root,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "src"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -6,47 +6,72 @@ from typing import Any
 
 import pytest
 
+from codegen.apis import differences, update
+
 Run = Callable[..., Any]
 
 
-def test_generating_twice_changes_nothing(project: Path, run: Run) -> None:
-    first = run(root=project)
-    assert first.returncode == 0, first.stderr
-    assert "agent: Agent API 25.8.1: operations 1 in, 1 out" in first.stdout
-    files = {path: path.read_bytes() for path in (project / "generated").rglob("*") if path.is_file()}
-    assert (project / "generated/aiosymphony_api/py.typed") in files
-    second = run(root=project, PYTHONHASHSEED="7")
-    assert "nothing changed" in second.stdout
-    assert files == {path: path.read_bytes() for path in (project / "generated").rglob("*") if path.is_file()}
-    assert run("--check", root=project).returncode == 0
+# How generated/ can differ, and a file for each.
+DIFFERENCES = [
+    ("extra", "aiosymphony_api/agent/models/left_over.py"),
+    ("missing", "aiosymphony_api/agent/models/error.py"),
+    ("altered", "aiosymphony_api/agent/api/audit_trail/v1_audittrail_privilegeduser_get.py"),
+    ("altered", "aiosymphony_api/agent/models/__init__.py"),
+    ("altered", "lock.json"),
+]
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("extra", "aiosymphony_api/agent/models/left_over.py"),
-        ("missing", "aiosymphony_api/agent/models/error.py"),
-        ("altered", "aiosymphony_api/agent/api/audit_trail/v1_audittrail_privilegeduser_get.py"),
-        ("altered", "aiosymphony_api/agent/models/__init__.py"),
-        ("altered", "lock.json"),
-    ],
-)
-def test_check_finds_each_difference(project: Path, run: Run, kind: str, name: str) -> None:
-    assert run(root=project).returncode == 0
-    path = project / "generated" / name
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def damage(generated: Path, kind: str, name: str) -> None:
+    path = generated / name
     if kind == "missing":
         path.unlink()
     else:
         path.write_text((path.read_text(encoding="utf-8") if path.exists() else "") + "\n", encoding="utf-8")
-    done = run("--check", root=project)
+
+
+def test_generating_twice_changes_nothing(generated_once: tuple[Path, Any], generated: Path, run: Run) -> None:
+    assert "agent: Agent API 25.8.1: operations 1 in, 1 out" in generated_once[1].stdout
+    before = files(generated / "generated")
+    assert "aiosymphony_api/py.typed" in before
+    second = run(root=generated, PYTHONHASHSEED="7")
+    assert "nothing changed" in second.stdout
+    assert files(generated / "generated") == before
+    assert run("--check", root=generated).returncode == 0
+
+
+@pytest.mark.parametrize(("kind", "name"), DIFFERENCES)
+def test_each_difference_is_found_and_mended(
+    generated_once: tuple[Path, Any], generated: Path, kind: str, name: str
+) -> None:
+    fresh, actual = generated_once[0] / "generated", generated / "generated"
+    assert differences(fresh, actual) == []
+    damage(actual, kind, name)
+    assert [line.split() for line in differences(fresh, actual)] == [[kind, name]]
+    assert update(fresh, actual) == 1
+    assert files(actual) == files(fresh)
+
+
+def test_check_finds_what_generating_mends(generated: Path, run: Run) -> None:
+    before = files(generated / "generated")
+    for kind, name in DIFFERENCES:
+        damage(generated / "generated", kind, name)
+    damaged = files(generated / "generated")
+    done = run("--check", root=generated)
     assert done.returncode == 1
-    assert [line.split() for line in done.stderr.splitlines()[:-1]] == [[kind, name]]
-    assert run(root=project).returncode == 0
-    assert run("--check", root=project).returncode == 0, "generating did not mend it"
+    told = [line.split() for line in done.stderr.splitlines()[:-1]]
+    assert told == sorted(map(list, DIFFERENCES), key=lambda line: line[1])
+    assert files(generated / "generated") == damaged, "--check changes nothing"
+    mended = run(root=generated)
+    assert (mended.returncode, mended.stdout.splitlines()[-1]) == (0, f"{len(DIFFERENCES)} files changed")
+    assert files(generated / "generated") == before, "generating did not mend it"
 
 
-def test_check_finds_a_changed_input(project: Path, run: Run) -> None:
-    assert run(root=project).returncode == 0
+def test_check_finds_a_changed_input(generated: Path, run: Run) -> None:
+    project = generated
     template = project / "codegen/templates/model.py.jinja"
     template.write_text(template.read_text(encoding="utf-8") + "{# a comment #}\n", encoding="utf-8")
     done = run("--check", root=project)
