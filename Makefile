@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # What runs the dependencies of users; generation pins its own, and jobs add no others.
 LOWEST := tests/adversary tests/architecture tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit
-.PHONY: help demo test check quality lint types drift wheel lowest generate bench soak kills format clean
+# A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+QUICK := tests/architecture tests/auth tests/facade tests/unit
+.PHONY: help demo test quick check quality lint types drift wheel lowest generate bench soak kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -14,8 +17,11 @@ help: ## Say what there is
 demo: $(VENV)/.runtime ## Provision a thousand users against the sandbox, under faults
 	$(BIN)/aiosymphony demo
 
-test: $(VENV)/.development ## Run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.development ## Run all tests, on all cores
+	$(BIN)/python -m pytest $(PARALLEL)
+
+quick: $(VENV)/.development ## Run the tests that take little time, a third of all, in half a minute
+	$(BIN)/python -m pytest $(PARALLEL) $(QUICK)
 
 check: quality test ## Run what continuous integration runs
 
@@ -43,7 +49,7 @@ lowest: $(VENV)/.development ## Run the tests of transports, facade and command 
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --resolution lowest-direct \
 		--editable '.[cli,sandbox,httpx,otel,yaml]' --group dev
-	build/lowest/bin/python -m pytest -p no:cacheprovider $(LOWEST)
+	build/lowest/bin/python -m pytest -p no:cacheprovider $(PARALLEL) $(LOWEST)
 
 generate: $(VENV)/.development ## Regenerate generated/ from specs/
 	./codegen.sh
