@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import serialization
 
 from aiosymphony.sandbox import Sandbox
 
+PassTime = Callable[[float], Awaitable[None]]
+
 
 @cache
 def loaded(pem: str) -> Any:
@@ -24,15 +26,6 @@ def loaded(pem: str) -> Any:
 def login_jwt(subject: str, key: str, *, seconds: float = 200, algorithm: str = "RS512", **claims: Any) -> str:
     """A login JWT that expires in so many seconds."""
     return jwt.encode({"sub": subject, "exp": time.time() + seconds, **claims}, loaded(key), algorithm=algorithm)
-
-
-async def until(check: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a check holds; fails if it never does."""
-    for _ in range(500):
-        if await check():
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("what was waited for did not happen")
 
 
 class Client:
@@ -101,6 +94,43 @@ class Client:
         status, body = await self.post(f"/login/pubkey/app/user/{user}/authenticate", headers=headers)
         assert status == 200, body
         return {"sessionToken": body["token"]}
+
+
+class Clock:
+    """The sandbox's clock, which stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def step(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(symphony_sandbox: Sandbox) -> Clock:
+    clock = Clock()
+    symphony_sandbox._clock = symphony_sandbox.state.clock = symphony_sandbox._auth._clock = clock
+    return clock
+
+
+@pytest.fixture
+async def pass_time(monkeypatch: pytest.MonkeyPatch) -> PassTime:
+    """Lets timers of the running loop come to their end at once."""
+    loop = asyncio.get_running_loop()
+    time_of = loop.time
+    passed = 0.0
+
+    async def pass_time(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(loop, "time", lambda: time_of() + passed)
+    return pass_time
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from aiosymphony.sandbox import Sandbox
 
-from .conftest import Client
+from .conftest import Client, Clock
 
 COMPANIES = "/api/v2/companies"
 ACME = {"name": "Acme", "vanityName": "acme", "emailDomains": ["acme.example"]}
@@ -24,32 +23,29 @@ async def users_path(client: Client) -> str:
     return f"{COMPANIES}/{companies[0]['id']}/users"
 
 
-async def states(client: Client, company: str) -> list[str]:
-    seen: list[str] = []
-    async with asyncio.timeout(10):
-        while not seen or seen[-1] in ("STARTED", "TENANT_CREATED"):
-            _, body = await client.get(f"{COMPANIES}/{company}")
-            if body["state"] not in seen:
-                seen.append(body["state"])
-            await asyncio.sleep(0.01)
-    return seen
+async def state_of(client: Client, company: str) -> str:
+    return (await client.get(f"{COMPANIES}/{company}"))[1]["state"]
 
 
 @pytest.mark.symphony_sandbox(company_seconds=1)
-async def test_a_company_takes_a_moment_to_complete(client: Client) -> None:
+async def test_a_company_takes_a_moment_to_complete(client: Client, clock: Clock) -> None:
     status, company = await client.post(COMPANIES, ACME)
     assert (status, company["state"]) == (202, "STARTED")
     path = f"{COMPANIES}/{company['id']}/users"
     status, problem = await client.post(path, [person(domain="acme.example")])
     assert (status, problem["status"], problem["detailErrorCode"]) == (400, 404, "40102")
-    assert await states(client, company["id"]) == ["STARTED", "TENANT_CREATED", "COMPLETED"]
+    for state in ("STARTED", "TENANT_CREATED", "COMPLETED"):
+        assert await state_of(client, company["id"]) == state
+        clock.step(0.5)
     assert (await client.post(path, [person(domain="acme.example")]))[0] == 201
 
 
 @pytest.mark.symphony_sandbox(failing_companies=["acme"])
-async def test_a_company_may_fail(client: Client) -> None:
+async def test_a_company_may_fail(client: Client, clock: Clock) -> None:
     _, company = await client.post(COMPANIES, ACME)
-    assert (await states(client, company["id"]))[-1] == "TENANT_CREATION_ERROR"
+    assert await state_of(client, company["id"]) == "STARTED"
+    clock.step(1)
+    assert await state_of(client, company["id"]) == "TENANT_CREATION_ERROR"
     assert (await client.get(f"{COMPANIES}/{company['id']}"))[1]["errorMessage"]
 
 
