@@ -11,15 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from hypothesis import HealthCheck, settings
 
 from aiosymphony.auth.secrets import Secret
 from aiosymphony.errors import SymphonyError
+
+# No test fails because the machine is slow.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _PRODUCT = str(Path(__file__).parents[1] / "src")
 _SHORTEST = 16
 """Shorter secrets are words that tests made up."""
 _MEANT_TO_HOLD_ONE = (".pem", ".key", "tokens.json", ".yaml")
 """Ends of the names of files that hold secrets by design: keys that tests write, and the token store."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_authority_is_trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Instead of the machine's authorities, whose certificates take 20 ms to load for each client, one of nobody."""
+    folder = tmp_path_factory.mktemp("authority")
+    trustme.CA().cert_pem.write_to_path(folder / "ca.pem")
+    (folder / "more").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+        patch.setenv("SSL_CERT_DIR", str(folder / "more"))
+        yield
 
 
 @pytest.fixture(autouse=True)

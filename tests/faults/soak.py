@@ -200,7 +200,7 @@ def main() -> int:
         )
     finally:
         server.stdin.close()
-        server.wait(10)
+        server.wait()
     for what in wrong:
         print(f"WRONG: {what}")
     return 1 if wrong else 0
