@@ -51,13 +51,12 @@ def test_from_1_40_to_20_17(at_1_40: Path, run: Callable[..., Any]) -> None:
     changes = json.loads(diff.stdout)["changes"]
     assert diff.returncode == 1
     assert [c["where"] for c in changes if (c["kind"], c["what"]) == ("operation", "removed")] == ["GET /v1/presence"]
-    # 2. Name it in apis.toml. Until then, and until it is generated, --check says that something is to be done.
+    # 2. Name it in apis.toml.
     declare(project, "20.17.1")
-    assert run("--check", root=project).returncode == 1
-    # 3. Regenerate.
+    # 3. Regenerate. What --check says before and after, test_check.py asks of a smaller document.
     done = run(root=project)
     assert (done.returncode, "operations 141 in, 141 out" in done.stdout) == (0, True), done.stderr
-    assert run("--check", root=project).returncode == 0
+    assert done.stdout.rstrip().endswith("files changed")
     users = project / "generated/aiosymphony_api/pod/api/users"
     assert (users / "v3_users_get.py").exists()
     assert not list((project / "generated").rglob("v1_presence_get.py")), "the removed operation was left behind"

@@ -16,7 +16,7 @@ import jsonschema_rs
 import orjson
 import pytest
 import respx
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import ApiError, DecodeError, SymphonyError
@@ -29,7 +29,9 @@ T = TypeVar("T")
 
 HOST = "https://acme.symphony.test"
 BASE64 = st.binary(min_size=1, max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("="))
-FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None)
+FEW = settings(
+    max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @dataclass(frozen=True, eq=False)
