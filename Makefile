@@ -20,7 +20,7 @@ demo: $(VENV)/.runtime ## Provision a thousand users against the sandbox, under 
 test: $(VENV)/.development ## Run all tests, on all cores
 	$(BIN)/python -m pytest $(PARALLEL)
 
-quick: $(VENV)/.development ## Run the tests that take little time, a third of all, in half a minute
+quick: $(VENV)/.development ## Run the tests of units, facade, logins and architecture, in half a minute
 	$(BIN)/python -m pytest $(PARALLEL) $(QUICK)
 
 check: quality test ## Run what continuous integration runs
