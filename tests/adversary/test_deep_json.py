@@ -88,6 +88,21 @@ async def test_an_error_with_a_body_of_a_thousand_brackets(deep: str, server: Fa
     assert (str(copy), copy.__dict__) == (str(error), error.__dict__)
 
 
+def test_an_error_answer_is_read_to_twenty_levels_and_quoted_as_text_beyond() -> None:
+    for deep, fits in ((nested("[", "7", "]", 19), True), (nested("[", "7", "]", 20), False)):
+        content = b'{"code":1,"message":"no","details":%s}' % deep
+        error = error_from_response(OPEN_READ, 400, {}, content)
+        assert isinstance(error, BadRequest)
+        assert error.details == ({"details": orjson.loads(deep)} if fits else {})
+        assert error.said == ("no" if fits else content.decode())
+
+
+def test_what_is_sent_may_have_254_levels() -> None:
+    assert json_body(orjson.loads(nested("[", "7", "]", 254))) == nested("[", "7", "]", 254)
+    with pytest.raises(ConfigError, match=r"nested more than 254 levels deep\. Nothing was sent"):
+        json_body(orjson.loads(nested("[", "7", "]", 255)))
+
+
 @given(
     st.sampled_from(["[", '{"a":', '{"code":1,"details":[', "[[", '{"message":']),
     st.integers(1, 1100),

@@ -177,8 +177,9 @@ async def test_case_42_a_tunnel_that_is_forbidden_is_asked_for_once(
 async def test_case_42_a_proxy_that_keeps_failing_is_named(https: FaultServer, clients: Clients) -> None:
     async with Proxy(says(b"")) as proxy:
         session = clients.session(base_url=https.url, transport=proxy.transport(clients), retry=RetryPolicy(attempts=2))
-        with pytest.raises(TransportError, match=f"{proxy.name} opened no tunnel to localhost:{https.port}"):
+        with pytest.raises(TransportError, match=f"{proxy.name} opened no tunnel to localhost:{https.port}") as caught:
             await session.execute(OPEN_CREATE.build({}))
+        assert (caught.value.sent, caught.value.permanent) == (False, False)
         assert proxy.asked == ["CONNECT"] * 2
 
 
@@ -187,11 +188,18 @@ async def test_case_42_a_proxy_that_is_not_there_is_named(scheme: str, clients: 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+        seen = []
         session = clients.session(
-            base_url=f"{scheme}://localhost:9", transport=clients.transport(proxy=f"http://127.0.0.1:{port}")
+            base_url=f"{scheme}://localhost:9",
+            transport=clients.transport(proxy=f"http://127.0.0.1:{port}"),
+            observer=seen.append,
         )
-        with pytest.raises(TransportError, match=f"the connection to the proxy 127.0.0.1:{port} could not be made"):
+        with pytest.raises(
+            TransportError, match=f"the connection to the proxy 127.0.0.1:{port} could not be made"
+        ) as caught:
             await session.execute(OPEN_CREATE.build({}))
+        assert (caught.value.sent, caught.value.permanent) == (False, False)
+        assert len(seen) == 4
 
 
 async def test_case_42_a_proxy_whose_name_is_unknown_is_named(clients: Clients) -> None:

@@ -116,6 +116,31 @@ async def test_case_55_a_store_that_fails_does_not_hide_why_the_login_failed(ser
     assert "Input/output" not in repr([caught.value, caught.value.__cause__, caught.value.__context__])
 
 
+class Hanging(Failing):
+    """A store parts of which never end."""
+
+    async def load(self, key: str) -> StoredToken | None:
+        if "load" in self.parts:
+            await asyncio.Event().wait()
+        return None
+
+    async def save(self, key: str, token: StoredToken) -> None:
+        if "save" in self.parts:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("part", ["load", "save"])
+async def test_case_55_a_store_that_does_not_end_is_waited_for_ten_seconds(
+    part: str, server: FaultServer, login: Open, trail: Trail
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await works(login(Hanging(OSError(), part)), calls=20)
+    assert 9.9 <= loop.time() - began < 11.0
+    assert server.logins[LOGIN] == 1
+    assert trail.log.count("(it took too long)") == 1
+
+
 class Odd(Failing):
     """A store that gives something else than a token."""
 
@@ -168,8 +193,11 @@ async def test_case_55_a_lock_that_is_held_for_ever_is_waited_for_a_bounded_time
     await works(client, calls=20)
     (lock,) = [each for each in await asyncio.to_thread(lambda: list(path.parent.iterdir())) if len(each.suffixes) > 2]
     server.expire()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     with held(lock):
         await works(login(await opened(path)), calls=20)
+    assert 29.9 <= loop.time() - began < 31.0  # of virtual time, added up in floats
     assert server.logins[LOGIN] == 2
     await works(login(await opened(path)))  # and the store serves again
 

@@ -31,7 +31,15 @@ async def refusal(server: FaultServer, auth: Any) -> AuthError:
     return caught.value
 
 
-@pytest.mark.parametrize(("server_ahead", "told"), [(-400, "4.. s ahead of"), (400, "(39.|400) s behind")])
+@pytest.mark.parametrize(
+    ("server_ahead", "told"),
+    [
+        (-400, "4.. s ahead of"),
+        (400, "(39.|400) s behind"),
+        (-31, "3. s ahead of"),
+        (35, "3. s behind"),
+    ],
+)
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_refused_login_tells_how_far_the_clock_is_off(
     server_ahead: float, told: str, status: int, server: FaultServer, pem: str
@@ -46,7 +54,7 @@ async def test_a_refused_login_tells_how_far_the_clock_is_off(
 
 @pytest.mark.parametrize(
     "said",
-    [0, 10, -10, None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"],
+    [0, 28, -25, None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"],
     ids=["right", "ahead a little", "behind a little", "none", "empty", "words", "garbage"],
 )
 async def test_a_clock_that_is_right_or_unknown_is_not_blamed(

@@ -83,6 +83,7 @@ def test_a_document_with_every_trap(written: Written, imported: Imported, tmp_pa
     assert (request.path, request.query) == ("/pod/v1/admin/user/7/status", "since=x&ids=a&ids=b&names=c%7Cd")
     post = package.OPERATIONS["v1_admin_user_uid_status_post"]
     assert set(post.auth) == {"sessionToken", "keyManagerToken"}
+    assert not any(each.idempotent for each in package.OPERATIONS.values()), "no table says that they may be repeated"
     models = import_module("vendor.models")
     assert post.build(7, body=[models.User2(b=True)]).body == b'[{"b":true}]'
     assert [member.value for member in models.StatusState] == ["ON", "OFF", "yes", "1"]

@@ -16,6 +16,7 @@ from .server import (
     Step,
     acts,
     close,
+    hang,
     raw,
     reply,
     reset,
@@ -56,6 +57,23 @@ async def test_case_04_read_that_is_never_answered_ends_after_four_sends(server:
         await clients.session().execute(OPEN_READ.build())
     assert (caught.value.sent, caught.value.may_have_acted) == (True, False)
     assert server.counts["GET", THING] == 4
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+async def test_case_04_a_read_answered_by_a_failing_server_is_sent_four_times(
+    status: int, server: FaultServer, clients: Clients
+) -> None:
+    server.on("GET", THING, then=reply(status, ""))
+    with pytest.raises(ApiError) as caught:
+        await clients.session().execute(OPEN_READ.build())
+    assert (caught.value.status, caught.value.may_have_acted) == (status, False)
+    assert server.counts["GET", THING] == 4
+
+
+async def test_case_04_a_read_that_times_out_is_asked_for_again(server: FaultServer, clients: Clients) -> None:
+    server.on("GET", THING, hang(), then=reply(200, {"id": 1}))
+    assert await clients.session().execute(OPEN_READ.build()) == {"id": 1}
+    assert server.counts["GET", THING] == 2
 
 
 @pytest.mark.parametrize("lost", [close, reset])

@@ -8,6 +8,7 @@ import tracemalloc
 
 import pytest
 
+from aiosymphony import PodClient, StaticToken
 from aiosymphony.errors import ApiError, DecodeError, OutcomeUnknown, TransportError
 from aiosymphony.limits import Limits
 from aiosymphony.retry import RetryPolicy
@@ -63,6 +64,17 @@ async def test_case_10_a_create_that_times_out_is_outcome_unknown(server: FaultS
     assert isinstance(caught.value.__cause__, TransportError)
     assert caught.value.__cause__.kind == "timeout"
     assert len(server.writes) == server.counts["POST", THING] == 1
+
+
+async def test_case_10_an_exchange_has_30_seconds_unless_said_otherwise(server: FaultServer) -> None:
+    server.on("GET", "/pod/v2/sessioninfo", then=hang())
+    loop = asyncio.get_running_loop()
+    async with PodClient(server.url, StaticToken("t"), retry=RetryPolicy(attempts=1)) as pod:
+        began = loop.time()
+        with pytest.raises(TransportError) as caught:
+            await pod.session.info()
+        assert caught.value.kind == "timeout"
+        assert 29.9 <= loop.time() - began < 30.1
 
 
 async def test_case_11_a_gzip_bomb_is_refused_before_it_unpacks(server: FaultServer, clients: Clients) -> None:
@@ -142,6 +154,16 @@ async def test_case_11_the_cap_counts_what_is_unpacked(headers, server: FaultSer
         await session.execute(OPEN_READ.build())
     assert len(await session.with_options(max_bytes=1001).execute(OPEN_READ.build())) == 999
     assert server.counts["GET", THING] == 3
+
+
+async def test_case_11_the_cap_is_16_mib_unless_said_otherwise(server: FaultServer, clients: Clients) -> None:
+    fits, exceeds = b'"%s"' % (b"a" * (16 * MEGABYTE - 2)), b'"%s"' % (b"a" * (16 * MEGABYTE - 1))
+    server.on("GET", THING, reply(200, fits), then=reply(200, exceeds))
+    session = clients.session()
+    assert len(await session.execute(OPEN_READ.build())) == 16 * MEGABYTE - 2
+    with pytest.raises(TransportError) as caught:
+        await session.execute(OPEN_READ.build())
+    assert caught.value.kind == "too_large"
 
 
 async def test_case_11_an_endless_body_is_cut_off(server: FaultServer, clients: Clients) -> None:
