@@ -34,7 +34,7 @@ def problem(code: Any, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("inner", [400, 404])
 @pytest.mark.parametrize("status", [400, 404, 409])
-async def test_a_code_means_the_same_under_each_status(
+async def test_case_71_a_code_means_the_same_under_each_status(
     server: FaultServer, connect: ConnectClient, status: int, inner: int, form: type
 ) -> None:
     server.on("PATCH", COMPANY, then=reply(status, problem(form(40103), inner)))
@@ -56,7 +56,7 @@ async def test_a_code_means_the_same_under_each_status(
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_code_does_not_hide_that_the_server_failed_or_throttles(
+async def test_case_71_a_code_does_not_hide_that_the_server_failed_or_throttles(
     server: FaultServer, connect: ConnectClient, form: type
 ) -> None:
     server.on("GET", f"{USERS}/u", then=reply(503, problem(form(40106), 404)))
@@ -69,7 +69,7 @@ async def test_a_code_does_not_hide_that_the_server_failed_or_throttles(
 
 
 @pytest.mark.parametrize("code", ["QUOTA-7", "00040102", "4O1O2", " 40102", "40102.0", "٤٠١٠٢"])
-async def test_an_unknown_code_keeps_its_text(server: FaultServer, connect: ConnectClient, code: str) -> None:
+async def test_case_71_an_unknown_code_keeps_its_text(server: FaultServer, connect: ConnectClient, code: str) -> None:
     server.on("POST", USERS, then=reply(409, problem(code, 409)))
     with pytest.raises(ApiError) as caught:
         await connect.users.create_objects("c", [ADA])
@@ -90,7 +90,7 @@ async def test_an_unknown_code_keeps_its_text(server: FaultServer, connect: Conn
         (503, 50300, True, False),
     ],
 )
-async def test_a_row_is_refused_only_by_a_refusal(
+async def test_case_71_a_row_is_refused_only_by_a_refusal(
     server: FaultServer,
     connect: ConnectClient,
     form: type,

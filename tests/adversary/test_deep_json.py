@@ -47,7 +47,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize("deep", DEEP)
-async def test_a_read_is_a_decode_error(deep: str, server: FaultServer, clients: Clients) -> None:
+async def test_case_49_a_read_is_a_decode_error(deep: str, server: FaultServer, clients: Clients) -> None:
     server.on("GET", THING, then=reply(200, DEEP[deep]))
     with pytest.raises(DecodeError, match=r"levels deep|is not JSON") as caught:
         await clients.session().execute(OPEN_READ.build())
@@ -55,7 +55,7 @@ async def test_a_read_is_a_decode_error(deep: str, server: FaultServer, clients:
 
 
 @pytest.mark.parametrize("deep", DEEP)
-async def test_a_create_is_outcome_unknown(deep: str, server: FaultServer, clients: Clients) -> None:
+async def test_case_49_a_create_is_outcome_unknown(deep: str, server: FaultServer, clients: Clients) -> None:
     server.on("POST", THING, then=acts(reply(201, DEEP[deep])))
     with pytest.raises(OutcomeUnknown) as caught:
         await clients.session().execute(OPEN_CREATE.build({"name": "x"}))
@@ -73,7 +73,9 @@ BODIES = {
 
 
 @pytest.mark.parametrize("deep", BODIES)
-async def test_an_error_with_a_body_of_a_thousand_brackets(deep: str, server: FaultServer, clients: Clients) -> None:
+async def test_case_49_an_error_with_a_body_of_a_thousand_brackets(
+    deep: str, server: FaultServer, clients: Clients
+) -> None:
     server.on("GET", THING, then=reply(400, BODIES[deep]))
     with pytest.raises(BadRequest) as caught:
         await clients.session().execute(OPEN_READ.build())
@@ -88,7 +90,7 @@ async def test_an_error_with_a_body_of_a_thousand_brackets(deep: str, server: Fa
     assert (str(copy), copy.__dict__) == (str(error), error.__dict__)
 
 
-def test_an_error_answer_is_read_to_twenty_levels_and_quoted_as_text_beyond() -> None:
+def test_case_49_an_error_answer_is_read_to_twenty_levels_and_quoted_as_text_beyond() -> None:
     for deep, fits in ((nested("[", "7", "]", 19), True), (nested("[", "7", "]", 20), False)):
         content = b'{"code":1,"message":"no","details":%s}' % deep
         error = error_from_response(OPEN_READ, 400, {}, content)
@@ -97,7 +99,7 @@ def test_an_error_answer_is_read_to_twenty_levels_and_quoted_as_text_beyond() ->
         assert error.said == ("no" if fits else content.decode())
 
 
-def test_what_is_sent_may_have_254_levels() -> None:
+def test_case_49_what_is_sent_may_have_254_levels() -> None:
     assert json_body(orjson.loads(nested("[", "7", "]", 254))) == nested("[", "7", "]", 254)
     with pytest.raises(ConfigError, match=r"nested more than 254 levels deep\. Nothing was sent"):
         json_body(orjson.loads(nested("[", "7", "]", 255)))
@@ -108,7 +110,7 @@ def test_what_is_sent_may_have_254_levels() -> None:
     st.integers(1, 1100),
     st.sampled_from(["null", "1", '"x"', ""]),
 )
-def test_no_depth_of_an_answer_gets_through(opening: str, levels: int, inner: str) -> None:
+def test_case_49_no_depth_of_an_answer_gets_through(opening: str, levels: int, inner: str) -> None:
     closing = "".join({"[": "]", "{": "}"}.get(sign, "") for sign in reversed(opening))
     content = nested(opening, inner, closing, levels)
     assert isinstance(error_from_response(OPEN_READ, 404, {}, content), ApiError)
@@ -125,7 +127,7 @@ def test_no_depth_of_an_answer_gets_through(opening: str, levels: int, inner: st
 
 
 @pytest.mark.parametrize("field", ["nobodyKnows", "userMetadata", "id"])
-def test_what_a_model_keeps_can_be_shown_compared_and_written(field: str) -> None:
+def test_case_49_what_a_model_keeps_can_be_shown_compared_and_written(field: str) -> None:
     """The deepest that is read, and one level more."""
     for levels, inner in ((200, "1"), (200, "null")):
         content = b'{"%s":%s}' % (field.encode(), nested('{"a":', inner, "}", levels))
@@ -137,7 +139,9 @@ def test_what_a_model_keeps_can_be_shown_compared_and_written(field: str) -> Non
             v2_user_get.parse(200, {}, b'{"%s":%s}' % (field.encode(), nested('{"a":', inner, "}", levels + 1)))
 
 
-def test_a_text_that_came_as_a_thousand_arrays_is_shown_and_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+def test_case_49_a_text_that_came_as_a_thousand_arrays_is_shown_and_is_not_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     content = b'{"id": 7, "displayName": %s, "more": {"token": "canary"}}' % nested("[", "", "]", 1000)
     user = v2_user_get.parse(200, {}, content)
     assert user is not None
@@ -151,7 +155,9 @@ def test_a_text_that_came_as_a_thousand_arrays_is_shown_and_is_not_sent(caplog: 
         json_body(user)
 
 
-def test_a_job_and_the_command_line_say_what_they_cannot_keep_or_print(capsys: pytest.CaptureFixture[str]) -> None:
+def test_case_49_a_job_and_the_command_line_say_what_they_cannot_keep_or_print(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     user = v2_user_get.parse(200, {}, b'{"id": 7, "title": %s}' % nested("[", "", "]", 1000))
     assert user is not None
     with pytest.raises(DecodeError, match="the user 7 cannot be kept"):
@@ -163,7 +169,7 @@ def test_a_job_and_the_command_line_say_what_they_cannot_keep_or_print(capsys: p
 
 
 @pytest.mark.parametrize("column", ["email", "active", "department"])
-def test_a_cell_of_a_thousand_brackets_is_a_wrong_cell(column: str, tmp_path: Path) -> None:
+def test_case_49_a_cell_of_a_thousand_brackets_is_a_wrong_cell(column: str, tmp_path: Path) -> None:
     line = b'{"email":"a@b.c","firstName":"A","lastName":"B","%s":%s}' % (column.encode(), nested("[", "", "]", 1000))
     (tmp_path / "users.json").write_bytes(line)
     [problem] = Desired.read(tmp_path / "users.json", "connect").problems()
@@ -192,7 +198,7 @@ def deep_list() -> Any:
 
 
 @pytest.mark.parametrize("make", [cyclic_dict, cyclic_list, deep_list])
-def test_what_has_no_end_is_refused_before_anything_is_sent(make: Callable[[], Any]) -> None:
+def test_case_49_what_has_no_end_is_refused_before_anything_is_sent(make: Callable[[], Any]) -> None:
     value = make()
     for write in (
         lambda: json_body(value),
@@ -210,7 +216,7 @@ def test_what_has_no_end_is_refused_before_anything_is_sent(make: Callable[[], A
         UserV2.from_dict({"id": 1, "more": value})
 
 
-def test_a_model_that_holds_itself_can_be_shown() -> None:
+def test_case_49_a_model_that_holds_itself_can_be_shown() -> None:
     user = UserV2(id=1)
     user.additional_properties = {"self": user, "again": [user]}
     assert repr(user) == "UserV2(id=1, additional_properties={'self': …, 'again': […]})"

@@ -157,7 +157,9 @@ async def ending_of(call: Coroutine[Any, Any, Any], arrived: asyncio.Event, erro
 
 
 @pytest.mark.parametrize("error", ENDS, ids=NAMES)
-async def test_a_call_under_way(error: Callable[[], BaseException], session: Session, server: FaultServer) -> None:
+async def test_case_50_a_call_under_way(
+    error: Callable[[], BaseException], session: Session, server: FaultServer
+) -> None:
     await logged_in(session, server)
     arrived = asyncio.Event()
     server.on("POST", THING, then=signal(arrived, hang()))
@@ -168,7 +170,7 @@ async def test_a_call_under_way(error: Callable[[], BaseException], session: Ses
 
 
 @pytest.mark.parametrize("error", ENDS, ids=NAMES)
-async def test_a_call_that_waits_for_its_login(
+async def test_case_50_a_call_that_waits_for_its_login(
     error: Callable[[], BaseException], session: Session, server: FaultServer
 ) -> None:
     arrived, go = asyncio.Event(), asyncio.Event()
@@ -183,7 +185,7 @@ async def test_a_call_that_waits_for_its_login(
 
 
 @pytest.mark.parametrize("error", ENDS[3:], ids=NAMES[3:])  # a task that ends by the others ends the loop's run too
-async def test_a_login_under_way(
+async def test_case_50_a_login_under_way(
     error: Callable[[], BaseException], session: Session, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error comes up inside the login, which all calls share, and not in the call."""
@@ -207,7 +209,7 @@ async def test_a_login_under_way(
 
 
 @pytest.mark.parametrize("what", [THING, LOGIN], ids=["call", "login"])
-async def test_a_timeout_of_the_caller(what: str, session: Session, server: FaultServer) -> None:
+async def test_case_50_a_timeout_of_the_caller(what: str, session: Session, server: FaultServer) -> None:
     if what == THING:
         await logged_in(session, server)
     arrived = asyncio.Event()
@@ -226,7 +228,7 @@ async def test_a_timeout_of_the_caller(what: str, session: Session, server: Faul
 
 
 @pytest.mark.parametrize("what", [THING, LOGIN], ids=["call", "login"])
-async def test_a_task_that_is_cancelled(what: str, session: Session, server: FaultServer) -> None:
+async def test_case_50_a_task_that_is_cancelled(what: str, session: Session, server: FaultServer) -> None:
     if what == THING:
         await logged_in(session, server)
     arrived = asyncio.Event()
@@ -240,7 +242,9 @@ async def test_a_task_that_is_cancelled(what: str, session: Session, server: Fau
 
 
 @pytest.mark.parametrize("error", [lambda: RuntimeError("a fault"), asyncio.CancelledError], ids=["fault", "cancelled"])
-async def test_items_of_a_bulk_run(error: Callable[[], BaseException], session: Session, server: FaultServer) -> None:
+async def test_case_50_items_of_a_bulk_run(
+    error: Callable[[], BaseException], session: Session, server: FaultServer
+) -> None:
     await logged_in(session, server)
     arrived = asyncio.Event()
     server.on("POST", THING, then=signal(arrived, hang()))
@@ -261,7 +265,7 @@ async def test_items_of_a_bulk_run(error: Callable[[], BaseException], session: 
     assert not leaks(outcome.error)
 
 
-async def test_a_bulk_run_that_is_cancelled(session: Session, server: FaultServer) -> None:
+async def test_case_50_a_bulk_run_that_is_cancelled(session: Session, server: FaultServer) -> None:
     await logged_in(session, server)
     arrived = asyncio.Event()
     server.on("POST", THING, then=signal(arrived, hang()))
@@ -281,7 +285,7 @@ async def test_a_bulk_run_that_is_cancelled(session: Session, server: FaultServe
 
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize("page", [1, 2])
-async def test_a_listing(page: int, ahead: int, session: Session, server: FaultServer) -> None:
+async def test_case_50_a_listing(page: int, ahead: int, session: Session, server: FaultServer) -> None:
     await logged_in(session, server)
     arrived = asyncio.Event()
     server.on("GET", THING, *[reply(200, [1, 2])] * (page - 1), then=signal(arrived, hang()))
@@ -301,7 +305,7 @@ async def test_a_listing(page: int, ahead: int, session: Session, server: FaultS
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-async def test_an_answer_that_repeats_the_token(status: int, session: Session, server: FaultServer) -> None:
+async def test_case_50_an_answer_that_repeats_the_token(status: int, session: Session, server: FaultServer) -> None:
     await logged_in(session, server)
 
     async def parrot(exchange: Exchange) -> None:
@@ -313,7 +317,7 @@ async def test_an_answer_that_repeats_the_token(status: int, session: Session, s
     assert not leaks(caught.value)
 
 
-async def test_an_rsa_login_that_is_cancelled(server: FaultServer, clients: Clients, pem: str) -> None:
+async def test_case_50_an_rsa_login_that_is_cancelled(server: FaultServer, clients: Clients, pem: str) -> None:
     session = clients.session(auth=RsaAuth("bot", pem))
     login = "/login/pubkey/authenticate"
     arrived = asyncio.Event()
@@ -327,7 +331,7 @@ async def test_an_rsa_login_that_is_cancelled(server: FaultServer, clients: Clie
     await session.close()
 
 
-async def test_the_callers_own_errors_stay_as_they_are(session: Session, server: FaultServer) -> None:
+async def test_case_50_the_callers_own_errors_stay_as_they_are(session: Session, server: FaultServer) -> None:
     """What was being handled when the call began belongs to the caller, frames and all."""
     await logged_in(session, server)
     arrived = asyncio.Event()
@@ -350,7 +354,7 @@ async def test_the_callers_own_errors_stay_as_they_are(session: Session, server:
     assert not leaks(caught.value)
 
 
-async def test_a_fault_says_where_it_came_up(session: Session, server: FaultServer) -> None:
+async def test_case_50_a_fault_says_where_it_came_up(session: Session, server: FaultServer) -> None:
     """Its traceback is gone: lines of code without values take its place."""
     await logged_in(session, server)
     arrived = asyncio.Event()
@@ -369,7 +373,7 @@ class Record:
     items: list[str]
 
 
-def test_a_planted_secret_is_found_wherever_it_is_shown() -> None:
+def test_case_50_a_planted_secret_is_found_wherever_it_is_shown() -> None:
     namespace: dict[str, Any] = {"CANARY": CANARY, "suppress": suppress}
     code = "def leak(held):\n try:\n  raise OSError('below')\n except OSError:\n  raise ValueError('above')\n"
     exec(compile(code, "product.py", "exec"), namespace)

@@ -1,4 +1,4 @@
-"""That no case lost its tests. The cases of jobs and journals, 25 to 37, are with the provisioning tests."""
+"""That no case lost its tests, wherever they are."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from pathlib import Path
 
 import pytest
 
-CASES = [*range(1, 25), *range(38, 47)]
-NAMED = re.compile(r"^(?:async )?def test_case_((?:\d\d_)+(?:to_\d\d_)?)\w+", re.MULTILINE)
+TESTS = Path(__file__).parents[1]
+FOLDERS = ("faults", "adversary", "provisioning", "unit")
+CASES = range(1, 73)
+NAMED = re.compile(r"^(?:async )?def test_(?:case_)?((?:\d\d_)+(?:to_\d\d_)?)\w+", re.MULTILINE)
+
+
+def numbers(names: str) -> set[int]:
+    """The cases in ``05_06_`` or ``20_to_24_``."""
+    named = [int(number) for number in re.findall(r"\d\d", names)]
+    return set(range(named[0], named[-1] + 1)) if "to" in names else set(named)
 
 
 @pytest.fixture(scope="module")
 def tested() -> set[int]:
-    found: set[int] = set()
-    for file in Path(__file__).parent.glob("test_*.py"):
-        for numbers in NAMED.findall(file.read_text(encoding="utf-8")):
-            named = [int(number) for number in re.findall(r"\d\d", numbers)]
-            found.update(range(named[0], named[-1] + 1) if "to" in numbers else named)
-    return found
+    files = (file for folder in FOLDERS for file in (TESTS / folder).rglob("test_*.py"))
+    found = (NAMED.findall(file.read_text(encoding="utf-8")) for file in files)
+    return {number for names in found for name in names for number in numbers(name)}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -32,7 +32,7 @@ def emails(desired: Desired) -> list[str]:
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
-def test_byte_order_mark_and_line_ends(tmp_path: Path, mark: bytes, end: str) -> None:
+def test_34_byte_order_mark_and_line_ends(tmp_path: Path, mark: bytes, end: str) -> None:
     text = (HEADER + "ann@acme.com,Ann,Lee,Ann Lee,+33 1 09 75 83 51\n\nzoë@acme.com,Zoë,Ng,,\n").replace("\n", end)
     desired = Desired.read(write(tmp_path, mark + text.encode()), "connect")
     assert [(row.line, row.user.to_dict()) for row in desired.rows()] == [
@@ -51,7 +51,7 @@ def test_byte_order_mark_and_line_ends(tmp_path: Path, mark: bytes, end: str) ->
     assert (desired.count, desired.bad) == (2, 0)
 
 
-def test_every_wrong_row_is_told_by_line_and_column_and_stops_no_other(tmp_path: Path) -> None:
+def test_34_every_wrong_row_is_told_by_line_and_column_and_stops_no_other(tmp_path: Path) -> None:
     rows = [
         b"ann@acme.com,Ann,Lee,,",
         b"bob,Bob,Ray,,",
@@ -87,13 +87,13 @@ def test_every_wrong_row_is_told_by_line_and_column_and_stops_no_other(tmp_path:
     ]
 
 
-def test_a_quote_that_never_closes_is_told_with_the_lines_that_it_swallowed(tmp_path: Path) -> None:
+def test_34_a_quote_that_never_closes_is_told_with_the_lines_that_it_swallowed(tmp_path: Path) -> None:
     text = HEADER + 'ann@acme.com,Ann,"Lee,,\nbob@acme.com,Bob,Ray,,\n'
     desired = Desired.read(write(tmp_path, text), "connect")
     assert problems(desired) == ["line 2: is not CSV: unexpected end of data (lines 2 to 3)"]
 
 
-def test_a_cell_over_several_lines_counts_lines_as_an_editor_does(tmp_path: Path) -> None:
+def test_34_a_cell_over_several_lines_counts_lines_as_an_editor_does(tmp_path: Path) -> None:
     text = HEADER + 'ann@acme.com,Ann,Lee,"two\nlines",\nbob,Bob,Ray,,\n'
     desired = Desired.read(write(tmp_path, text), "connect")
     assert problems(desired) == [
@@ -102,7 +102,7 @@ def test_a_cell_over_several_lines_counts_lines_as_an_editor_does(tmp_path: Path
     ]
 
 
-def test_duplicates_are_errors_of_both_rows_whatever_their_case_or_composition(tmp_path: Path) -> None:
+def test_34_duplicates_are_errors_of_both_rows_whatever_their_case_or_composition(tmp_path: Path) -> None:
     text = HEADER + (
         "ann@acme.com,Ann,Lee,,\nZO\u00cb@acme.com,Zo,Ng,,\nANN@Acme.com,Ann,Lee,,\nzoe\u0308@acme.com,Zo,Ng,,\n"
         "straße@acme.com,S,S,,\nSTRASSE@acme.com,,S,,\nbob@acme.com,Bob,Ray,,\n"
@@ -121,7 +121,7 @@ def test_duplicates_are_errors_of_both_rows_whatever_their_case_or_composition(t
     assert (desired.count, desired.bad) == (1, 6)
 
 
-def test_pod_rows_are_compared_by_user_name_and_by_email(tmp_path: Path) -> None:
+def test_34_pod_rows_are_compared_by_user_name_and_by_email(tmp_path: Path) -> None:
     text = (
         "userName,emailAddress,displayName,firstName,lastName,accountType,roles,features,status,assetClasses\n"
         "ann,ann@acme.com,Ann,Ann,Lee,,INDIVIDUAL|ADMINISTRATOR,canRead|canPost=false,disabled,Equities\n"
@@ -148,7 +148,7 @@ def test_pod_rows_are_compared_by_user_name_and_by_email(tmp_path: Path) -> None
     )
 
 
-def test_json_lines(tmp_path: Path) -> None:
+def test_34_json_lines(tmp_path: Path) -> None:
     lines = [
         b'{"email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee", "active": false, "title": null}',
         b"",
@@ -178,7 +178,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("email,firstName,lastName,Abteilungsgröße\n".encode("latin-1"), "is not UTF-8"),
     ],
 )
-def test_a_header_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+def test_34_a_header_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(JobError) as caught:
         Desired.read(write(tmp_path, content), "connect")
     assert said in str(caught.value)
@@ -186,18 +186,18 @@ def test_a_header_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, c
     assert caught.value.exit_code == 64
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_34_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"nobody\.csv cannot be read: No such file"):
         Desired.read(tmp_path / "nobody.csv", "connect")
 
 
-def test_strict_takes_no_wrong_row(tmp_path: Path) -> None:
+def test_34_strict_takes_no_wrong_row(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\nbob,Bob,Ray,,\n")
     with pytest.raises(JobError, match=r"1 wrong rows, and --strict takes none; the first: line 3: email 'bob'"):
         Desired.read(path, "connect", strict=True)
 
 
-def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
+def test_34_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
     table = write(
         tmp_path, '[columns]\n"E-Mail" = "email"\n"Vorname" = "firstName"\n"Nachname" = "lastName"\nNr = ""\n', "m.toml"
     )
@@ -209,7 +209,7 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
         Desired.read(path, "connect", columns=read_map(as_json))
 
 
-def test_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
+def test_34_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\n")
     desired = Desired.read(path, "connect")
     path.write_text(HEADER + "bob@acme.com,Bob,Ray,,\n")
@@ -217,7 +217,7 @@ def test_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
         list(desired.rows())
 
 
-def test_records_in_memory_are_checked_alike() -> None:
+def test_34_records_in_memory_are_checked_alike() -> None:
     desired = Desired.of(
         [{"email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee"}, {"email": "bob"}], "connect"
     )
@@ -226,7 +226,7 @@ def test_records_in_memory_are_checked_alike() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20)), max_size=5))
-def test_any_cells_give_rows_or_problems_and_never_a_crash(cells: list[tuple[str, str, str]]) -> None:
+def test_34_any_cells_give_rows_or_problems_and_never_a_crash(cells: list[tuple[str, str, str]]) -> None:
     records = [dict(zip(("email", "firstName", "lastName"), row, strict=True)) for row in cells]
     desired = Desired.of(records, "connect")
     assert desired.count + desired.bad == len(records)

@@ -91,7 +91,7 @@ async def stopped(job: Job, wanted: Any = None) -> JobError:
 
 @pytest.mark.parametrize("disabled", [False, True], ids=["creates", "with steps"])
 @pytest.mark.parametrize("at", [1, 3, 7, 12])
-async def test_no_request_follows_once_it_was_asked_to_stop(journal: Path, at: int, disabled: bool) -> None:
+async def test_68_no_request_follows_once_it_was_asked_to_stop(journal: Path, at: int, disabled: bool) -> None:
     people = [person(f"u{n}", active=False) for n in range(100)] if disabled else MANY
     tenant = Limited()
     wanted = planned(tenant, people)
@@ -113,7 +113,7 @@ async def test_no_request_follows_once_it_was_asked_to_stop(journal: Path, at: i
     assert len(tenant.there()) == len(people)
 
 
-async def test_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> None:
+async def test_68_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> None:
     """32 workers and a slow rate: whoever waits for it has sent nothing and intends nothing."""
     places = 0
 
@@ -143,7 +143,7 @@ async def test_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> Non
     assert places == 50, "a place that was waited for is not waited for twice"
 
 
-async def test_a_job_that_is_asked_to_stop_waits_for_no_hold(journal: Path) -> None:
+async def test_68_a_job_that_is_asked_to_stop_waits_for_no_hold(journal: Path) -> None:
     clock = SkippingClock()
     tenant = Tenant()
     wanted = planned(tenant, PEOPLE)
@@ -165,7 +165,7 @@ async def test_a_job_that_is_asked_to_stop_waits_for_no_hold(journal: Path) -> N
 
 
 @pytest.mark.parametrize("place", ["before the audit", "in the audit"])
-async def test_a_job_that_is_asked_to_stop_does_not_go_on_with_the_audit(journal: Path, place: str) -> None:
+async def test_68_a_job_that_is_asked_to_stop_does_not_go_on_with_the_audit(journal: Path, place: str) -> None:
     tenant = Limited(per_second=100.0)
     wanted = planned(tenant, PEOPLE)
     tenant.look_up_limit = 1000
@@ -185,7 +185,7 @@ async def test_a_job_that_is_asked_to_stop_does_not_go_on_with_the_audit(journal
     assert tenant.there() == ALL_ONCE
 
 
-async def test_a_job_that_is_asked_to_stop_leaves_a_look_up_where_it_is(journal: Path) -> None:
+async def test_68_a_job_that_is_asked_to_stop_leaves_a_look_up_where_it_is(journal: Path) -> None:
     tenant = Limited(fault=lambda number, _: "lost" if number == 1 else "")
     wanted = planned(tenant, PEOPLE[:20])
     async with SqliteStore(journal) as store:
@@ -202,7 +202,7 @@ async def test_a_job_that_is_asked_to_stop_leaves_a_look_up_where_it_is(journal:
         assert states(await rows(store)) == {"DONE": 20}
 
 
-async def test_rate_and_time_left_are_of_the_rows_that_this_process_sends(journal: Path) -> None:
+async def test_68_rate_and_time_left_are_of_the_rows_that_this_process_sends(journal: Path) -> None:
     """A resumed job of 1000 rows, 600 of them done: 20 rows a request, two requests a second."""
     tenant = Limited()
     wanted = planned(tenant, MANY)
@@ -224,7 +224,7 @@ async def test_rate_and_time_left_are_of_the_rows_that_this_process_sends(journa
     assert left
 
 
-def test_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
+def test_68_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
     """A job that goes on: 600 rows were done yesterday, and 40 more since this process began to send."""
     clock = SkippingClock()
     progress = Progress("sending", Counter(DONE=600, TODO=400), clock=clock)

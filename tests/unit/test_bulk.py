@@ -388,7 +388,7 @@ class Bang(BaseException):
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("where", [0, 5, 9])
-def test_what_is_no_exception_ends_the_run_and_is_raised_to_the_reader(
+def test_case_57_what_is_no_exception_ends_the_run_and_is_raised_to_the_reader(
     where: int, concurrency: int, ordered: bool
 ) -> None:
     async def main() -> None:
@@ -417,7 +417,7 @@ def test_what_is_no_exception_ends_the_run_and_is_raised_to_the_reader(
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_an_input_that_ends_by_what_is_no_exception_is_raised_to_the_reader(
+def test_case_57_an_input_that_ends_by_what_is_no_exception_is_raised_to_the_reader(
     asynchronous: bool, concurrency: int, ordered: bool
 ) -> None:
     def broken() -> Iterator[int]:
@@ -443,7 +443,7 @@ def test_an_input_that_ends_by_what_is_no_exception_is_raised_to_the_reader(
     run(main)
 
 
-def test_an_input_that_is_cancelled_by_itself_is_raised_to_the_reader() -> None:
+def test_case_57_an_input_that_is_cancelled_by_itself_is_raised_to_the_reader() -> None:
     async def cancelled() -> AsyncIterator[int]:
         yield 0
         inner = asyncio.ensure_future(asyncio.sleep(5.0))
@@ -468,7 +468,7 @@ def test_an_input_that_is_cancelled_by_itself_is_raised_to_the_reader() -> None:
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("awaits", [False, True], ids=["and returns", "and awaits"])
-def test_an_item_that_cancels_its_own_task_fails_and_all_others_go_on(
+def test_case_57_an_item_that_cancels_its_own_task_fails_and_all_others_go_on(
     awaits: bool, concurrency: int, ordered: bool
 ) -> None:
     async def main() -> None:

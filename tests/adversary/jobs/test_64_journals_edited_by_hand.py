@@ -70,7 +70,7 @@ def edit(path: Path, script: str) -> None:
         db.commit()
 
 
-async def test_what_nobody_edited_is_read(journal: Path) -> None:
+async def test_64_what_nobody_edited_is_read(journal: Path) -> None:
     async with SqliteStore(journal, read_only=True) as store:
         report = await Report.of(store)
         assert report.total == 32
@@ -176,7 +176,7 @@ class StoppedAsAskedError(Exception):
 
 
 @pytest.mark.parametrize("script", EDITS.values(), ids=EDITS)
-async def test_an_edited_journal_ends_in_one_sentence(journal: Path, script: str) -> None:
+async def test_64_an_edited_journal_ends_in_one_sentence(journal: Path, script: str) -> None:
     with contextlib.suppress(sqlite3.OperationalError):  # A schema that is none cannot be closed properly either.
         edit(journal, script)
     refused = []
@@ -193,7 +193,7 @@ async def test_an_edited_journal_ends_in_one_sentence(journal: Path, script: str
 
 
 @pytest.mark.parametrize("script", [EDITS["a state"], EDITS["a row's JSON"], EDITS["a trigger"], EDITS["no shard"]])
-async def test_the_command_line_says_it_in_one_line(
+async def test_64_the_command_line_says_it_in_one_line(
     journal: Path, script: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     edit(journal, script)
@@ -223,7 +223,7 @@ PLANS: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("change", PLANS.values(), ids=PLANS)
-def test_an_edited_plan_ends_in_one_sentence(tmp_path: Path, change: Callable[[Any, Any], object]) -> None:
+def test_64_an_edited_plan_ends_in_one_sentence(tmp_path: Path, change: Callable[[Any, Any], object]) -> None:
     path = tmp_path / "people.plan"
     planned().save(path)
     assert Plan.load(path).rows == 32

@@ -140,7 +140,7 @@ def cut_the_log(folder: Path, copy: Path) -> None:
         cut_the_log,
     ],
 )
-def test_after_a_kill(tmp_path: Path, tamper: Callable[[Path, Path], None]) -> None:
+def test_64_after_a_kill(tmp_path: Path, tamper: Callable[[Path, Path], None]) -> None:
     # The log is copied into the file often, so that the file itself is an older and an older one.
     run = Run(tmp_path, stops={"create": [COPIED, KILLED]}, checkpoint=40)
     run.until_it_stops()
@@ -153,7 +153,7 @@ def test_after_a_kill(tmp_path: Path, tamper: Callable[[Path, Path], None]) -> N
     assert created(tmp_path) == ONCE
 
 
-def test_an_older_file_under_a_newer_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_64_an_older_file_under_a_newer_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """SQLite puts the one on top of the other. What comes out is no journal, or must be looked up."""
     run = Run(tmp_path, stops={"create": [COPIED, KILLED]}, checkpoint=40)
     run.until_it_stops()
@@ -173,7 +173,7 @@ def test_an_older_file_under_a_newer_log(tmp_path: Path, capfd: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("tamper", [restore_journal, restore_everything_in_place, restore_everything_by_name])
-def test_after_a_clean_stop(tmp_path: Path, tamper: Callable[[Path, Path], None]) -> None:
+def test_64_after_a_clean_stop(tmp_path: Path, tamper: Callable[[Path, Path], None]) -> None:
     run = Run(tmp_path, stops={"create": [COPIED, KILLED]})
     run.until_it_stops()
     copy = copied(tmp_path)
@@ -187,7 +187,7 @@ def test_after_a_clean_stop(tmp_path: Path, tamper: Callable[[Path, Path], None]
     assert created(tmp_path) == ONCE
 
 
-def test_a_copy_of_a_job_that_was_stopped_long_before(tmp_path: Path) -> None:
+def test_64_a_copy_of_a_job_that_was_stopped_long_before(tmp_path: Path) -> None:
     """Stopped, copied, gone on with to its end, and the copy restored."""
     run = Run(tmp_path, stops={"create": [COPIED]})
     run.until_it_stops()
@@ -201,7 +201,7 @@ def test_a_copy_of_a_job_that_was_stopped_long_before(tmp_path: Path) -> None:
     assert created(tmp_path) == ONCE
 
 
-def test_killed_while_it_looks_up(tmp_path: Path) -> None:
+def test_64_killed_while_it_looks_up(tmp_path: Path) -> None:
     """What an unproven journal has not looked up yet is still looked up by the run after the next."""
     run = Run(tmp_path, stops={"create": [COPIED, KILLED]})
     run.until_it_stops()
@@ -217,7 +217,7 @@ def test_killed_while_it_looks_up(tmp_path: Path) -> None:
     assert created(tmp_path) == ONCE
 
 
-def test_killed_and_started_again_looks_up_what_was_in_flight_alone(tmp_path: Path) -> None:
+def test_64_killed_and_started_again_looks_up_what_was_in_flight_alone(tmp_path: Path) -> None:
     for stop in (40, 40, 40):
         run = Run(tmp_path, stops={"create": [stop]})
         run.until_it_stops()
@@ -227,7 +227,7 @@ def test_killed_and_started_again_looks_up_what_was_in_flight_alone(tmp_path: Pa
     assert 0 < asked(tmp_path) <= 3 * IN_FLIGHT
 
 
-def test_stopped_and_started_again_looks_up_nothing(tmp_path: Path) -> None:
+def test_64_stopped_and_started_again_looks_up_nothing(tmp_path: Path) -> None:
     for boot in ("first", "second"):
         run = Run(tmp_path, stops={"create": [40]}, boot=boot)
         run.until_it_stops()
@@ -239,7 +239,7 @@ def test_stopped_and_started_again_looks_up_nothing(tmp_path: Path) -> None:
     assert asked(tmp_path) == 0
 
 
-def test_after_the_machine_went_down_everything_to_do_is_looked_up(tmp_path: Path) -> None:
+def test_64_after_the_machine_went_down_everything_to_do_is_looked_up(tmp_path: Path) -> None:
     # Whether the process of before lives is not to be told by its number now: its lease is waited for.
     run = Run(tmp_path, stops={"create": [40]}, boot="first", lease=1.0)
     run.until_it_stops()

@@ -61,7 +61,7 @@ async def refused(path: Path, said: str) -> None:
     assert seen(path.parent) == before
 
 
-async def test_a_journal_and_what_lies_beside_it_are_their_owners_alone(tmp_path: Path) -> None:
+async def test_65_a_journal_and_what_lies_beside_it_are_their_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "job.journal"
     await begun(path)
     beside = [path.with_name(f"job.journal{end}") for end in ("-wal", "-shm", "-seal")]
@@ -78,7 +78,7 @@ async def test_a_journal_and_what_lies_beside_it_are_their_owners_alone(tmp_path
 
 
 @pytest.mark.parametrize("end", ["", "-wal", "-shm", "-seal"])
-async def test_no_link_is_followed(tmp_path: Path, end: str) -> None:
+async def test_65_no_link_is_followed(tmp_path: Path, end: str) -> None:
     folder = tmp_path / "jobs"
     folder.mkdir()
     path = folder / "job.journal"
@@ -128,7 +128,7 @@ OTHERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS)
-async def test_a_file_that_is_no_journal_is_not_touched(tmp_path: Path, make: Callable[[Path], object]) -> None:
+async def test_65_a_file_that_is_no_journal_is_not_touched(tmp_path: Path, make: Callable[[Path], object]) -> None:
     path = tmp_path / "notes"
     make(path)
     for each in tmp_path.iterdir():
@@ -136,7 +136,7 @@ async def test_a_file_that_is_no_journal_is_not_touched(tmp_path: Path, make: Ca
     await refused(path, "is not a journal of a provisioning job")
 
 
-async def test_a_log_that_was_left_behind_is_not_read_into_a_new_journal(tmp_path: Path) -> None:
+async def test_65_a_log_that_was_left_behind_is_not_read_into_a_new_journal(tmp_path: Path) -> None:
     path = tmp_path / "job.journal"
     foreign_database(path)
     path.unlink()
@@ -146,7 +146,7 @@ async def test_a_log_that_was_left_behind_is_not_read_into_a_new_journal(tmp_pat
     assert seen(tmp_path) == before
 
 
-async def test_a_file_that_has_the_name_of_the_seal_is_not_touched(tmp_path: Path) -> None:
+async def test_65_a_file_that_has_the_name_of_the_seal_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "job.journal"
     seal = tmp_path / "job.journal-seal"
     seal.write_text("a poem")
@@ -155,7 +155,7 @@ async def test_a_file_that_has_the_name_of_the_seal_is_not_touched(tmp_path: Pat
     assert seal.read_text() == "a poem"
 
 
-async def test_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> None:
+async def test_65_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> None:
     """To look at a file and close it would drop the locks that SQLite has on it in this process."""
     path = tmp_path / "job.journal"
     async with SqliteStore(path) as job:
@@ -178,7 +178,7 @@ async def test_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("option", ["--html", "--csv", "--rest"])
-def test_a_report_goes_through_no_link_and_to_its_owner_alone(
+def test_65_a_report_goes_through_no_link_and_to_its_owner_alone(
     tmp_path: Path, option: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     asyncio.run(begun(tmp_path / "job.journal"))
@@ -199,7 +199,7 @@ def test_a_report_goes_through_no_link_and_to_its_owner_alone(
     assert victim.read_text() == "precious"
 
 
-def test_a_plan_is_saved_through_no_link(tmp_path: Path) -> None:
+def test_65_a_plan_is_saved_through_no_link(tmp_path: Path) -> None:
     victim, link = tmp_path / "victim", tmp_path / "people.plan"
     for name in (link.name, f"{link.name}.partial"):
         victim.write_text("precious")
@@ -268,7 +268,7 @@ except JobError as error:
 
 
 @pytest.mark.parametrize("what", ["html", "csv", "rest", "plan", "spool", "actual", "journal"])
-def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path: Path, what: str) -> None:
+def test_65_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path: Path, what: str) -> None:
     asyncio.run(begun(tmp_path / "job.journal"))
     (tmp_path / "out").write_text("old")
     names = {path.name for path in tmp_path.iterdir()}

@@ -52,7 +52,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("text", FORMULAS)
 @pytest.mark.parametrize("divider", [",", ";", "\t"])
-def test_no_cell_begins_a_formula_whatever_divides_cells(text: str, divider: str) -> None:
+def test_66_no_cell_begins_a_formula_whatever_divides_cells(text: str, divider: str) -> None:
     (cells,) = csv.reader(
         [f'"{harmless(text)}"' if divider == "," else harmless(text).replace("\r", "")], delimiter=divider
     )
@@ -62,12 +62,12 @@ def test_no_cell_begins_a_formula_whatever_divides_cells(text: str, divider: str
 
 
 @given(st.text(alphabet="=+-@'\"; \t\rab,\n＝", max_size=12))
-def test_what_was_written_is_what_is_read(text: str) -> None:
+def test_66_what_was_written_is_what_is_read(text: str) -> None:
     assert plain(harmless(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "Ann Lee", "o'neill@acme.com", "a - b", "50 = 50", "x@y.z", "'quoted'", "1-2"])
-def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+def test_66_what_is_no_formula_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 
 
@@ -88,7 +88,7 @@ async def a_journal(path: Path) -> None:
         await store.note("audit", {"at": 2.0, "checked": 1, "counts": dict.fromkeys(found, 1), **found})
 
 
-async def test_no_column_of_any_csv_holds_a_formula(tmp_path: Path) -> None:
+async def test_66_no_column_of_any_csv_holds_a_formula(tmp_path: Path) -> None:
     await a_journal(tmp_path / "job.journal")
     async with SqliteStore(tmp_path / "job.journal", read_only=True) as store:
         report = await Report.of(store)
@@ -169,7 +169,7 @@ ME = {"id": 7, "username": EVIL, "displayName": EVIL, "emailAddress": EVIL}
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
-async def test_call_and_auth_check(run: Any, more: tuple[str, ...]) -> None:
+async def test_66_call_and_auth_check(run: Any, more: tuple[str, ...]) -> None:
     async with Evil(lambda _: (200, ME)) as url:
         code, out, _ = await run(url, "call", "pod", "v2_sessioninfo_get", *more)
         assert code == 0
@@ -189,7 +189,7 @@ async def test_call_and_auth_check(run: Any, more: tuple[str, ...]) -> None:
             assert err.count("\n") == 2
 
 
-async def test_provision(run: Any, tmp_path: Path) -> None:
+async def test_66_provision(run: Any, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text("email,firstName,lastName\nann@acme.com,Ann,Lee\n")
 
@@ -209,7 +209,7 @@ async def test_provision(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
-async def test_status_and_report(run: Any, tmp_path: Path, more: tuple[str, ...]) -> None:
+async def test_66_status_and_report(run: Any, tmp_path: Path, more: tuple[str, ...]) -> None:
     path = tmp_path / "[bold]job[!].journal"
     await a_journal(path)
     for command in ("status", "report"):
@@ -218,7 +218,7 @@ async def test_status_and_report(run: Any, tmp_path: Path, more: tuple[str, ...]
         assert "[bold]job[!]" in out or command == "status"
 
 
-async def test_errors_about_arguments_and_documents(run: Any, tmp_path: Path) -> None:
+async def test_66_errors_about_arguments_and_documents(run: Any, tmp_path: Path) -> None:
     document = tmp_path / "api.json"
     document.write_text(
         orjson.dumps(
@@ -248,19 +248,19 @@ async def test_errors_about_arguments_and_documents(run: Any, tmp_path: Path) ->
         assert code != 0 or command[0] == "api"
 
 
-async def test_half_a_character_is_printed_too(run: Any) -> None:
+async def test_66_half_a_character_is_printed_too(run: Any) -> None:
     code, out, _ = await run("http://127.0.0.1:1", "provision", "status", "caf\udce9", "--json")
     assert code == 64
     assert "caf" in orjson.loads(out)["error"]
 
 
-def test_an_error_keeps_no_control_character() -> None:
+def test_66_an_error_keeps_no_control_character() -> None:
     assert not OBEYED.search(visible(EVIL))
     assert visible("Zoë — “x”") == "Zoë — “x”"
     assert BadRequest("x")
 
 
-def test_everything_is_printed_in_one_place() -> None:
+def test_66_everything_is_printed_in_one_place() -> None:
     """No other module of the command line knows a stream, a console of its own, or ``print``."""
     folder = Path(aiosymphony.cli.__file__).parent
     found = []

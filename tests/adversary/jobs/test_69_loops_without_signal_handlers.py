@@ -107,7 +107,7 @@ class Company:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_ctrl_c_drains_a_job_and_twice_leaves(tmp_path: Path, times: int) -> None:
+async def test_69_ctrl_c_drains_a_job_and_twice_leaves(tmp_path: Path, times: int) -> None:
     file = tmp_path / "people.csv"
     file.write_text("email,firstName,lastName\n" + "".join(f"u{n}@acme.com,U,Lee\n" for n in range(100)))
     company = Company()
@@ -137,7 +137,7 @@ async def test_ctrl_c_drains_a_job_and_twice_leaves(tmp_path: Path, times: int) 
     assert len({user["email"] for user in company.users}) == 100
 
 
-async def test_ctrl_c_ends_any_other_command() -> None:
+async def test_69_ctrl_c_ends_any_other_command() -> None:
     company = Company()
     async with (
         company as environment,
@@ -150,7 +150,7 @@ async def test_ctrl_c_ends_any_other_command() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_sandbox_ends_and_leaves_no_key(number: int) -> None:
+async def test_69_the_sandbox_ends_and_leaves_no_key(number: int) -> None:
     async with started(SANDBOX, "--json") as process:
         assert process.stdout is not None
         key = Path(orjson.loads(await process.stdout.readline())["private_key_file"])
@@ -173,7 +173,7 @@ def no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_proc")
-async def test_an_owner_is_found_without_proc() -> None:
+async def test_69_an_owner_is_found_without_proc() -> None:
     mine = Owner.this()
     assert mine.started
     assert not mine.is_gone()
@@ -188,13 +188,13 @@ async def test_an_owner_is_found_without_proc() -> None:
 
 
 @pytest.mark.usefixtures("no_proc")
-async def test_a_journal_whose_owner_died_is_taken_without_proc(tmp_path: Path) -> None:
+async def test_69_a_journal_whose_owner_died_is_taken_without_proc(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "job.journal") as store:
         assert await store.header() is None
         assert await store.running() == []
 
 
-def test_no_signal_is_sent_where_there_is_proc_and_nothing_else_sends_one() -> None:
+def test_69_no_signal_is_sent_where_there_is_proc_and_nothing_else_sends_one() -> None:
     """The one place that asks with signal 0 is where Linux has hidden a process."""
     import aiosymphony
 
