@@ -67,6 +67,22 @@ async def test_case_72_an_agent_that_demands_the_key_manager_costs_one_more_requ
     assert agent.requests[-1]
 
 
+async def test_case_72_each_host_sees_its_own_tokens_alone(
+    pod: PodClient, agent: Agent, server: FaultServer, other: FaultServer
+) -> None:
+    """The pod and the key manager each get no token of the other's; the Agent, which demands both, gets both."""
+    await read(pod)
+    assert (await pod.session.info()).id == 7
+    server.expire()
+    other.expire()
+    await read(pod)
+    seen = [*server.seen("POST", LOGIN), *server.seen("GET", INFO)]
+    assert len(seen) == 3
+    assert not any("keymanagertoken" in each.headers for each in seen)
+    assert other.total == other.logins[KEY_LOGIN] == 2
+    assert not any("sessiontoken" in each.headers for each in other.requests)
+
+
 async def test_case_72_an_agent_that_does_without_never_causes_a_key_managers_login(
     pod: PodClient, agent: Agent, server: FaultServer, other: FaultServer
 ) -> None:

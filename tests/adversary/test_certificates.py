@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ssl
 from pathlib import Path
@@ -12,10 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from aiosymphony import CertificateAuth, PodClient
 from aiosymphony.errors import TransportError
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, Clients
-from tests.faults.server import FaultServer
+from tests.faults.server import Exchange, FaultServer, Step, reply, token
 
 
 def not_yet_valid(certificates: Certificates, _: Path) -> ssl.SSLContext:
@@ -84,3 +86,36 @@ async def test_case_02_an_address_that_the_certificate_does_not_name(
         )
         with pytest.raises(TransportError, match=f"the certificate of 127.0.0.1:{server.port} is for another address"):
             await session.execute(OPEN_CREATE.build({}))
+
+
+@pytest.fixture(params=["1.2", "1.3"])
+def asking(request: pytest.FixtureRequest, certificates: Certificates) -> ssl.SSLContext:
+    """A server that asks for a client certificate on each connection, and demands it on none."""
+    context = certificates._server(certificates.authority.issue_cert("localhost"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2 if request.param == "1.2" else ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_OPTIONAL
+    certificates.authority.configure_trust(context)
+    return context
+
+
+async def test_a_client_certificate_is_shown_to_the_login_alone(
+    asking: ssl.SSLContext, certificates: Certificates, clients: Clients
+) -> None:
+    shown: dict[str, bool] = {}
+
+    def noting(step: Step) -> Step:
+        async def noted(exchange: Exchange) -> None:
+            shown[exchange.request.path] = bool(exchange.writer.get_extra_info("ssl_object").getpeercert())
+            await step(exchange)
+
+        return noted
+
+    login, info = "/sessionauth/v1/authenticate", "/pod/v2/sessioninfo"
+    async with FaultServer(tls=asking) as server:
+        server.on("POST", login, then=noting(token()))
+        server.on("GET", info, then=noting(reply(200, {"id": 7})))
+        auth = await asyncio.to_thread(CertificateAuth, certificates.client_file, ca_file=certificates.ca_file)
+        async with PodClient(server.url, auth, transport=clients.transport(ca_file=certificates.ca_file)) as pod:
+            assert (await pod.session.info()).id == 7
+    assert shown == {login: True, info: False}
+    assert server.connections == 2

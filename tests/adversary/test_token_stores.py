@@ -310,6 +310,13 @@ async def test_case_65_a_file_that_others_may_write_is_taken_for_empty(path: Pat
     assert await asyncio.to_thread(mode, path) == 0o600
 
 
+async def test_case_65_a_file_of_somebody_else_is_taken_for_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await opened(path)
+    await saved(store, "key", "planted")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert await store.load("key") is None
+
+
 async def test_case_65_a_link_in_place_of_the_file_is_not_followed(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     await saved(await opened(target), "key", "planted")

@@ -17,7 +17,7 @@ from aiosymphony.operation import NO_EXTRA, TextInt, json_body, path_segment, qu
 from aiosymphony_api.connect.models import Company, CompanyState
 from aiosymphony_api.login.models import Token
 from aiosymphony_api.pod import OPERATIONS
-from aiosymphony_api.pod.models import UserV2
+from aiosymphony_api.pod.models import Password, UserV2, V2UserCreate
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +90,10 @@ def test_reprs_show_no_secret() -> None:
     token = Token.from_dict({"name": "sessionToken", "token": "canary", **more})
     assert "canary" not in repr(token)
     assert "sessionToken" in repr(token)
+    password = Password(h_salt="canary", h_password="canary", kh_salt="canary", kh_password="canary")
+    for holder in (password, V2UserCreate(password=password), Password.from_dict({"newPassword": "canary"})):
+        assert "canary" not in repr(holder)
+        assert "***" in repr(holder)
     request = OPERATIONS["v2_user_get"].build(email="canary@b.c")
     assert "canary" not in repr(request)
 

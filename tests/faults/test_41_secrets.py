@@ -7,6 +7,7 @@ no other case goes, and the proof that the fixture would find one.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import logging
 import pickle
@@ -21,6 +22,7 @@ from aiosymphony.auth.secrets import HeaderSecret, Secret
 from aiosymphony.auth.static import StaticToken
 from aiosymphony.errors import AuthError, BadRequest, ConfigError, Forbidden, SymphonyError, TransportError
 from aiosymphony.retry import RetryPolicy
+from aiosymphony.transport.base import RequestHeaders
 
 from .canary import CANARY, Trail
 from .clients import CREATE, READ, THING, Clients, operation
@@ -117,9 +119,16 @@ async def test_case_41_a_lost_request_shows_no_body(server: FaultServer, clients
 def test_case_41_secrets_mask_themselves_and_refuse_to_be_pickled() -> None:
     for secret in (Secret("hush"), HeaderSecret("hush")):
         assert "hush" not in f"{secret} {secret!r} {secret:>10} {[secret]} {vars(type(secret))}"
-        with pytest.raises(TypeError, match="secret"):
-            pickle.dumps(secret)
+        for keep in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="is a secret and cannot be pickled or copied"):
+                keep(secret)
         assert secret.reveal() == "hush"
+
+
+def test_case_41_headers_show_harmless_values_alone() -> None:
+    names = ("sessionToken", "Authorization", "Cookie", "X-API-Key", "X-New", "X-Trace-Id", "Accept")
+    shown = repr(RequestHeaders((name, f"value-of-{name}") for name in names))
+    assert [name for name in names if f"value-of-{name}" in shown] == ["X-Trace-Id", "Accept"]
 
 
 @pytest.mark.parametrize("auth", [StaticToken(CANARY), ClientCredentials("id", CANARY)], ids=["static", "client"])
