@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from aiosymphony import OnBehalfOf, PodClient
 from aiosymphony.errors import RateLimited, ServerError
 from aiosymphony.limits import Limits
 from aiosymphony.retry import RetryPolicy
@@ -121,6 +122,35 @@ async def test_case_18_a_newcomer_waits_out_the_pause_of_others(server: FaultSer
     await first
     assert server.counts["GET", THING] == 3
     assert gaps(server)[0] >= 5.0
+
+
+async def test_case_18_a_client_and_its_copies_share_the_limits_and_their_pauses(server: FaultServer, pem: str) -> None:
+    info = "/pod/v2/sessioninfo"
+    held, go = asyncio.Semaphore(0), asyncio.Event()
+
+    async def hold(exchange) -> None:
+        held.release()
+        await go.wait()
+        await reply(200, {"id": 7})(exchange)
+
+    server.on("GET", info, then=hold)
+    async with PodClient(server.url, OnBehalfOf("app", pem), limits=Limits(concurrency=3, rate=None)) as app:
+        users = [app.on_behalf_of(user_id=n) for n in range(3)]
+        pods = [*users, *(user.with_options(timeout=99.0) for user in users)]
+        calls = [asyncio.ensure_future(pod.session.info()) for pod in pods for _ in range(3)]
+        for _ in range(3):
+            await held.acquire()
+        await asyncio.sleep(1.0)
+        assert server.in_flight == 3
+        go.set()
+        await asyncio.gather(*calls)
+        server.on("GET", info, reply(429, {}, {"Retry-After": "5"}), then=reply(200, {"id": 7}))
+        throttled = asyncio.ensure_future(pods[0].session.info())
+        await asyncio.sleep(1.0)
+        await asyncio.gather(*(pod.session.info() for pod in pods[1:]), throttled)
+    assert server.most_in_flight <= 3
+    first, second = server.seen("GET", info)[-len(pods) - 1 :][:2]
+    assert second.at - first.at >= 5.0
 
 
 async def test_case_18_concurrency_comes_back_step_by_step(server: FaultServer, clients: Clients) -> None:

@@ -19,7 +19,7 @@ from aiosymphony.transport.httpx import HttpxTransport
 
 from .clients import CREATE, OPEN_CREATE, OPEN_READ, READ, THING, Clients, attempt
 from .clock import LoopClock
-from .server import FaultServer, Step, acts, hang, reply, reset, signal, wait_for
+from .server import FaultServer, Step, acts, hang, reply, reset, signal, token, wait_for
 
 
 def used_session(server: FaultServer) -> Session:
@@ -119,6 +119,23 @@ async def test_case_44_closing_waits_for_what_is_under_way(server: FaultServer, 
     async with asyncio.timeout(5.0):
         await asyncio.gather(*closing)
     assert len(server.writes) == 1
+
+
+async def test_case_44_closing_leaves_no_task_no_connection_and_no_timer(server: FaultServer, clients: Clients) -> None:
+    """After calls that were answered, that were repeated, and that met their deadline; and a refresh to come."""
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks()
+    server.on("POST", "/oauth/token", then=token(expires_in=3600))
+    server.on("GET", THING, reply(503, ""), reply(200, {"id": 1}), then=hang())
+    session = clients.session()
+    assert await session.execute(READ.build()) == {"id": 1}
+    with pytest.raises(TransportError):
+        await session.with_options(timeout=1.0, retry=RetryPolicy(attempts=1)).execute(READ.build())
+    await session.close()
+    assert [timer for timer in loop._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]
+    await asyncio.sleep(0.01)  # until the server has seen it
+    assert asyncio.all_tasks() == tasks
+    assert server.open_connections == 0
 
 
 async def test_case_44_closing_lets_a_call_under_way_log_in_again(server: FaultServer, clients: Clients) -> None:
