@@ -417,6 +417,27 @@ async def test_31_a_journal_that_fails_stops_the_sending(journal: Path) -> None:
     assert tenant.there() == ALL_ONCE
 
 
+async def test_the_audit_names_who_was_created_and_is_not_there(journal: Path) -> None:
+    class Forgetful(Tenant):
+        async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+            made = await super().create(rows)
+            self.users.pop(made[0].id)
+            return made
+
+    tenant = Forgetful()
+    assert states(await run(tenant, journal, planned(tenant, PEOPLE[:20]), concurrency=1)) == {"DONE": 20}
+    audit = (await notes(journal))["audit"]
+    assert audit["counts"] == {"missing": 1, "doubled": 0, "different": 0}
+    assert audit["missing"] == [[1, "u0@acme.com"]]
+
+
+async def test_without_an_audit_nothing_is_listed(journal: Path) -> None:
+    tenant = Tenant()
+    await run(tenant, journal, planned(tenant, PEOPLE[:20]), audit=False)
+    assert tenant.listings == 0
+    assert "audit" not in await notes(journal)
+
+
 async def test_disabling_what_is_missing(journal: Path) -> None:
     tenant = Tenant()
     ids = [tenant.add(ConnectUser.check(person(f"u{n}"))[0]) for n in range(40)]

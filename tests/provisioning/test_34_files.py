@@ -209,6 +209,35 @@ def test_34_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
         Desired.read(path, "connect", columns=read_map(as_json))
 
 
+@pytest.mark.parametrize("divider", [",", ";", "\t"])
+def test_34_cells_may_be_divided_by_commas_semicolons_or_tabs(tmp_path: Path, divider: str) -> None:
+    text = (HEADER + "ann@acme.com,Ann,Lee,,+33 1\n").replace(",", divider)
+    (row,) = Desired.read(write(tmp_path, text), "connect").rows()
+    assert row.user.to_dict() == {
+        "email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee", "phoneNumber": "+33 1"
+    }  # fmt: skip
+
+
+def test_34_names_have_64_characters_at_most_and_other_texts_256() -> None:
+    for name, most in (("firstName", 64), ("lastName", 64), ("displayName", 256), ("title", 256), ("location", 256)):
+        row = {"email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee"}
+        assert Desired.of([row | {name: "x" * most}], "connect").bad == 0
+        assert problems(Desired.of([row | {name: "x" * (most + 1)}], "connect")) == [
+            f"line 1: {name} has {most + 1} characters, at most {most} are allowed"
+        ]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
+def test_34_no_cell_may_begin_a_formula_and_an_apostrophe_before_one_is_taken_off(tmp_path: Path, sign: str) -> None:
+    desired = Desired.read(write(tmp_path, HEADER + f"ann@acme.com,Ann,{sign}Lee,,\n"), "connect")
+    assert problems(desired) == [f"line 2: lastName starts with '{sign}', which a spreadsheet would run as a formula"]
+    # As a report writes it.
+    desired = Desired.read(write(tmp_path, HEADER + f"ann@acme.com,Ann,'{sign}Lee,,\n"), "connect")
+    assert problems(desired) == [f"line 2: lastName starts with '{sign}', which a spreadsheet would run as a formula"]
+    desired = Desired.read(write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,'+33 1\n"), "connect")
+    assert [row.user.to_dict()["phoneNumber"] for row in desired.rows()] == ["+33 1"]
+
+
 def test_34_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\n")
     desired = Desired.read(path, "connect")

@@ -10,7 +10,7 @@ import pytest
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan, plan
+from aiosymphony.provisioning.planning import Plan, Step, plan
 
 
 def person(name: str, **more: object) -> dict[str, Any]:
@@ -105,6 +105,22 @@ def test_pod_updates_field_by_field_with_a_step_for_each_operation() -> None:
     assert ann.changes["title"] == ["CTO", "CEO"]
     assert [step["do"] for step in bob.steps] == ["create", "features", "active"]
     assert (cat.do, cat.reason) == ("conflict", "differs in accountType, which the Pod API cannot change")
+
+
+def test_roles_features_and_fields_that_a_row_does_not_name_stay() -> None:
+    has = worker("ann", title="CEO", roles=["INDIVIDUAL", "ADMINISTRATOR"], features={"canRead": True, "canPost": True})
+    actual = Actual.of("pod", [there("1", has)])
+
+    def steps(**more: object) -> list[Step]:
+        (action,) = plan(Desired.of([worker("ann", **more)], "pod"), actual).actions()
+        return list(action.steps)
+
+    assert steps() == steps(title="", roles="", features="") == []
+    assert steps(roles="INDIVIDUAL", features="canRead") == []
+    assert steps(roles="AUDITOR", features="canPost=false") == [
+        {"do": "role", "role": "AUDITOR"},
+        {"do": "features", "set": {"canPost": False}},
+    ]
 
 
 def test_35_two_remote_matches_are_a_conflict_and_left_alone() -> None:

@@ -296,6 +296,41 @@ def test_the_pod_too(company: str, sandbox: dict[str, Any], tmp_path: Path, caps
     assert (code, told["counts"]["skip"], len(told["actions"])) == (0, 30, 30)
 
 
+def test_parts_of_a_job_and_a_journal_elsewhere(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, journal = people(tmp_path / "people.csv", [f"u{n}" for n in range(1100)]), tmp_path / "elsewhere"
+    command = ("provision", "apply", file, "--target", "connect", "--company", company, "--journal", journal)
+    options = ("--no-audit", "--concurrency", "16", "--json")
+    code, out, _ = run(capsys, *command, *options, "--shards", "2", "--take", "1")
+    told = orjson.loads(out)
+    assert (code, told["exit_code"], told["journal"]) == (75, 75, str(journal))
+    assert told["rows"]["done"] == 999, "the rows of the part that it took"
+    code, out, _ = run(capsys, *command, *options)
+    told = orjson.loads(out)
+    assert (code, told["rows"]["done"], told["audit"]) == (0, 1100, None)
+    assert not file.with_name("people.csv.journal").exists()
+
+
+def test_a_configuration_file_in_place_of_the_environment(
+    company: str, sandbox: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    for name in ("POD_URL", "BOT_USERNAME", "PRIVATE_KEY"):
+        monkeypatch.delenv(f"SYMPHONY_{name}")
+    scheme, _, rest = sandbox["url"].partition("://")
+    host, _, port = rest.partition(":")
+    bot = {"username": sandbox["username"], "privateKey": {"path": sandbox["private_key_file"]}}
+    config = tmp_path / "config.json"
+    config.write_bytes(orjson.dumps({"scheme": scheme, "host": host, "port": int(port), "bot": bot}))
+    file = tmp_path / "pod.csv"
+    domain = os.environ["TEST_DOMAIN"]
+    file.write_text(f"userName,emailAddress,firstName,lastName,displayName\n{domain},a@{domain},A,B,A B\n")
+    command = ("provision", "plan", file, "--target", "pod", "--json")
+    assert run(capsys, *command)[0] == 64
+    code, out, _ = run(capsys, *command, "--config", config)
+    assert (code, orjson.loads(out)["counts"]["create"]) == (0, 1)
+
+
 def test_41_no_secret_stands_in_anything_that_is_written(
     company: str, sandbox: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,90 @@
+"""What docs/provisioning.md lists of columns, options and times is what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer.main
+
+from aiosymphony.cli.provision import app
+from aiosymphony.limits import Limits
+from aiosymphony.provisioning import ConnectUser, Job, PodUser
+from aiosymphony.provisioning.desired import Desired
+from aiosymphony.provisioning.rows import Kind, user_class
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "provisioning.md").read_text(encoding="utf-8")
+PROVISION: Any = typer.main.get_command(app)
+
+
+def cells(head: str) -> dict[str, list[str]]:
+    """The rows of the table under a head, by their first cell."""
+    table = DOCUMENT[DOCUMENT.index(head) :].split("\n\n", maxsplit=1)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return {first: others for first, *others in rows}
+
+
+def quoted(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_columns_are_these(kind: Kind) -> None:
+    table = cells("| target | must have | may have |")
+    (must, may) = next(row for target, row in table.items() if target.startswith(f"`{kind}`"))
+    columns = user_class(kind).columns()
+    assert quoted(must) | quoted(may) == {*columns}
+    required = {name for name, column in columns.items() if column.required}
+    of_people = {*user_class(kind).missing({})}
+    assert (quoted(must), quoted(may)) == (of_people, {*columns} - of_people)
+    assert required <= of_people
+
+
+def test_accounts_of_services_need_no_names() -> None:
+    assert {*PodUser.missing({})} - {*PodUser.missing({"accountType": "SYSTEM"})} == {"firstName", "lastName"}
+    assert {*ConnectUser.missing({})} == {"email", "firstName", "lastName"}
+
+
+def test_the_options_of_apply_have_these_defaults() -> None:
+    options = {option: parameter for parameter in PROVISION.commands["apply"].params for option in parameter.opts}
+    options |= {
+        option: parameter for parameter in PROVISION.commands["apply"].params for option in parameter.secondary_opts
+    }
+    of_none = {"--rate": Limits().rate, "--journal": "`FILE.journal`", "--take": "all"}
+    for names, (told, _) in cells("| option | default | what it does |").items():
+        defaults = []
+        for name in re.findall(r"`(--[\w-]+)`", names):
+            default = options[name].default
+            defaults.append(of_none[name] if default is None else default)
+        if names != "`--no-audit`":
+            assert told == ", ".join(str(each).removesuffix(".0") for each in defaults), names
+        else:
+            assert defaults == [True], names
+
+
+def test_every_command_takes_json() -> None:
+    assert {"plan", "apply", "status", "report"} == {*PROVISION.commands}
+    for command in PROVISION.commands.values():
+        assert "--json" in {option for parameter in command.params for option in parameter.opts}, command.name
+
+
+def test_the_times_of_a_job_are_these() -> None:
+    defaults = {name: parameter.default for name, parameter in inspect.signature(Job).parameters.items()}
+    assert (defaults["lease"], defaults["patience"], defaults["settle"]) == (60.0, 300.0, 30.0)
+    assert set(re.findall(r"lease \((\d+) s\)", DOCUMENT)) == {"60"}
+    assert "five minutes (`patience`)" in DOCUMENT
+
+
+SECRETS = ["password", "hSalt", "hPassword", "khSalt", "khPassword", "currentKey", "previousKey"]
+
+
+@pytest.mark.parametrize("column", SECRETS)
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_passwords_and_keys_are_not_taken(kind: Kind, column: str, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(f"{','.join(user_class(kind).missing({}))},{column}\n")
+    with pytest.raises(Exception, match=f"'{column}' is not taken, because a job keeps no secrets"):
+        Desired.read(file, kind)
