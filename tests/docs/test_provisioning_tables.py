@@ -78,6 +78,12 @@ def test_the_times_of_a_job_are_these() -> None:
     assert "five minutes (`patience`)" in DOCUMENT
 
 
+def test_the_proof_by_kills_is_as_large_as_is_said() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    ((rows, kills),) = re.findall(r"tests\.adversary\.kills --rows (\d+) --kills (\d+)", makefile)
+    assert f"with {int(rows):,} rows and {kills} kills of each target" in DOCUMENT
+
+
 SECRETS = ["password", "hSalt", "hPassword", "khSalt", "khPassword", "currentKey", "previousKey"]
 
 

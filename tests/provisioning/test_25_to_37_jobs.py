@@ -431,6 +431,30 @@ async def test_the_audit_names_who_was_created_and_is_not_there(journal: Path) -
     assert audit["missing"] == [[1, "u0@acme.com"]]
 
 
+async def test_the_audit_names_a_value_that_the_tenant_changed(journal: Path) -> None:
+    class Normalising(Tenant):
+        async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+            return await super().create([{**row, "title": "Dr."} if row["title"] == "dr" else row for row in rows])
+
+    people = [person("ann", title="dr"), person("bob", title="Mr.")]
+    tenant = Normalising()
+    assert states(await run(tenant, journal, planned(tenant, people))) == {"DONE": 2}
+    audit = (await notes(journal))["audit"]
+    assert audit["counts"] == {"missing": 0, "doubled": 0, "different": 1}
+    assert audit["different"] == [[1, "ann@acme.com", {"title": ["Dr.", "dr"]}]]
+
+
+async def test_an_unknown_row_that_is_there_is_adopted_by_the_next_run(journal: Path) -> None:
+    tenant = Tenant(fault=lambda _number, users: OutcomeUnknown("answered 504") if users[0].label[:2] == "u0" else "")
+    wanted = planned(tenant, PEOPLE[:3])
+    assert states(await run(tenant, journal, wanted)) == {"DONE": 2, "UNKNOWN": 1}
+    sent = len(tenant.creates)
+    user_id = tenant.add(ConnectUser.check(PEOPLE[0])[0])  # the write that was in doubt has landed by now
+    found = await run(tenant, journal)
+    assert [(row.state, row.id) for row in found if row.label == "u0@acme.com"] == [("DONE", user_id)]
+    assert len(tenant.creates) == sent
+
+
 async def test_without_an_audit_nothing_is_listed(journal: Path) -> None:
     tenant = Tenant()
     await run(tenant, journal, planned(tenant, PEOPLE[:20]), audit=False)
