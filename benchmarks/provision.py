@@ -25,7 +25,7 @@ import orjson
 
 from aiosymphony import ClientCredentials, ConnectClient, Limits
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, Report, SqliteStore, make_plan
-from aiosymphony.provisioning.store import JobHeader
+from aiosymphony.provisioning.journal.base import JobHeader
 
 from .bulk import resident_mib
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from aiosymphony import ClientCredentials, ConnectClient, RetryPolicy
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, SqliteStore, make_plan
-from aiosymphony.provisioning.store import JobRow
+from aiosymphony.provisioning.journal.base import JobRow
 from tests.faults.canary import CANARY
 from tests.faults.clock import JumpingLoop, LoopClock
 from tests.faults.server import Exchange, FaultServer, Step, reply

@@ -11,7 +11,7 @@ import pytest
 from aiosymphony.errors import JobError, PaginationError
 from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
-from aiosymphony.provisioning.patience import pages_patiently
+from aiosymphony.provisioning.targets.retrying import pages_patiently
 from aiosymphony.retry import RetryPolicy
 from tests.faults.clients import OPEN_READ, THING, Clients
 from tests.faults.server import Exchange, FaultServer, Step, reply

@@ -9,8 +9,8 @@ import pytest
 
 from aiosymphony import ConnectClient, OutcomeUnknown, PodClient, RetryPolicy, StaticToken
 from aiosymphony.provisioning import ConnectTarget
-from aiosymphony.provisioning.rows import ConnectUser
-from aiosymphony.provisioning.target import Unclear
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.targets.base import Unclear
 from aiosymphony_api.connect.models import User
 from tests.faults.server import FaultServer, acts, reply
 

@@ -14,7 +14,8 @@ from aiosymphony.cli.provision import app
 from aiosymphony.limits import Limits
 from aiosymphony.provisioning import ConnectUser, Job, PodUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.rows import Kind, user_class
+from aiosymphony.provisioning.rows.base import Kind
+from aiosymphony.provisioning.rows.users import user_class
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "provisioning.md").read_text(encoding="utf-8")
 PROVISION: Any = typer.main.get_command(app)

@@ -19,7 +19,7 @@ from aiosymphony import ClientCredentials, ConnectClient, PodClient, RetryPolicy
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, PodTarget, Report, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.rows import User
+from aiosymphony.provisioning.rows.users import User
 from aiosymphony.transport.aiohttp import AiohttpTransport
 
 

@@ -13,9 +13,10 @@ import attrs
 from aiosymphony.errors import OutcomeUnknown, SymphonyError
 from aiosymphony.limits import Limiter
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.planning import Step
-from aiosymphony.provisioning.rows import Kind, User, keys_of, user_class
-from aiosymphony.provisioning.target import Created, Refused, Result
+from aiosymphony.provisioning.plans.actions import Step
+from aiosymphony.provisioning.rows.base import Kind, keys_of
+from aiosymphony.provisioning.rows.users import User, user_class
+from aiosymphony.provisioning.targets.base import Created, Refused, Result
 
 Fault = Callable[[], SymphonyError]
 """Makes the error of a call. ``before`` faults are raised instead of acting, ``after`` faults after it."""

@@ -14,11 +14,14 @@ import pytest
 from aiosymphony.errors import AuthError, BadRequest, JobError, OutcomeUnknown, ServerError, TransportError
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.job import Job
-from aiosymphony.provisioning.planning import Plan, Step, plan
-from aiosymphony.provisioning.rows import ConnectUser, User
-from aiosymphony.provisioning.sqlite_store import SqliteStore
-from aiosymphony.provisioning.store import JobRow
+from aiosymphony.provisioning.job.run import Job
+from aiosymphony.provisioning.journal.base import JobRow
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.plans.actions import Step
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.plans.file import Plan
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.rows.users import User
 
 from .clock import SkippingClock
 from .stepped import SteppedClock
@@ -172,7 +175,7 @@ async def test_exists_elsewhere_is_a_failure(journal: Path) -> None:
     wanted = planned(tenant, PEOPLE[:3])
 
     async def elsewhere(users: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
-        from aiosymphony.provisioning.target import Refused
+        from aiosymphony.provisioning.targets.base import Refused
 
         return [Refused("40002", "a user with this email exists", exists=True) for _ in users]
 
@@ -250,7 +253,7 @@ STEPS = [
 
 
 def pod() -> Tenant:
-    from aiosymphony.provisioning.rows import PodUser
+    from aiosymphony.provisioning.rows.pod import PodUser
 
     tenant = Tenant(kind="pod", batch=1, look_up_limit=500)
     tenant.add(PodUser.check(worker("bob", title="CTO", roles=["INDIVIDUAL"]))[0])

@@ -16,9 +16,10 @@ import pytest
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan, plan
-from aiosymphony.provisioning.sqlite_store import SqliteStore
-from aiosymphony.provisioning.store import Change, Fenced, JobHeader
+from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.plans.file import Plan
 
 from .stepped import SteppedClock
 
@@ -111,7 +112,7 @@ async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Pa
     await begun(path)
     script = (
         "import asyncio, sys\n"
-        "from aiosymphony.provisioning.sqlite_store import SqliteStore\n"
+        "from aiosymphony.provisioning.journal.sqlite import SqliteStore\n"
         "async def main():\n"
         "    async with SqliteStore(sys.argv[1]) as store:\n"
         "        await store.acquire(60)\n"
@@ -160,7 +161,7 @@ async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path
 
 OWNER = (
     "import asyncio, sys\n"
-    "from aiosymphony.provisioning.sqlite_store import SqliteStore\n"
+    "from aiosymphony.provisioning.journal.sqlite import SqliteStore\n"
     "async def main():\n"
     "    async with SqliteStore(sys.argv[1]) as store:\n"
     "        print(await store.acquire(60), flush=True)\n"
@@ -191,7 +192,9 @@ class Elsewhere(SqliteStore):
 
     async def open(self) -> None:
         await super().open()
-        self._owner = attrs.evolve(self._owner, machine="other", host="elsewhere", clock="other", pid=4711)
+        self._shards.owner = attrs.evolve(
+            self._shards.owner, machine="other", host="elsewhere", clock="other", pid=4711
+        )
 
 
 async def test_67_an_owner_on_another_machine_is_watched_for_as_long_as_its_lease(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony.errors import JobError
-from aiosymphony.provisioning.desired import Desired, read_map
-from aiosymphony.provisioning.rows import ConnectUser, PodUser
+from aiosymphony.provisioning.desired import Desired
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.rows.pod import PodUser
+from aiosymphony.provisioning.sources.column_map import read_map
 
 HEADER = "email,firstName,lastName,displayName,phoneNumber\n"
 

@@ -10,7 +10,9 @@ import pytest
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan, Step, plan
+from aiosymphony.provisioning.plans.actions import Step
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.plans.file import Plan
 
 
 def person(name: str, **more: object) -> dict[str, Any]:

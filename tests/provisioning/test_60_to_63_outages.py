@@ -20,9 +20,11 @@ from aiosymphony.errors import (
     TransportError,
 )
 from aiosymphony.provisioning.actual import Actual, ActualUser
-from aiosymphony.provisioning.rows import ConnectUser, PodUser, User
-from aiosymphony.provisioning.sqlite_store import SqliteStore
-from aiosymphony.provisioning.target import Created, Held, Result
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.rows.pod import PodUser
+from aiosymphony.provisioning.rows.users import User
+from aiosymphony.provisioning.targets.base import Created, Held, Result
 
 from .clock import SkippingClock
 from .tenant import Tenant

@@ -11,16 +11,17 @@ from typing import Any
 import attrs
 import pytest
 
-from aiosymphony.cli.provision import Traffic, _told
+from aiosymphony.cli.provision_view import Traffic, _told
 from aiosymphony.clock import SYSTEM_CLOCK, Clock
 from aiosymphony.errors import JobError, RateLimited
 from aiosymphony.limits import Limit, Limiter
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.job import Job, Progress
-from aiosymphony.provisioning.planning import Step
-from aiosymphony.provisioning.rows import User
-from aiosymphony.provisioning.sqlite_store import SqliteStore
-from aiosymphony.provisioning.target import Result
+from aiosymphony.provisioning.job.ledger import Progress
+from aiosymphony.provisioning.job.run import Job
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.plans.actions import Step
+from aiosymphony.provisioning.rows.users import User
+from aiosymphony.provisioning.targets.base import Result
 
 from .clock import SkippingClock
 from .tenant import Tenant

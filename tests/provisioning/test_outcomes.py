@@ -20,8 +20,8 @@ from aiosymphony.errors import (
     TransportError,
     error_type,
 )
-from aiosymphony.provisioning.outcomes import Verdict, believable, judge, retry_after
-from aiosymphony.provisioning.target import Created, Held, Refused, Result, Unclear
+from aiosymphony.provisioning.targets.base import Created, Held, Refused, Result, Unclear
+from aiosymphony.provisioning.targets.verdicts import Verdict, believable, judge, retry_after
 from aiosymphony.retry import Failure, classify
 
 IN_DOUBT, HELD, ALIKE, REFUSED = Verdict.IN_DOUBT, Verdict.HELD, Verdict.ALIKE, Verdict.REFUSED

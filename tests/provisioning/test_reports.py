@@ -16,12 +16,13 @@ import pytest
 from aiosymphony.errors import AuthError, BadRequest, JobError, OutcomeUnknown
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.job import Job
-from aiosymphony.provisioning.planning import plan
-from aiosymphony.provisioning.report import Report
-from aiosymphony.provisioning.rows import ConnectUser, User
-from aiosymphony.provisioning.sqlite_store import SqliteStore
-from aiosymphony.provisioning.store import Change, JobHeader
+from aiosymphony.provisioning.job.run import Job
+from aiosymphony.provisioning.journal.base import Change, JobHeader
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.reports.report import Report
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.rows.users import User
 
 from .tenant import Tenant
 

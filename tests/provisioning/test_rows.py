@@ -10,8 +10,9 @@ import pytest
 from aiosymphony import ConfigError, JobError
 from aiosymphony.provisioning import ConnectUser, PodUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Action, Plan
-from aiosymphony.provisioning.rows import user_class
+from aiosymphony.provisioning.plans.actions import Action
+from aiosymphony.provisioning.plans.file import Plan
+from aiosymphony.provisioning.rows.users import user_class
 
 
 def test_each_kind_has_its_class() -> None:

@@ -5,39 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from enum import StrEnum
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
+import attrs
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
 
-from ..errors import ConfigError, JobError, RateLimited
+from ..errors import ConfigError, JobError
 from ..limits import Limits
-from ..provisioning import Desired, Job, Plan, Report, SqliteStore, make_plan, prepare
-from ..provisioning.desired import read_map
-from ..provisioning.planning import ACTIONS
+from ..provisioning import Desired, Job, Plan, Report, make_plan, prepare
+from ..provisioning.journal.registry import is_store, open_store
 from ..provisioning.preparing import check_input
-from ..provisioning.rows import Kind
+from ..provisioning.rows.base import Kind
+from ..provisioning.sources.column_map import read_map
+from ..provisioning.targets.base import Connection, TargetKind
+from ..provisioning.targets.registry import TARGETS, target_kind
 from .clients import ConfigOption
 from .interrupts import on_stop_signals
-from .output import STOPPED, JsonOption, console, print_json, say
-
-if TYPE_CHECKING:
-    from ..provisioning import ConnectTarget, PodTarget
-    from ..provisioning.job import Progress
-    from ..session import Attempt
+from .output import STOPPED, JsonOption, print_json, say
+from .provision_view import Traffic, needs_force, print_counts, print_plan, print_report, show_progress
 
 __all__ = ["app"]
 
 P = ParamSpec("P")
-
-_PLAIN_EVERY: Final = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 app = typer.Typer(
     name="provision",
@@ -46,15 +37,13 @@ app = typer.Typer(
 )
 
 
-class Target(StrEnum):
-    """What is provisioned."""
-
-    connect = "connect"
-    pod = "pod"
-
-
 TargetOption = Annotated[
-    Target | None, typer.Option("--target", help="connect: users of a sponsored company; pod: users of a pod.")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="|".join(TARGETS),
+        help="; ".join(f"{kind}: {what}" for kind, what in TARGETS.items()) + ".",
+    ),
 ]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="The company's id (target connect).")]
 MapOption = Annotated[
@@ -96,23 +85,23 @@ async def plan_command(
     as_json: JsonOption = False,
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
-    kind = _kind(target, company)
-    desired = _read(file, kind, column_map, strict=strict)
-    async with _open(kind, company, config, Traffic()) as where:
+    there, reached = _target(target, Connection(company, config))
+    desired = _read(file, there.kind, column_map, strict=strict)
+    async with there.open(reached) as where:
         made = await make_plan(where, desired, disable_missing=disable_missing)
     save = save or file.with_name(file.name + ".plan")
     made.save(save)
     if as_json:
         print_json(
             made.header()
-            | {"plan": str(save), "needs_force": _needs_force(made)}
+            | {"plan": str(save), "needs_force": needs_force(made)}
             | ({"actions": [action.to_dict() for action in made.actions()]} if details else {})
         )
         return 0
-    _print_plan(made, details=details)
-    console().print()
+    print_plan(made, details=details)
+    say("")
     say(f"Saved as {save}. To carry it out: aiosymphony provision apply {save}")
-    if _needs_force(made):
+    if needs_force(made):
         say("It disables more users than are allowed without --force.")
     return 0
 
@@ -144,32 +133,34 @@ async def apply_command(
     saved = _saved_plan(file)
     wanted: Desired | Plan
     if saved is None:
-        kind = _kind(target, company)
-        wanted = _read(file, kind, column_map, strict=strict)
+        there, reached = _target(target, Connection(company, config))
+        wanted = _read(file, there.kind, column_map, strict=strict)
     else:
         if target or company or disable_missing or column_map or strict:
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
         check_input(saved, file)
-        kind, wanted = saved.kind, saved
-        company = saved.target.rpartition("/")[2] if kind == "connect" else None
+        wanted = saved
+        there = target_kind(saved.kind)
+        reached = attrs.evolve(there.saved(saved.target), config=config)
+        there.check(reached)
     journal = journal or file.with_name(file.name + ".journal")
     traffic = Traffic()
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
-        SqliteStore(journal) as store,
-        _open(kind, company, config, traffic, limits) as where,
+        open_store(journal) as store,
+        there.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
         made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
         if not as_json:
             if made is None:
                 say(f"going on with the job in {journal}", stderr=True)
             else:
-                _print_plan(made, details=False)
+                print_plan(made, details=False)
         job = Job(where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, take=take)
         stopped: JobError | None = None
         try:
             with _signals(job):
-                async with _progress(job, traffic, quiet=as_json):
+                async with show_progress(job, traffic, quiet=as_json):
                     await job.run(made, shards=shards)
         except JobError as error:
             if error.exit_code != STOPPED or job.progress.total == 0:
@@ -178,14 +169,14 @@ async def apply_command(
         except asyncio.CancelledError:
             stopped = JobError("left at once; what was under way is looked up when the same command is run again")
     # Read anew, and not to be written: the journal may be what failed.
-    async with SqliteStore(journal, read_only=True) as store:
+    async with open_store(journal, read_only=True) as store:
         report = await Report.of(store)
     code = report.exit_code if stopped is None else STOPPED
     if as_json:
         told = {"exit_code": code, "journal": str(journal), "stopped": None if stopped is None else str(stopped)}
         print_json(report.to_dict() | told | {"traffic": traffic.to_dict()})
     else:
-        _print_report(report, journal, traffic)
+        print_report(report, journal, traffic)
     if stopped is not None:
         say(f"aiosymphony: {stopped}", stderr=True)
     return code
@@ -200,7 +191,7 @@ async def status_command(
 ) -> int:
     """Say where a job stands, also while it runs. The exit code is the job's."""
     journal = journal or _journal_of(file)
-    async with SqliteStore(journal, read_only=True) as store:
+    async with open_store(journal, read_only=True) as store:
         report = await Report.of(store, rows=False)
         running = await store.running()
     if as_json:
@@ -210,7 +201,7 @@ async def status_command(
     else:
         for who in running:
             say(f"running: {who}")
-        _print_counts(report)
+        print_counts(report)
     return report.exit_code
 
 
@@ -228,7 +219,7 @@ async def report_command(
 ) -> int:
     """Tell what became of each row. The exit code is the job's."""
     journal = journal or _journal_of(file)
-    async with SqliteStore(journal, read_only=True) as store:
+    async with open_store(journal, read_only=True) as store:
         report = await Report.of(store)
         written = {}
         if html is not None:
@@ -243,7 +234,7 @@ async def report_command(
     if as_json:
         print_json(report.to_dict() | {"journal": str(journal), "written": written})
     else:
-        _print_report(report, journal, None)
+        print_report(report, journal, None)
         for path in written.values():
             say(f"wrote {path}")
     return report.exit_code
@@ -252,40 +243,14 @@ async def report_command(
 # What the commands share.
 
 
-def _kind(target: Target | None, company: str | None) -> Kind:
-    if target is None:
-        raise ConfigError("say what is provisioned: --target connect --company ID, or --target pod")
-    if target is Target.connect and not company:
-        raise ConfigError("--target connect needs --company ID")
-    if target is Target.pod and company:
-        raise ConfigError("--company belongs to --target connect")
-    return "connect" if target is Target.connect else "pod"
+def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connection]:
+    there = target_kind(name)
+    there.check(reached)
+    return there, reached
 
 
 def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> Desired:
     return Desired.read(file, kind, columns=None if column_map is None else read_map(column_map), strict=strict)
-
-
-@contextlib.asynccontextmanager
-async def _open(
-    kind: Kind, company: str | None, config: Path | None, traffic: Traffic, limits: Limits | None = None
-) -> AsyncIterator[ConnectTarget | PodTarget]:
-    """The target over a client made from the environment or a configuration file."""
-    from ..config import connect_from_env, from_config, pod_from_env
-    from ..provisioning import ConnectTarget, PodTarget
-
-    if kind == "connect":
-        if config is not None:
-            raise ConfigError("--config is for pods; Connect's credentials come from the environment")
-        async with connect_from_env(limits=limits, observer=traffic.see) as connect:
-            yield ConnectTarget(connect, company or "")
-        return
-    if config is None:
-        pod = pod_from_env(limits=limits, observer=traffic.see)
-    else:
-        pod = from_config(config, limits=limits, observer=traffic.see)
-    async with pod:
-        yield PodTarget(pod)
 
 
 def _saved_plan(file: Path) -> Plan | None:
@@ -299,86 +264,9 @@ def _saved_plan(file: Path) -> Plan | None:
 
 
 def _journal_of(file: Path) -> Path:
-    try:
-        with file.open("rb") as content:
-            if content.read(16) == b"SQLite format 3\x00":
-                return file
-    except OSError:
-        pass
+    if is_store(file):
+        return file
     return file.with_name(file.name + ".journal")
-
-
-def _needs_force(plan: Plan) -> bool:
-    try:
-        plan.allow()
-    except JobError:
-        return True
-    return False
-
-
-def _print_plan(plan: Plan, *, details: bool) -> None:
-    table = Table("action", "rows", title=f"{plan.input_name} to {plan.target}", title_justify="left")
-    table.columns[1].justify = "right"
-    for do in ACTIONS:
-        if plan.counts[do]:
-            table.add_row(do, f"{plan.counts[do]:,}")
-    console().print(table)
-    shown = list(itertools.islice(plan.actions("conflict", "invalid"), 10)) if not details else plan.actions()
-    for action in shown:
-        where = f"line {action.line}" if action.line else "not in the file"
-        changes = "; ".join(f"{name}: {there!r} -> {wanted!r}" for name, (there, wanted) in action.changes.items())
-        told = " - ".join(part for part in (action.label, changes, action.reason) if part)
-        say(f"{action.do:<8}  {where}: {told}")
-    more = plan.counts["conflict"] + plan.counts["invalid"] - 10
-    if not details and more > 0:
-        say(f"and {more:,} more that need a look: --details lists everything")
-
-
-def _print_counts(report: Report) -> None:
-    table = Table("rows", "count", title=f"{report.header.input_name} to {report.header.target}", title_justify="left")
-    table.columns[1].justify = "right"
-    for name, count in (
-        ("in all", report.total),
-        ("done", report.done),
-        ("  as wanted before", report.skipped),
-        ("failed", report.failed),
-        ("unknown", report.unknown),
-        ("untouched", report.untouched),
-        *((f"audit: {kind}", report.found(kind)) for kind in ("missing", "doubled", "different") if report.audit),
-    ):
-        table.add_row(name, f"{count:,}")
-    console().print(table)
-    for step in report.next_steps:
-        say(f"Next: {step}")
-
-
-def _print_report(report: Report, journal: Path, traffic: Traffic | None) -> None:
-    for cause in report.causes[:20]:
-        code = f" {cause.code}" if cause.code else ""
-        say(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}")
-        for line, label, _, message in cause.rows[:3]:
-            say(f"    line {line}{label and ' '}{label}: {message}")
-    if len(report.causes) > 20:
-        say(f"and {len(report.causes) - 20} other causes")
-    if traffic is not None and traffic.requests:
-        say(f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
-    _print_counts(report)
-    say(f"Everything: aiosymphony provision report {journal} --html report.html")
-
-
-class Traffic:
-    """Counts what a client sends."""
-
-    def __init__(self) -> None:
-        self.requests = self.retries = self.throttled = 0
-
-    def see(self, attempt: Attempt) -> None:
-        self.requests += 1
-        self.retries += attempt.number > 1
-        self.throttled += isinstance(attempt.error, RateLimited)
-
-    def to_dict(self) -> dict[str, int]:
-        return {"requests": self.requests, "retries": self.retries, "throttled": self.throttled}
 
 
 @contextlib.contextmanager
@@ -398,45 +286,3 @@ def _signals(job: Job) -> Iterator[None]:
 
     with on_stop_signals(stop):
         yield
-
-
-@contextlib.asynccontextmanager
-async def _progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator[None]:
-    """Show how the job gets on: one live line on a terminal, a line every few seconds elsewhere."""
-    if quiet:
-        yield
-        return
-
-    async def show() -> None:
-        errors = console(stderr=True)
-        if not errors.is_terminal:
-            while True:
-                await asyncio.sleep(_PLAIN_EVERY)
-                errors.print("; ".join(_told(job.progress, traffic)))
-        with Live(console=errors, transient=True, auto_refresh=False) as live:
-            while True:
-                live.update(Group(*_told(job.progress, traffic)), refresh=True)
-                await asyncio.sleep(0.2)
-
-    task = asyncio.create_task(show(), name="aiosymphony progress")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def _told(progress: Progress, traffic: Traffic) -> tuple[str, str]:
-    left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
-    rows = f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
-    requests = (
-        f"{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, {traffic.throttled:,} throttled, "
-        f"{progress.doubtful:,} in doubt"
-    )
-    return rows, requests
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

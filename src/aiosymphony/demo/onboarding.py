@@ -9,7 +9,7 @@ import attrs
 from aiosymphony_api.connect.models import Company
 
 from ..connect.client import ConnectClient
-from ..provisioning.desired import WantedRow
+from ..provisioning.rows.wanted import WantedRow
 from ..text import fold
 from .comparing import Thing
 from .doubt import create_once

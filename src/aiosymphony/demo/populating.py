@@ -12,7 +12,7 @@ from aiosymphony_api.pod.models import UserV2, V3RoomDetail
 from ..bulk import Failed, bulk
 from ..errors import DecodeError
 from ..pod.client import PodClient
-from ..provisioning.desired import WantedRow
+from ..provisioning.rows.wanted import WantedRow
 from .comparing import Thing
 from .doubt import create_once
 from .progress import Stage

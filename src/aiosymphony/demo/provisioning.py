@@ -12,7 +12,7 @@ import attrs
 from ..connect.users import MAX_BATCH
 from ..errors import JobError
 from ..provisioning import Report, SqliteStore
-from ..provisioning.report import each_row
+from ..provisioning.journal.base import each_row
 from .commands import Commands, Running
 from .progress import Progress
 from .report import Killed, Rejection

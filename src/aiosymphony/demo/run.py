@@ -18,7 +18,7 @@ from ..connect.client import ConnectClient
 from ..limits import Limits
 from ..pod.client import PodClient
 from ..provisioning import Desired
-from ..provisioning.desired import WantedRow
+from ..provisioning.rows.wanted import WantedRow
 from . import onboarding, populating, state
 from .commands import Commands, Say
 from .comparing import differences

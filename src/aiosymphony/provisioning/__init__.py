@@ -13,46 +13,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .actual import Actual as Actual
     from .actual import ActualUser as ActualUser
-    from .connect_target import ConnectTarget as ConnectTarget
     from .desired import Desired as Desired
-    from .desired import Problem as Problem
-    from .job import Job as Job
-    from .job import Progress as Progress
-    from .planning import Action as Action
-    from .planning import Plan as Plan
-    from .planning import plan as plan
-    from .pod_target import PodTarget as PodTarget
+    from .job.ledger import Progress as Progress
+    from .job.run import Job as Job
+    from .journal.base import JobStore as JobStore
+    from .journal.sqlite import SqliteStore as SqliteStore
+    from .plans.actions import Action as Action
+    from .plans.decide import plan as plan
+    from .plans.file import Plan as Plan
     from .preparing import make_plan as make_plan
     from .preparing import prepare as prepare
     from .preparing import renew_plan as renew_plan
-    from .report import Report as Report
-    from .rows import ConnectUser as ConnectUser
-    from .rows import PodUser as PodUser
-    from .sqlite_store import SqliteStore as SqliteStore
-    from .store import JobStore as JobStore
-    from .target import Target as Target
-    from .target import observe as observe
+    from .reports.report import Report as Report
+    from .rows.connect import ConnectUser as ConnectUser
+    from .rows.pod import PodUser as PodUser
+    from .rows.wanted import Problem as Problem
+    from .targets.base import Target as Target
+    from .targets.base import observe as observe
+    from .targets.connect import ConnectTarget as ConnectTarget
+    from .targets.pod import PodTarget as PodTarget
 
 _HOMES = {
-    "Action": "planning",
+    "Action": "plans.actions",
     "Actual": "actual",
     "ActualUser": "actual",
-    "ConnectTarget": "connect_target",
-    "ConnectUser": "rows",
+    "ConnectTarget": "targets.connect",
+    "ConnectUser": "rows.connect",
     "Desired": "desired",
-    "Job": "job",
-    "JobStore": "store",
-    "Plan": "planning",
-    "PodTarget": "pod_target",
-    "PodUser": "rows",
-    "Problem": "desired",
-    "Progress": "job",
-    "Report": "report",
-    "SqliteStore": "sqlite_store",
-    "Target": "target",
+    "Job": "job.run",
+    "JobStore": "journal.base",
+    "Plan": "plans.file",
+    "PodTarget": "targets.pod",
+    "PodUser": "rows.pod",
+    "Problem": "rows.wanted",
+    "Progress": "job.ledger",
+    "Report": "reports.report",
+    "SqliteStore": "journal.sqlite",
+    "Target": "targets.base",
     "make_plan": "preparing",
-    "observe": "target",
-    "plan": "planning",
+    "observe": "targets.base",
+    "plan": "plans.decide",
     "prepare": "preparing",
     "renew_plan": "preparing",
 }

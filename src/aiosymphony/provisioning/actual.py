@@ -11,7 +11,8 @@ import attrs
 import orjson
 
 from ..errors import DecodeError, JobError
-from .rows import Kind, keys_of, user_class
+from .rows.base import Kind, keys_of
+from .rows.users import user_class
 
 __all__ = ["Actual", "ActualUser"]
 

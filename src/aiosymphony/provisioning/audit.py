@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from .actual import Actual
-from .planning import decide
-from .rows import user_class
-from .store import JobRow, JobStore
+from .journal.base import JobRow, JobStore
+from .plans.decide import decide
+from .rows.users import User, user_class
+from .targets.base import Target
 
-__all__ = ["audit"]
+__all__ = ["audit", "compare"]
 
 KEPT = 1000
 """Findings of each kind that are kept by name; beyond that they are only counted."""
+
+
+async def compare(
+    store: JobStore, target: Target, rows: int, check: Callable[[], None]
+) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
+    """Read the tenant and audit the job.
+
+    Args:
+        store: The journal.
+        target: Where its users are.
+        rows: How many rows the job has: those of a small one are looked up.
+        check: Called again and again while the tenant is read; raises if nobody waits for the audit any more.
+
+    Returns:
+        As ``audit``.
+
+    Raises:
+        SymphonyError: The tenant could not be read.
+    """
+    with Actual(target.kind) as actual:
+        if rows <= target.look_up_limit:
+            async for batch in _batches(store, target):
+                check()
+                actual.add(await target.look_up(batch))
+        else:
+            async for page in target.everyone():
+                check()
+                actual.add(page)
+        return await audit(store, actual)
+
+
+async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]:
+    user_type = user_class(target.kind)
+    after = 0
+    while rows := await store.fetch(
+        ("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=target.look_up_batch, own=False
+    ):
+        after = rows[-1].n
+        if users := [user_type.from_dict(row.row) for row in rows if row.row]:
+            yield users
 
 
 async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:

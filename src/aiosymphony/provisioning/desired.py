@@ -6,53 +6,24 @@ number per key. Every wrong row is reported with its line, and none of them stop
 
 from __future__ import annotations
 
-import csv
-import difflib
 import hashlib
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import attrs
 import orjson
 
 from ..errors import JobError
-from .cells import plain
-from .rows import Kind, User, keys_of, user_class
+from .rows.base import Kind, keys_of
+from .rows.users import User, user_class
+from .rows.wanted import Problem, WantedRow
+from .sources.base import Record, unreadable
+from .sources.column_map import check_map
+from .sources.detect import reader_of
 
-__all__ = ["Desired", "Problem", "WantedRow", "read_map"]
-
-MAX_LINE = 1 << 20
-"""Bytes of one line beyond which it is refused without being read whole."""
-_JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
-_SECRETS = frozenset({"password", "hsalt", "hpassword", "khsalt", "khpassword", "currentkey", "previouskey"})
-
-
-@attrs.frozen
-class Problem:
-    """Why a row cannot be used: its line (the first line of the file is 1), its column, the reason."""
-
-    line: int
-    column: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.column} {self.reason}" if self.column else f"line {self.line}: {self.reason}"
-
-
-@attrs.frozen
-class WantedRow:
-    """A row that passed: its line in the file, and the user it asks for."""
-
-    line: int
-    user: User
-
-
-# A record as the file gives it: its line, its cells by column, and what is wrong with it as a whole.
-_Record = tuple[int, Mapping[str, object], str]
+__all__ = ["Desired"]
 
 
 class Desired:
@@ -72,7 +43,7 @@ class Desired:
     count: int
     bad: int
 
-    def __init__(self, kind: Kind, name: str, scan: Callable[[Any], Iterator[_Record]]) -> None:
+    def __init__(self, kind: Kind, name: str, scan: Callable[[Any], Iterator[Record]]) -> None:
         self.kind = kind
         self.name = name
         self._user_class = user_class(kind)
@@ -103,20 +74,14 @@ class Desired:
         """
         path = Path(path)
         renames = dict(columns or {})
-        known = user_class(kind).columns()
-        for ours, theirs in renames.items():
-            if theirs is not None and theirs not in known:
-                near = _near(theirs, known)
-                raise _wrong(f"the column map sends {ours!r} to {theirs!r}, which is no column of {kind} users{near}")
-        first = _first_bytes(path)
-        if first.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise _wrong(f"{path} is UTF-16: save it as UTF-8")
-        as_json = path.suffix.lower() in _JSON_SUFFIXES or first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-        scan = _scan_json if as_json else _scan_csv
+        check_map(renames, kind)
+        scan = reader_of(path).scan
         desired = cls(kind, path.name, lambda digest: scan(path, kind, renames, digest))
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
-            raise _wrong(f"{path}: {desired.bad} wrong rows, and --strict takes none; the first: {'; '.join(problems)}")
+            raise unreadable(
+                f"{path}: {desired.bad} wrong rows, and --strict takes none; the first: {'; '.join(problems)}"
+            )
         return desired
 
     @classmethod
@@ -124,12 +89,12 @@ class Desired:
         """The same from records in memory, by the API's column names; their lines count from 1."""
         held = [dict(record) for record in records]
 
-        def scan(digest: Any) -> Iterator[_Record]:
+        def scan(digest: Any) -> Iterator[Record]:
             for line, record in enumerate(held, 1):
                 try:
                     digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
                 except TypeError as error:
-                    raise _wrong(f"record {line} is not JSON: {error}") from None
+                    raise unreadable(f"record {line} is not JSON: {error}") from None
                 yield line, record, ""
 
         return cls(kind, "records", scan)
@@ -208,164 +173,3 @@ class Desired:
                 yield problems
             else:
                 yield WantedRow(line, user)
-
-
-def read_map(path: str | PathLike[str]) -> dict[str, str | None]:
-    """Read a column map: a TOML table or a JSON object of the file's column names to the API's.
-
-    In TOML the table may be called ``columns``; an empty name (JSON: null) leaves the column out.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        table = tomllib.loads(content.decode()) if path.suffix.lower() == ".toml" else orjson.loads(content)
-    except OSError as error:
-        raise _wrong(f"the column map {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise _wrong(f"the column map {path} is not readable: {error}") from None
-    table = table.get("columns", table) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or not all(value is None or isinstance(value, str) for value in table.values()):
-        raise _wrong(f"the column map {path} must map column names to column names")
-    return {name: value or None for name, value in table.items()}
-
-
-def file_digest(path: str | PathLike[str]) -> str:
-    """SHA-256 of a file, as a plan and a journal remember it."""
-    digest = hashlib.sha256()
-    for _ in _lines(Path(path), digest):
-        pass
-    return digest.hexdigest()
-
-
-def _lines(path: Path, digest: Any) -> Iterator[tuple[bytes, bool]]:
-    """The file's lines as bytes, and whether one is too long (then empty); feeds the digest."""
-    try:
-        with path.open("rb") as file:
-            first = True
-            while piece := file.readline(MAX_LINE):
-                digest.update(piece)
-                if first:
-                    piece = piece.removeprefix(b"\xef\xbb\xbf")
-                    first = False
-                if len(piece) < MAX_LINE or piece.endswith(b"\n"):
-                    yield piece, False
-                    continue
-                while rest := file.readline(MAX_LINE):
-                    digest.update(rest)
-                    if rest.endswith(b"\n"):
-                        break
-                yield b"\n", True
-    except OSError as error:
-        raise _wrong(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _first_bytes(path: Path) -> bytes:
-    for piece, _ in _lines(path, hashlib.sha256()):
-        return piece[:4096]
-    raise _wrong(f"{path} is empty")
-
-
-def _scan_csv(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any) -> Iterator[_Record]:
-    overlong = False
-
-    def lines() -> Iterator[str]:
-        nonlocal overlong
-        for piece, too_long in _lines(path, digest):
-            overlong = overlong or too_long
-            # Bytes that are no UTF-8 become surrogates here, and an error of their row when it is checked.
-            yield piece.decode("utf-8", "surrogateescape")
-
-    source = lines()
-    header_line = next(source, "")
-    if not header_line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in header_line):
-        raise _wrong(f"{path} is not UTF-8: save it as 'CSV UTF-8', or convert it")
-    names = next(csv.reader([header_line], delimiter=_delimiter(header_line), strict=True))
-    header = _header(path, names, kind, renames)
-    reader = csv.reader(source, delimiter=_delimiter(header_line), strict=True)
-    while True:
-        line = reader.line_num + 2
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            last = reader.line_num + 1
-            where = "" if last <= line else f" (lines {line} to {last})"
-            yield line, {}, f"is not CSV: {error}{where}"
-            continue
-        if overlong:
-            overlong = False
-            yield line, {}, f"is longer than {MAX_LINE} bytes"
-        elif len(cells) == len(header):
-            yield line, {name: plain(cell) for name, cell in zip(header, cells, strict=True) if name is not None}, ""
-        elif any(cell.strip() for cell in cells):
-            yield line, {}, f"has {len(cells)} cells where the header has {len(header)}"
-
-
-def _delimiter(header: str) -> str:
-    # Spreadsheets write semicolons where the comma is the decimal sign.
-    return "," if "," in header else next((mark for mark in ";\t" if mark in header), ",")
-
-
-def _header(path: Path, names: list[str], kind: Kind, renames: Mapping[str, str | None]) -> list[str | None]:
-    """The API's column for each of the file's; None for those that are left out."""
-    known = user_class(kind).columns()
-    folded = {name.casefold(): name for name in known}
-    header: list[str | None] = []
-    for raw in names:
-        name = raw.strip()
-        if name in renames:
-            header.append(renames[name])
-        elif name.startswith("_"):  # The report's own columns, in a file of failed rows that comes back.
-            header.append(None)
-        elif name.casefold() in folded:
-            header.append(folded[name.casefold()])
-        elif name.casefold() in _SECRETS:
-            raise _wrong(f"{path}: the column {name!r} is not taken, because a job keeps no secrets; leave it out")
-        else:
-            raise _wrong(
-                f"{path}: the header's column {name!r} is none of {kind} users{_near(name, known)}; "
-                "rename it, or name it in a --map file"
-            )
-    used = [name for name in header if name is not None]
-    for name in used:
-        if used.count(name) > 1:
-            raise _wrong(f"{path}: the header has the column {name!r} twice")
-    lacking = [name for name, column in known.items() if column.required and name not in used]
-    if lacking:
-        raise _wrong(f"{path}: the header lacks {', '.join(lacking)}; the first line must name the columns")
-    return header
-
-
-def _scan_json(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any) -> Iterator[_Record]:
-    known = user_class(kind).columns()
-    for line, (piece, too_long) in enumerate(_lines(path, digest), 1):
-        if too_long:
-            yield line, {}, f"is longer than {MAX_LINE} bytes"
-            continue
-        if not piece.strip():
-            continue
-        try:
-            record = orjson.loads(piece)
-        except ValueError as error:
-            yield line, {}, f"is not JSON: {error}"
-            continue
-        if not isinstance(record, dict):
-            yield line, {}, "is not a JSON object"
-            continue
-        cells = {}
-        for name, value in record.items():
-            ours = renames.get(name, name)
-            if ours is None or (name.startswith("_") and ours not in known):
-                continue
-            cells[ours] = value
-        yield line, cells, ""
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _wrong(message: str) -> JobError:
-    return JobError(message, exit_code=64)

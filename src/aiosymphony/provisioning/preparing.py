@@ -10,11 +10,15 @@ import attrs
 
 from ..errors import JobError
 from .actual import Actual
-from .desired import Desired, WantedRow, file_digest
-from .planning import ACTIONS, Plan, Wanted, plan
-from .rows import User
-from .store import JobStore
-from .target import Target, observe
+from .desired import Desired
+from .journal.base import JobStore
+from .plans.actions import ACTIONS
+from .plans.decide import plan
+from .plans.file import Plan
+from .rows.users import User
+from .rows.wanted import Wanted, WantedRow
+from .sources.base import file_digest
+from .targets.base import Target, observe
 
 __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 

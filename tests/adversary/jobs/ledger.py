@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from aiosymphony.errors import JobError
-from aiosymphony.provisioning import Desired, Job, SqliteStore, make_plan, sqlite_store
+from aiosymphony.provisioning import Desired, Job, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.rows import ConnectUser, User
-from aiosymphony.provisioning.target import Created, Result
+from aiosymphony.provisioning.journal import sqlite
+from aiosymphony.provisioning.rows.connect import ConnectUser
+from aiosymphony.provisioning.rows.users import User
+from aiosymphony.provisioning.targets.base import Created, Result
 
 
 class Ledger:
@@ -71,9 +73,9 @@ class Ledger:
 
 
 async def main(folder: Path, options: dict[str, Any]) -> int:
-    sqlite_store._CHECKPOINT_PAGES = options.get("checkpoint", sqlite_store._CHECKPOINT_PAGES)
+    sqlite._CHECKPOINT_PAGES = options.get("checkpoint", sqlite._CHECKPOINT_PAGES)
     if boot := options.get("boot"):
-        from aiosymphony.provisioning import owner, seal
+        from aiosymphony.provisioning.journal import owner, seal
 
         owner.boot_id = seal.boot_id = lambda: boot
     target = Ledger(folder / "ledger", options.get("stops", {}))

@@ -18,9 +18,9 @@ from aiosymphony.errors import JobError
 from aiosymphony.provisioning import Job, Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan, plan
-from aiosymphony.provisioning.report import each_row
-from aiosymphony.provisioning.store import JobHeader
+from aiosymphony.provisioning.journal.base import JobHeader, each_row
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.plans.file import Plan
 
 PEOPLE = [{"email": f"u{n}@acme.com", "firstName": "U", "lastName": "Lee"} for n in range(30)]
 

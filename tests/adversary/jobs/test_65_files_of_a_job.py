@@ -19,8 +19,9 @@ from aiosymphony.errors import JobError
 from aiosymphony.provisioning import SqliteStore
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import Plan, plan
-from aiosymphony.provisioning.store import Change, JobHeader
+from aiosymphony.provisioning.journal.base import Change, JobHeader
+from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.provisioning.plans.file import Plan
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and links are those of POSIX")
 
@@ -220,7 +221,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import Actual, ActualUser, Desired, Plan, Report, SqliteStore, plan
-from aiosymphony.provisioning.store import JobHeader
+from aiosymphony.provisioning.journal.base import JobHeader
 
 def fill_the_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))

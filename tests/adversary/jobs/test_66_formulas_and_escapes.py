@@ -22,8 +22,8 @@ from aiosymphony.provisioning import Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.cells import harmless, plain
 from aiosymphony.provisioning.desired import Desired
-from aiosymphony.provisioning.planning import plan
-from aiosymphony.provisioning.store import Change, JobHeader
+from aiosymphony.provisioning.journal.base import Change, JobHeader
+from aiosymphony.provisioning.plans.decide import plan
 
 # Clears the screen, sets the title, colours, turns text around; also in eight bits; and rich's own markup.
 EVIL = (

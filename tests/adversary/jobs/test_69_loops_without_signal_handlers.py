@@ -18,9 +18,9 @@ import orjson
 import psutil
 import pytest
 
-from aiosymphony.provisioning import owner
-from aiosymphony.provisioning.owner import Owner
-from aiosymphony.provisioning.sqlite_store import SqliteStore
+from aiosymphony.provisioning.journal import owner
+from aiosymphony.provisioning.journal.owner import Owner
+from aiosymphony.provisioning.journal.sqlite import SqliteStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be sent Ctrl-C there")
 

@@ -20,9 +20,9 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 
-from ..errors import ApiError, PaginationError, SymphonyError, TransportError
-from ..retry import Failure, classify
-from .target import Created, Result, Unclear
+from ...errors import ApiError, PaginationError, SymphonyError, TransportError
+from ...retry import Failure, classify
+from .base import Created, Result, Unclear
 
 __all__ = ["Verdict", "believable", "judge", "retry_after"]
 

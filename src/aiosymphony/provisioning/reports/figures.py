@@ -1,32 +1,21 @@
-"""What became of each row: counts, the failures grouped by cause, throughput and latency, and what to do next."""
+"""What became of each row, in numbers: counts, the failures grouped by cause, throughput, and what to do next."""
 
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from os import PathLike
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
-from ..errors import JobError
-from ..files import private_file
-from .cells import CsvLines
-from .rows import user_class
-from .store import LOOKED_UP, JobHeader, JobRow, JobStore, State
+from ..journal.base import JobHeader
+from ..journal.states import State
 
-__all__ = ["Bucket", "Cause", "Report"]
+__all__ = ["Bucket", "Cause", "Figures", "timeline_of"]
 
-KEPT = 200
-"""Rows of each cause that are kept by name; all of them are in the CSV."""
-CAUSES = 500
 BUCKETS = 120
-ALL_STATES: tuple[State, ...] = ("TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT")
-_ROW_COLUMNS = ("line", "user", "action", "state", "id", "attempts", "sent_at", "done_at", "code", "reason")
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\d+")
 
 
 @attrs.define
@@ -80,8 +69,8 @@ class Bucket:
 
 
 @attrs.define
-class Report:
-    """The state of a job; made by ``of`` from its journal, also while it runs.
+class Figures:
+    """The state of a job in numbers.
 
     Attributes:
         header: Which job.
@@ -104,54 +93,6 @@ class Report:
     looked_up: int = 0
     timeline: list[Bucket] = attrs.field(factory=list)
     columns: frozenset[str] = frozenset()
-
-    @classmethod
-    async def of(cls, store: JobStore, *, rows: bool = True) -> Self:
-        """Read a journal.
-
-        Args:
-            store: The journal.
-            rows: Also read every row, for causes and timeline; without, counts alone.
-
-        Raises:
-            JobError: It holds no job.
-        """
-        header = await store.header()
-        if header is None:
-            raise JobError(f"{store.name} holds no job", exit_code=64)
-        notes = await store.notes()
-        report = cls(header, await store.counts(), audit=notes.get("audit"), finished_at=notes.get("finished_at"))
-        if rows:
-            await report._read(store)
-        return report
-
-    async def _read(self, store: JobStore) -> None:
-        causes: dict[tuple[str, str, str], Cause] = {}
-        done_at, latency = array("d"), array("d")
-        columns: set[str] = set()
-        began = math.inf
-        async for row in each_row(store):
-            columns.update(row.row)
-            self.attempts += row.attempts
-            if row.state in ("FAILED", "UNKNOWN", "CONFLICT"):
-                key = (row.state, row.code, _VARIABLE.sub("…", row.message))
-                if key not in causes and len(causes) >= CAUSES:
-                    key = (row.state, row.code, "")
-                cause = causes.setdefault(key, Cause(row.state, row.code, row.message if key[2] else "other reasons"))
-                cause.count += 1
-                if len(cause.rows) < KEPT:
-                    cause.rows.append((row.line, row.label, row.id, row.message))
-            elif row.state == "DONE" and row.done_at is not None:
-                looked_up = row.code == LOOKED_UP
-                self.looked_up += looked_up
-                if row.sent_at is not None:
-                    done_at.append(row.done_at)
-                    # How long a look-up was waited for says nothing about the server.
-                    latency.append(math.nan if looked_up else max(0.0, row.done_at - row.sent_at))
-                    began = min(began, row.sent_at)
-        self.columns = frozenset(columns)
-        self.causes = sorted(causes.values(), key=lambda cause: -cause.count)
-        self.timeline = _timeline(began, done_at, latency)
 
     def state(self, *states: State) -> int:
         """How many rows are in any of these states."""
@@ -270,100 +211,9 @@ class Report:
             "next": self.next_steps,
         }
 
-    def to_html(self) -> str:
-        """The report as one page that loads nothing."""
-        from .html import page  # noqa: PLC0415 - which knows reports
 
-        return page(self)
-
-    def write_html(self, path: str | PathLike[str]) -> None:
-        """Write the page of :meth:`to_html` to a file that only its owner can read.
-
-        Raises:
-            JobError: The file cannot be written.
-        """
-        with private_file(path) as file:
-            file.write(self.to_html())
-
-    async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL_STATES) -> int:
-        """Write one line for each row with what became of it; how many.
-
-        Raises:
-            JobError: The file cannot be written.
-        """
-        wanted = tuple(only)
-        with private_file(path) as file:
-            lines = CsvLines(file)
-            lines.write(_ROW_COLUMNS)
-            count = 0
-            async for row in each_row(store, wanted):
-                lines.write(
-                    (
-                        row.line,
-                        row.label,
-                        row.action,
-                        row.state,
-                        row.id,
-                        row.attempts,
-                        row.sent_at,
-                        row.done_at,
-                        row.code,
-                        row.message,
-                    )
-                )
-                count += 1
-        return count
-
-    async def write_rest(self, store: JobStore, path: str | PathLike[str]) -> int:
-        """Write the rows that are not done as a CSV that is an input again; how many.
-
-        The columns are those of the input, by the API's names, and ``_line``, ``_state`` and ``_reason``, which the
-        reading leaves out. Invalid rows are not in it: they stand in the file they came from.
-
-        Raises:
-            JobError: The file cannot be written.
-        """
-        names = [
-            name
-            for name, column in user_class(self.header.kind).columns().items()
-            if column.required or name in self.columns
-        ]
-        with private_file(path) as file:
-            lines = CsvLines(file)
-            lines.write([*names, "_line", "_state", "_reason"])
-            count = 0
-            async for row in each_row(store, ("TODO", "INTENT", "FAILED", "UNKNOWN", "CONFLICT")):
-                if row.row and row.line:
-                    cells = [_cell(row.row.get(name)) for name in names]
-                    lines.write([*cells, row.line, row.state, row.message])
-                    count += 1
-        return count
-
-
-async def each_row(store: JobStore, states: Sequence[State] = ALL_STATES) -> AsyncIterator[JobRow]:
-    """All rows in these states, in order, a thousand at a time."""
-    after = 0
-    while rows := await store.fetch(states, after=after, limit=1000, own=False):
-        after = rows[-1].n
-        for row in rows:
-            yield row
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return "|".join(value)
-        case dict():
-            return "|".join(f"{name}={_cell(on)}" for name, on in value.items())
-        case _:
-            return str(value)
-
-
-def _timeline(began: float, done_at: array[float], latency: array[float]) -> list[Bucket]:
+def timeline_of(began: float, done_at: array[float], latency: array[float]) -> list[Bucket]:
+    """Throughput and latency in equal stretches of the run; a latency that is not a number is left out."""
     if not done_at:
         return []
     width = max((max(done_at) - began) / BUCKETS, 1e-3)

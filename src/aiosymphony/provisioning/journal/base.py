@@ -11,22 +11,18 @@ No password, token, salt or key is ever put into a journal: the rows that are re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, Self
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Protocol, Self
 
 import attrs
 
-from ..errors import JobError
-from .planning import Action, Plan, Step
-from .rows import Kind
+from ...errors import JobError
+from ..plans.actions import Action, Step
+from ..plans.file import Plan
+from ..rows.base import Kind
+from .states import ALL_STATES, State
 
-__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "State"]
-
-State = Literal["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
-
-
-LOOKED_UP = "looked up"
-"""The code of a row that is done, and of which only a look-up could tell."""
+__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "each_row"]
 
 
 @attrs.frozen
@@ -191,6 +187,10 @@ class JobStore(Protocol):
         """Own nothing any more."""
         ...
 
+    async def running(self) -> Sequence[str]:
+        """Who works on the job at the moment, as text for people."""
+        ...
+
     async def fetch(
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
     ) -> list[JobRow]:
@@ -228,3 +228,12 @@ class JobStore(Protocol):
     async def close(self) -> None:
         """Finish what is under way and let go."""
         ...
+
+
+async def each_row(store: JobStore, states: Sequence[State] = ALL_STATES) -> AsyncIterator[JobRow]:
+    """All rows in these states, in order, a thousand at a time."""
+    after = 0
+    while rows := await store.fetch(states, after=after, limit=1000, own=False):
+        after = rows[-1].n
+        for row in rows:
+            yield row

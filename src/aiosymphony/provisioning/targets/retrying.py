@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
 
-from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import JobError, PaginationError, SymphonyError
-from ..paging import Pager
-from .outcomes import Verdict, judge, retry_after
+from ...clock import SYSTEM_CLOCK, Clock
+from ...errors import JobError, PaginationError, SymphonyError
+from ...paging import Pager
+from .verdicts import Verdict, judge, retry_after
 
 __all__ = ["pages_patiently", "patiently"]
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
-from ..codes import ConnectCode
-from ..errors import ApiError, JobError, NotFound, PaginationError, SymphonyError
-from .actual import ActualUser
-from .patience import pages_patiently, patiently
-from .planning import Step
-from .rows import ConnectUser, Kind, User, keys_of
-from .target import Created, Held, Refused, Result, Unclear
+from ...codes import ConnectCode
+from ...errors import ApiError, ConfigError, JobError, NotFound, PaginationError, SymphonyError
+from ..actual import ActualUser
+from ..plans.actions import Step
+from ..rows.base import Kind, keys_of
+from ..rows.connect import ConnectUser
+from ..rows.users import User
+from .base import Connection, Created, Held, Refused, Result, TargetKind, Unclear
+from .retrying import pages_patiently, patiently
 
 if TYPE_CHECKING:
     from aiosymphony_api.connect.models import User as ApiUser
 
-    from ..connect.client import ConnectClient
-    from ..connect.users import UserResult
+    from ...connect.client import ConnectClient
+    from ...connect.users import UserResult
 
-__all__ = ["ConnectTarget"]
+__all__ = ["KIND", "ConnectTarget"]
 
 
 class ConnectTarget:
@@ -123,3 +125,25 @@ def _actual(user: ApiUser) -> ActualUser:
     columns = ConnectUser.columns()
     values = {name: value for name, value in user.to_dict().items() if name in columns and name != "active"}
     return ActualUser(str(user.id), values, user.active)
+
+
+def _check(where: Connection) -> None:
+    if not where.company:
+        raise ConfigError("--target connect needs --company ID")
+    if where.config is not None:
+        raise ConfigError("--config is for pods; Connect's credentials come from the environment")
+
+
+@asynccontextmanager
+async def _open(where: Connection) -> AsyncIterator[ConnectTarget]:
+    from ...config import connect_from_env  # noqa: PLC0415 - brings a client and its transport
+
+    async with connect_from_env(limits=where.limits, observer=where.observer) as connect:
+        yield ConnectTarget(connect, where.company or "")
+
+
+def _saved(name: str) -> Connection:
+    return Connection(company=name.rpartition("/")[2])
+
+
+KIND: Final = TargetKind("connect", _check, _open, _saved)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
 
-from ..errors import JobError
-from ..limits import Limiter
-from .actual import Actual, ActualUser
-from .planning import Step
-from .rows import Kind, User
+from ...errors import JobError
+from ...limits import Limiter, Limits
+from ...session import Observer
+from ..actual import Actual, ActualUser
+from ..plans.actions import Step
+from ..rows.base import Kind
+from ..rows.users import User
 
-__all__ = ["Created", "Held", "Refused", "Result", "Target", "Unclear", "observe"]
+__all__ = [
+    "Connection",
+    "Created",
+    "Held",
+    "Refused",
+    "Result",
+    "Target",
+    "TargetKind",
+    "Unclear",
+    "observe",
+]
 
 
 @attrs.define(eq=False)
@@ -135,3 +149,37 @@ async def observe(target: Target, users: Iterable[User] | None = None) -> Actual
     if batch:
         actual.add(await target.look_up(batch))
     return actual
+
+
+@attrs.frozen
+class Connection:
+    """How the command line reaches a target.
+
+    Attributes:
+        company: The company's id.
+        config: A configuration file.
+        limits: The client's limits; None for its own.
+        observer: Is told of every attempt.
+    """
+
+    company: str | None = None
+    config: Path | None = None
+    limits: Limits | None = None
+    observer: Observer | None = None
+
+
+@attrs.frozen
+class TargetKind:
+    """A kind of target that the command line knows.
+
+    Attributes:
+        kind: Its name, as in ``--target``, and that of its rows.
+        check: Raises :class:`~aiosymphony.ConfigError` if the connection does not fit.
+        open: Opens a client from the environment or a configuration file, and gives the target over it.
+        saved: The connection to a target that a plan names.
+    """
+
+    kind: Kind
+    check: Callable[[Connection], None]
+    open: Callable[[Connection], AbstractAsyncContextManager[Target]]
+    saved: Callable[[str], Connection]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING
 
+from .figures import Cause, Figures
 from .plots import Line, plot
-
-if TYPE_CHECKING:
-    from .report import Cause, Report
 
 __all__ = ["page"]
 
@@ -46,7 +43,7 @@ polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .rate, .medi
 """
 
 
-def page(report: Report) -> str:
+def page(report: Figures) -> str:
     """The whole page."""
     header = report.header
     verdict, css = _verdict(report)
@@ -74,7 +71,7 @@ def page(report: Report) -> str:
     )
 
 
-def _verdict(report: Report) -> tuple[str, str]:
+def _verdict(report: Figures) -> tuple[str, str]:
     match report.exit_code:
         case 0:
             return f"All {report.total} rows are done.", "good"
@@ -86,7 +83,7 @@ def _verdict(report: Report) -> tuple[str, str]:
             return f"Finished; {report.done} of {report.total} rows are done.", "bad"
 
 
-def _tiles(report: Report) -> str:
+def _tiles(report: Figures) -> str:
     tiles = [
         ("rows", report.total, ""),
         ("done", report.done, "good"),
@@ -103,7 +100,7 @@ def _tiles(report: Report) -> str:
     )
 
 
-def _plots(report: Report) -> str:
+def _plots(report: Figures) -> str:
     buckets = report.timeline
     rate = plot(
         "Rows done per second over time",
@@ -151,7 +148,7 @@ def _causes(causes: list[Cause]) -> str:
     return "".join(parts)
 
 
-def _audit(report: Report) -> str:
+def _audit(report: Figures) -> str:
     audit = report.audit
     if audit is None:
         return ""
@@ -187,7 +184,7 @@ def _detail(rest: list[object]) -> str:
             return ""
 
 
-def _actions(report: Report) -> str:
+def _actions(report: Figures) -> str:
     rows = "".join(
         f'<tr><td>{escape(action)}</td><td>{escape(state.lower())}</td><td class="number">{count:,}</td></tr>'
         for (action, state), count in sorted(report.counts.items())

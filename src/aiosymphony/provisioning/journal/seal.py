@@ -21,8 +21,8 @@ from typing import Any, Final
 
 import orjson
 
-from ..errors import JobError
-from ..files import NO_FOLLOW, make_private, regular_file, sync_folder
+from ...errors import JobError
+from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
 from .owner import boot_id
 
 __all__ = ["SEAL", "Seal"]

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
 
-from ..bulk import Failed, bulk
-from ..errors import BadRequest, JobError, NotFound
-from .actual import ActualUser
-from .patience import pages_patiently, patiently
-from .planning import Step
-from .rows import Kind, PodUser, User
-from .target import Created, Result, Unclear
+from ...bulk import Failed, bulk
+from ...errors import BadRequest, ConfigError, JobError, NotFound
+from ..actual import ActualUser
+from ..plans.actions import Step
+from ..rows.base import Kind
+from ..rows.pod import PodUser
+from ..rows.users import User
+from .base import Connection, Created, Result, TargetKind, Unclear
+from .retrying import pages_patiently, patiently
 
 if TYPE_CHECKING:
     from aiosymphony_api.pod.models import Feature, UserSystemInfo
 
-    from ..pod.client import PodClient
+    from ...pod.client import PodClient
 
-__all__ = ["PodTarget"]
+__all__ = ["KIND", "PodTarget"]
 
 _DETAILS_AT_ONCE = 8
 _NO_ATTRIBUTES = frozenset({"roles", "features", "status"})
@@ -140,3 +143,23 @@ def _actual(
         values["features"] = {each.entitlment: bool(each.enabled) for each in features if each.entitlment}
     active = info is None or info.status is None or info.status != UserSystemInfoStatus.DISABLED
     return ActualUser(str(info.id) if info is not None else "", values, active)
+
+
+def _check(where: Connection) -> None:
+    if where.company:
+        raise ConfigError("--company belongs to --target connect")
+
+
+@asynccontextmanager
+async def _open(where: Connection) -> AsyncIterator[PodTarget]:
+    from ...config import from_config, pod_from_env  # noqa: PLC0415 - brings a client and its transport
+
+    if where.config is None:
+        pod = pod_from_env(limits=where.limits, observer=where.observer)
+    else:
+        pod = from_config(where.config, limits=where.limits, observer=where.observer)
+    async with pod:
+        yield PodTarget(pod)
+
+
+KIND: Final = TargetKind("pod", _check, _open, lambda _name: Connection())

@@ -17,12 +17,25 @@ from typing import Final
 
 import orjson
 
-from ..errors import JobError
-from ..files import NO_FOLLOW, make_private, regular_file, sync_folder
+from ...errors import JobError
+from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
+from ..plans.sound import Unsound
 from .seal import SEAL
-from .sound import Unsound, sound_header
+from .sound import sound_header
 
-__all__ = ["APPLICATION_ID", "VERSION", "check_count", "check_shape", "create_journal", "hold", "is_journal", "let_go"]
+__all__ = [
+    "APPLICATION_ID",
+    "MAGIC",
+    "VERSION",
+    "check_count",
+    "check_shape",
+    "create_journal",
+    "damaged",
+    "hold",
+    "is_journal",
+    "let_go",
+    "unusable",
+]
 
 APPLICATION_ID: Final = 0x61735079
 VERSION: Final = 1
@@ -46,7 +59,7 @@ CREATE TABLE row (
 );
 COMMIT;
 """
-_MAGIC: Final = b"SQLite format 3\0"
+MAGIC: Final = b"SQLite format 3\0"
 _HEADER_SIZE: Final = 100
 _SQLITES: Final = ("-wal", "-shm", "-journal")
 """The endings of the files that SQLite puts beside a database."""
@@ -62,6 +75,11 @@ SELECT
   (SELECT count(*) FROM row JOIN wanted ON wanted.n = row.n WHERE shard IN (SELECT shard FROM shard)),
   (SELECT count(*) FROM row), (SELECT count(*) FROM wanted), (SELECT count(*) FROM shard)
 """
+
+_UNWRITABLE = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+)  # fmt: skip
 
 _held: Counter[tuple[int, int]] = Counter()
 _lock = threading.Lock()
@@ -96,7 +114,7 @@ def _look_at(path: Path, *, to_write: bool) -> None:
     try:
         head = os.read(descriptor, _HEADER_SIZE)
         application = int.from_bytes(head[68:72])
-        if len(head) < _HEADER_SIZE or not head.startswith(_MAGIC) or application != APPLICATION_ID:
+        if len(head) < _HEADER_SIZE or not head.startswith(MAGIC) or application != APPLICATION_ID:
             raise JobError(f"{path} is not a journal of a provisioning job: name another one", exit_code=64)
         if to_write:
             make_private(descriptor)
@@ -204,6 +222,34 @@ def let_go(held: tuple[int, int]) -> None:
         _held[held] -= 1
         if not _held[held]:
             del _held[held]
+
+
+def unusable(path: Path, error: sqlite3.Error | OSError) -> JobError:
+    """What to say of an error of the file while it is used."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JobError(
+            f"the journal {path} is locked by another process, which may hang: let it finish or end it, then "
+            "run the same command again",
+            exit_code=75,
+        )
+    if code and code not in _UNWRITABLE:
+        return damaged(path, str(error))
+    return JobError(
+        f"the journal {path} cannot be written ({error}), so nothing more was sent: make room for it or make "
+        "it writable, then run the same command again",
+        exit_code=75,
+    )
+
+
+def damaged(path: Path, what: str) -> JobError:
+    """What to say of a file that holds what no job writes."""
+    return JobError(
+        f"the journal {path} is damaged, or was edited by hand ({' '.join(what.split())}): move it away, with the "
+        f"files beside it (-wal, -shm and {SEAL}), wait a minute for late writes, and plan anew - the new plan "
+        "finds what was done already",
+        exit_code=64,
+    )
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,0 +1,471 @@
+"""The job: carries a plan out, so that it can be killed at any moment and started again.
+
+The rule: what is about to be sent is durable in the journal before a byte leaves, and its outcome after the answer.
+What was in doubt - a lost reply, a 504, a crash - is never simply sent again: the job waits until a late write must
+have landed (``settle``), looks the row up, and decides anew from what it finds.
+
+The promise that follows from it: each row is carried out exactly once, if the server refuses duplicate keys or if
+``settle`` is longer than a write or a look-up of the server ever lags. Otherwise the audit at the end names each
+duplicate.
+
+A job works in rounds: everything in doubt is settled, then everything that is TODO is sent, until nothing is left.
+Rows that stay in doubt end as UNKNOWN, and the job finishes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from ...bulk import BulkRun, Failed, bulk
+from ...clock import SYSTEM_CLOCK, Clock
+from ...errors import JobError, SymphonyError
+from ..actual import ActualUser
+from ..audit import compare
+from ..journal.base import Change, Fenced, JobHeader, JobRow, JobStore
+from ..journal.states import LOOKED_UP, State
+from ..plans.actions import ONE_CREATE
+from ..plans.file import Plan
+from ..rows.base import keys_of
+from ..rows.users import User, user_class
+from ..targets.base import Created, Held, Target
+from ..targets.verdicts import Verdict, believable, judge, retry_after
+from .breaker import HOLD, Breaker
+from .lease import Lease, overslept
+from .ledger import Ledger, Progress
+from .outcomes import (
+    change_of,
+    code_of,
+    created,
+    in_doubt,
+    looked_up,
+    message_of,
+    not_created,
+    put_back,
+    step_failed,
+    unknown,
+    whose_id,
+)  # fmt: skip
+from .recall import Recall, Recalled
+from .turns import Turns
+
+__all__ = ["Job"]
+
+_SHRINK = 5
+"""By how much a batch shrinks with each attempt, to part the row that spoils it from its neighbours."""
+
+
+class Job:
+    """Carries out a plan under a journal.
+
+    Args:
+        target: Where.
+        store: The journal. If it holds a job already, that job goes on.
+        concurrency: Requests at once.
+        settle: Seconds after which a write that was cut off must have landed and be visible to a look-up.
+        attempts: How often a row is tried whose outcome stays unknown.
+        lease: Seconds for which the journal is held without a sign of life.
+        take: How many shards to work on; None for all.
+        audit: Whether to list the tenant at the end and compare.
+        patience: Seconds in which the server carries nothing out after which the job stops, to be resumed. However
+            long the server asks to wait, it is not waited for longer.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        store: JobStore,
+        *,
+        concurrency: int = 32,
+        settle: float = 30.0,
+        attempts: int = 4,
+        lease: float = 60.0,
+        take: int | None = None,
+        audit: bool = True,
+        patience: float = 300.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.progress = Progress(clock=clock)
+        self._target = target
+        self._store = store
+        self._concurrency = concurrency
+        self._settle = settle
+        self._attempts = attempts
+        self._lease = Lease(store, lease)
+        self._take = take
+        self._audit = audit
+        self._clock = clock
+        self._user = user_class(target.kind)
+        self._stopping = False
+        self._failure: JobError | None = None
+        self._run: BulkRun[list[JobRow], None] | None = None
+        self._recall = Recall(self._over)
+        self._breaker = Breaker(clock, patience, 2 * concurrency + 8)
+        self._turns = Turns(target, self._breaker, self._recall, clock)
+        self._ledger = Ledger(store, self.progress, clock, self._fail)
+        self._in_doubt_since = 0.0
+
+    def drain(self) -> None:
+        """Send no further request, finish those under way, and stop; the job can be resumed."""
+        self._stopping = True
+        self._end_waits()
+
+    async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
+        """Carry out the plan, or go on with the job that the journal holds.
+
+        Args:
+            plan: What to do; may be left out if the journal holds it.
+            shards: Into how many parts to divide a new job for several processes.
+
+        Raises:
+            JobError: It cannot begin, or it stopped and can be resumed by the same call.
+        """
+        await self._begin(plan, shards)
+        await self._lease.begin(self._take, self._fail)
+        try:
+            await self._ledger.count()
+            self._breaker.answered()
+            await self._rounds()
+            await self._written()
+            if self._failure is not None:
+                raise self._failure
+            if self._stopping:
+                raise JobError(f"stopped as asked with {self.progress.left} rows left; run the same command to go on")
+            if self.progress.left:
+                # Other processes work on other shards; the last one to finish audits.
+                return
+            if self._audit:
+                self.progress.phase = "auditing"
+                try:
+                    with self._recall.guard():
+                        await self._check()
+                except Recalled:
+                    stopped = JobError("every row is settled; stopped as asked before the audit was at its end")
+                    raise self._failure or stopped from None
+            await self._store.note("finished_at", self._clock.time())
+            self.progress.phase = "finished"
+        finally:
+            await self._lease.end()
+            with contextlib.suppress(JobError):
+                await self._store.release()
+
+    async def _begin(self, plan: Plan | None, shards: int) -> None:
+        header = await self._store.header()
+        if plan is not None:
+            await self._store.begin(JobHeader.of(plan, made_at=self._clock.time(), shards=shards), plan.actions())
+        elif header is None:
+            raise JobError(f"{self._store.name} holds no job to go on with", exit_code=64)
+        header = await self._store.header()
+        assert header is not None  # noqa: S101 - begun above
+        if header.target != self._target.name:
+            raise JobError(
+                f"{self._store.name} is the journal of a job for {header.target}, not for {self._target.name}",
+                exit_code=64,
+            )
+
+    async def _rounds(self) -> None:
+        """Settle what is in doubt, send what is to do; again, until nothing is left."""
+        # What an earlier run left in doubt may have left this machine a moment ago.
+        self._in_doubt_since = self._clock.monotonic()
+        await self._settle_doubts(("INTENT", "UNKNOWN"))
+        while not self._over() and await self._store.fetch(("TODO", "INTENT"), limit=1):
+            self._ledger.done = 0
+            broken_off = await self._send_all()
+            await self._written()
+            if not self._over():
+                await self._settle_doubts(("INTENT",))
+            if (error := self._breaker.end_round(broken_off=broken_off, done=self._ledger.done)) is not None:
+                self._fail(error)
+
+    def _over(self) -> bool:
+        return self._stopping or self._failure is not None
+
+    def _fail(self, error: JobError) -> None:
+        """Send nothing more, and end with this error."""
+        if self._failure is None:
+            self._failure = error
+        if isinstance(error, Fenced):
+            self._lease.cut()
+        self._end_waits()
+
+    def _end_waits(self) -> None:
+        """Begin nothing more, and end what waits for its turn or reads."""
+        if self._run is not None:
+            self._run.stop()
+        self._recall.all()
+
+    # Sending.
+
+    async def _send_all(self) -> bool:
+        """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
+        self.progress.phase = "sending"
+        self._breaker.begin_round()
+        async with bulk(self._units(), self._send, concurrency=self._concurrency) as run:
+            self._run = run
+            try:
+                async for outcome in run:
+                    if isinstance(outcome, Failed):
+                        raise outcome.error
+            finally:
+                self._run = None
+        return self._breaker.broken
+
+    async def _units(self) -> AsyncIterator[list[JobRow]]:
+        """Rows that make one request: a batch to create, or one row of any other kind."""
+        batches: dict[int, list[JobRow]] = {}
+        # The next rows are read while these are sent, so that no worker waits for them.
+        reading = asyncio.ensure_future(self._store.fetch(["TODO"]))
+        try:
+            while not self._over() and not self._breaker.broken and (rows := await reading):
+                reading = asyncio.ensure_future(self._store.fetch(["TODO"], after=rows[-1].n))
+                for row in rows:
+                    size = self._batch_size(row)
+                    batch = batches.setdefault(size, [])
+                    batch.append(row)
+                    if len(batch) == size:
+                        yield batches.pop(size)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        for batch in batches.values():
+            yield batch
+
+    def _batch_size(self, row: JobRow) -> int:
+        if row.steps is not ONE_CREATE and (row.step > 0 or row.steps[0]["do"] != "create"):
+            return 1
+        return self._target.batch if not row.attempts else max(1, self._target.batch // int(_SHRINK**row.attempts))
+
+    async def _send(self, rows: list[JobRow]) -> None:
+        """Carry out one unit, from the intent to the outcome. Raises nothing: what fails is noted."""
+        if not await self._turns.wait():
+            return
+        self.progress.begin_sending()
+        self.progress.in_flight += len(rows)
+        leaves = False
+        try:
+            await self._ledger.intend(rows)
+            if self._over():
+                self._put_back(rows)
+                return
+            with self._lease.guard():
+                leaves = True
+                self.progress.sent += 1
+                if rows[0].step == 0 and rows[0].steps[0]["do"] == "create":
+                    await self._create(rows)
+                else:
+                    await self._take_steps(rows[0], rows[0].id, rows[0].step, has_turn=True)
+        except JobError as error:
+            self._fail(error)
+        except TimeoutError:
+            self._fail(overslept())
+        finally:
+            self.progress.in_flight -= len(rows)
+            if not leaves:
+                self._turns.give_back()
+
+    async def _create(self, rows: list[JobRow]) -> None:
+        try:
+            results = await self._turns.send(self._target.create([row.row for row in rows]))
+        except JobError as error:
+            self._put_back(rows)
+            self._fail(error)
+            return
+        except SymphonyError as error:
+            self._record([not_created(rows, error, self._verdict(error, creating=True))])
+            return
+        results = believable(results, len(rows))
+        held = [result for result in results if isinstance(result, Held)]
+        if len(held) < len(results):
+            self._breaker.answered()
+        for each in held:
+            self._hold(None)
+            if each.stops is not None:
+                self._fail(each.stops)
+        self._record(created(rows, results))
+        for row, result in zip(rows, results, strict=True):
+            if isinstance(result, Created) and len(row.steps) > 1:
+                await self._take_steps(row, result.id, 1, has_turn=False)
+
+    async def _take_steps(self, row: JobRow, user_id: str | None, first: int, *, has_turn: bool) -> None:
+        """Carry out a row's steps from the given one on; each may be repeated."""
+        assert user_id is not None  # noqa: S101 - only a create has none
+        if row.steps[0]["do"] == "create":
+            # The id comes from an answer, and not from a look-up: nobody is changed unseen.
+            if not await self._is_theirs(row, user_id, first, has_turn=has_turn):
+                return
+            has_turn = False
+        for number in range(first, len(row.steps)):
+            step = row.steps[number]
+            try:
+                if not has_turn and not await self._turns.wait():
+                    self._put_back([row], step=number)
+                    return
+                has_turn = False
+                await self._turns.send(self._target.take_step(user_id, step))
+            except JobError as error:
+                self._put_back([row], step=number)
+                self._fail(error)
+                return
+            except SymphonyError as error:
+                self._record([step_failed(row, number, error, self._verdict(error))])
+                return
+            self._breaker.answered()
+            if number + 1 < len(row.steps):
+                self._record([change_of([row], "INTENT", step=number + 1)])
+        self._record([change_of([row], "DONE", step=len(row.steps))])
+
+    async def _is_theirs(self, row: JobRow, user_id: str, step: int, *, has_turn: bool) -> bool:
+        """Whether an id that was told when a row's user was created is that user's; if not, the row is dealt with."""
+        if not has_turn and not await self._turns.wait():
+            self._put_back([row], step=step)
+            return False
+        try:
+            with self._recall.guard():
+                there = await self._turns.send(self._target.get(user_id))
+        except Recalled:
+            self._put_back([row], step=step)
+            return False
+        except JobError as error:
+            self._put_back([row], step=step)
+            self._fail(error)
+            return False
+        except SymphonyError as error:
+            if self._verdict(error) is not Verdict.REFUSED:
+                self._put_back([row], code_of(error), message_of(error), step=step)
+                return False
+            there = None
+        wanted = self._user.from_dict(row.row).identities()
+        if there is not None and not set(wanted).isdisjoint(keys_of(there.values, self._user)):
+            return True
+        self._record([whose_id(row, user_id, step, there)])
+        return False
+
+    def _verdict(self, error: SymphonyError, *, creating: bool = False) -> Verdict:
+        """What a failure means for its rows, and what follows for all others."""
+        verdict = judge(error, creating=creating)
+        match verdict:
+            case Verdict.HELD:
+                self._hold(retry_after(error))
+            case Verdict.ALIKE:
+                self._fail(JobError(f"stopped, because every row would fail alike: {error}"))
+            case Verdict.REFUSED:
+                self._breaker.answered()
+        return verdict
+
+    def _put_back(self, rows: Sequence[JobRow], code: str = "", message: str = "", step: int | None = None) -> None:
+        """It was not carried out: as if it had not been tried."""
+        self._record([put_back(rows, code, message, step)])
+
+    def _hold(self, asked: float | None) -> None:
+        if (error := self._breaker.hold(asked)) is not None:
+            self._fail(error)
+
+    def _record(self, changes: Sequence[Change]) -> None:
+        """Write outcomes, without waiting until they are durable."""
+        for change in changes:
+            if in_doubt(change):
+                self._in_doubt_since = self._clock.monotonic()
+                self.progress.doubtful += 1
+                self._breaker.doubted()
+        if self._breaker.broken and self._run is not None:
+            # Nothing but doubt: settle that first, rather than put every row into it.
+            self._run.stop()
+        self._ledger.record(changes)
+
+    async def _written(self) -> None:
+        await self._ledger.written()
+        if self._failure is None:
+            await self._ledger.count()
+
+    # Settling.
+
+    async def _settle_doubts(self, states: Sequence[State]) -> None:
+        """Look up every row that is in doubt and decide anew."""
+        after, waited = 0, False
+        while not self._over():
+            rows = await self._store.fetch(states, after=after, limit=self._target.look_up_batch)
+            if not rows:
+                return
+            if not waited:
+                self.progress.phase = "waiting for late writes"
+                asleep = self._clock.monotonic()
+                await self._sleep(self._in_doubt_since + self._settle - asleep)
+                self._breaker.slept(self._clock.monotonic() - asleep)
+                waited = True
+                continue
+            self.progress.phase = "looking up"
+            after = rows[-1].n
+            await self._settle_rows(rows)
+
+    async def _settle_rows(self, rows: list[JobRow]) -> None:
+        users = [self._user.from_dict(row.row) for row in rows]
+        found = await self._look_up(rows, users)
+        if found is None:
+            return
+        matches: dict[str, list[ActualUser]] = {}
+        for there in found:
+            for key in keys_of(there.values, self._user):
+                matches.setdefault(key, []).append(there)
+        changes = []
+        for row, user in zip(rows, users, strict=True):
+            ids = {there.id: there for key in user.identities() for there in matches.get(key, ())}
+            changes.append(looked_up(row, user, list(ids.values()), self._attempts))
+        self._record(changes)
+        await self._written()
+
+    async def _look_up(self, rows: Sequence[JobRow], users: Sequence[User]) -> Sequence[ActualUser] | None:
+        """Who is there of these; None if that cannot be had, which is then noted."""
+        while True:
+            try:
+                with self._recall.guard():
+                    found = await self._target.look_up(users)
+            except Recalled:
+                return None
+            except JobError as error:
+                self._fail(error)
+                return None
+            except SymphonyError as error:
+                # Like a create, it is about nobody who is known to be there: what forbids it, forbids it for all.
+                verdict, left = judge(error, creating=True), self._breaker.patience_left()
+                if verdict is Verdict.ALIKE:
+                    self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
+                    return None
+                if verdict is not Verdict.HELD or left <= 0:
+                    why = f"it could not be looked up: {message_of(error)}"
+                    self._record([unknown(row, why) for row in rows])
+                    return None
+                await self._sleep(min(retry_after(error) or HOLD, left))
+            else:
+                self._breaker.answered()
+                return found
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, in pieces, so that a wish to stop is heard."""
+        until = self._clock.monotonic() + seconds
+        while not self._over() and (left := until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, 0.5))
+
+    # The audit.
+
+    async def _check(self) -> None:
+        """Audit; and if that finds anything, once more when every look-up must have caught up."""
+        wrote_at = self._breaker.answered_at
+        findings, found_after_all = await self._compare()
+        if any(findings["counts"].values()):
+            await self._sleep(wrote_at + self._settle - self._clock.monotonic())
+            findings, found_after_all = await self._compare()
+        if found_after_all:
+            self._record([change_of([row], "DONE", ids=[user_id], code=LOOKED_UP) for row, user_id in found_after_all])
+            await self._written()
+        await self._store.note("audit", {"at": self._clock.time(), **findings})
+
+    async def _compare(self) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
+        try:
+            return await compare(self._store, self._target, self.progress.total, self._recall.check)
+        except JobError:
+            raise
+        except SymphonyError as error:
+            raise JobError(f"every row is settled, but the audit failed: {error}; run the same command again") from None

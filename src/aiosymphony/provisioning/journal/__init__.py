@@ -1,0 +1,1 @@
+"""The journal: what a job keeps, and the stores that keep it."""

@@ -1,0 +1,51 @@
+"""Which stores there are: one for each kind of place where a journal may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from os import PathLike
+from pathlib import Path
+from typing import Final, Protocol
+
+from ...errors import JobError
+from .base import JobStore
+from .file import MAGIC
+from .sqlite import SqliteStore
+
+__all__ = ["STORES", "is_store", "open_store"]
+
+
+class _Opener(Protocol):
+    def __call__(self, where: str, *, read_only: bool) -> AbstractAsyncContextManager[JobStore]: ...
+
+
+def _sqlite(where: str, *, read_only: bool) -> AbstractAsyncContextManager[JobStore]:
+    return SqliteStore(where, read_only=read_only)
+
+
+STORES: Final[Mapping[str, _Opener]] = {"": _sqlite}
+"""What opens a store, by the scheme of its address; a path has none."""
+
+
+def open_store(where: str | PathLike[str], *, read_only: bool = False) -> AbstractAsyncContextManager[JobStore]:
+    """The store at a path or an address, to be entered.
+
+    Raises:
+        JobError: No store has such addresses.
+    """
+    text = str(where)
+    scheme, found, _ = text.partition("://")
+    opener = STORES.get(scheme if found else "")
+    if opener is None:
+        raise JobError(f"no store is reached by {scheme}://: name the path of a file", exit_code=64)
+    return opener(text, read_only=read_only)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file looks like a journal."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False

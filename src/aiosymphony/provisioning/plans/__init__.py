@@ -1,0 +1,1 @@
+"""Plans: what makes the tenant look like the file, decided without sending anything."""

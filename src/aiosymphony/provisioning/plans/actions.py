@@ -1,0 +1,63 @@
+"""What shall be done about one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import attrs
+
+__all__ = ["ACTIONS", "ONE_CREATE", "Action", "Do", "Step"]
+
+Do = Literal["create", "update", "enable", "disable", "skip", "conflict", "invalid"]
+ACTIONS: tuple[Do, ...] = ("create", "update", "enable", "disable", "skip", "conflict", "invalid")
+Step = dict[str, Any]
+"""One request of an action: ``{"do": "create"}``, ``{"do": "update", "set": {…}}``, ``{"do": "role", "role": …}``,
+``{"do": "features", "set": {…}}`` or ``{"do": "active", "active": …}``. All but the first may be repeated freely."""
+ONE_CREATE: tuple[Step, ...] = ({"do": "create"},)
+"""What most rows take."""
+
+
+@attrs.frozen
+class Action:
+    """What shall be done about one row.
+
+    Attributes:
+        do: The kind of action.
+        line: The row's line in the file; 0 for a user who is there and not in the file.
+        label: The e-mail address or user name.
+        id: The user's id, if it is there.
+        changes: Column to (value there, value wanted), for an update.
+        steps: The requests it takes, in order.
+        reason: Why it is a conflict or invalid.
+        row: The row's columns; empty if the row is invalid.
+    """
+
+    do: Do
+    line: int
+    label: str
+    id: str | None = None
+    changes: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
+    steps: Sequence[Step] = ()
+    reason: str = ""
+    row: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in attrs.asdict(self, recurse=False).items()
+            if value or name in ("do", "line", "label")
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Action:
+        """An action from a line of a plan.
+
+        Raises:
+            ValueError: It is none of ``ACTIONS``.
+        """
+        made = cls(**values)
+        if made.do not in ACTIONS:
+            msg = f"there is no action {made.do!r}: it is one of {', '.join(ACTIONS)}"
+            raise ValueError(msg)
+        return made

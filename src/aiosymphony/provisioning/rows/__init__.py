@@ -1,0 +1,1 @@
+"""Rows: a record becomes a checked user."""

@@ -1,0 +1,132 @@
+"""One row of the desired state: which columns there are.
+
+A row says what a user shall be. A column that is empty or absent is left alone: it is neither compared nor written.
+Text is kept in Unicode's NFC form without surrounding blanks.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, cast
+
+import attrs
+
+from ...text import fold
+from .cells import read_flag, read_items, read_switches, read_text
+
+__all__ = ["Column", "Kind", "Row", "column", "keys_of"]
+
+Kind = Literal["connect", "pod"]
+_TYPES: Mapping[Callable[[object], Any], type] = {read_flag: bool, read_items: list, read_switches: dict}
+
+
+@attrs.frozen
+class Column:
+    """What may stand in one column.
+
+    Attributes:
+        name: The API's name of the field, which is the column's.
+        read: Turns a cell (text, or a JSON value) into the field's value; raises ValueError with the reason.
+        required: A row without it is refused.
+        key: Its folded value identifies the user.
+    """
+
+    name: str
+    read: Callable[[object], Any]
+    required: bool = False
+    key: bool = False
+
+    @property
+    def type(self) -> type:
+        """What ``read`` gives: text, true or false, a list of text, or an object of switches."""
+        return _TYPES.get(self.read, str)
+
+
+def column(name: str, read: Callable[[object], Any] = read_text, *, required: bool = False, key: bool = False) -> Any:
+    """An attribute of a row that is a column."""
+    return attrs.field(default=None, metadata={"column": Column(name, read, required, key)})
+
+
+def _fields(cls: type[Row]) -> tuple[attrs.Attribute[Any], ...]:
+    return tuple(attrs.fields(cast("type[attrs.AttrsInstance]", cls)))
+
+
+class Row:
+    """What both kinds of user share; the columns are the attributes of the classes below."""
+
+    kind: ClassVar[Kind]
+    fixed: ClassVar[frozenset[str]]
+    """Columns that no operation of the API changes once the user exists."""
+
+    @classmethod
+    @functools.cache
+    def columns(cls) -> Mapping[str, Column]:
+        """The columns, by name, in the order of the API's document."""
+        return {field.metadata["column"].name: field.metadata["column"] for field in _fields(cls)}
+
+    @classmethod
+    @functools.cache
+    def attributes(cls) -> Mapping[str, str]:
+        """The attributes' names, by column."""
+        return {field.metadata["column"].name: field.name for field in _fields(cls)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Any:
+        """A row from its columns, taken as they are: for values that were checked before."""
+        attributes = cls.attributes()
+        return cls(**{attributes[name]: value for name, value in values.items()})
+
+    @classmethod
+    def check(cls, cells: Mapping[str, object]) -> tuple[Any, list[tuple[str, str]]]:
+        """Read one row's cells; the row, or None and every (column, reason) for which there is none."""
+        columns = cls.columns()
+        values: dict[str, Any] = {}
+        wrong: list[tuple[str, str]] = []
+        for name, cell in cells.items():
+            if cell is None or cell == "":
+                continue
+            known = columns.get(name)
+            if known is None:
+                wrong.append((name, "is not a field of this kind of user"))
+                continue
+            try:
+                value = known.read(cell)
+            except ValueError as error:
+                wrong.append((name, str(error)))
+                continue
+            if value not in ("", [], {}):
+                values[name] = value
+        bad = {name for name, _ in wrong}
+        wrong += [(name, "is missing") for name in cls.missing(values) if name not in bad]
+        return (None if wrong else cls.from_dict(values)), wrong
+
+    @classmethod
+    def missing(cls, values: Mapping[str, Any]) -> list[str]:
+        """The required columns that a row lacks."""
+        return [name for name, known in cls.columns().items() if known.required and name not in values]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row's columns that say something."""
+        return {
+            name: value
+            for name, attribute in self.attributes().items()
+            if (value := getattr(self, attribute)) is not None
+        }
+
+    def identities(self) -> tuple[str, ...]:
+        """What identifies this user, folded: ``email:ann@acme.com``. The first is the one shown in reports."""
+        return keys_of(self.to_dict(), type(self))
+
+    @property
+    def label(self) -> str:
+        raise NotImplementedError
+
+
+def keys_of(values: Mapping[str, Any], kind: type[Row]) -> tuple[str, ...]:
+    """The folded keys in a user's columns, for a row and for a user that is there alike."""
+    return tuple(
+        f"{name}:{fold(value)}"
+        for name, known in kind.columns().items()
+        if known.key and isinstance(value := values.get(name), str)
+    )

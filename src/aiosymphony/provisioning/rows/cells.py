@@ -1,0 +1,148 @@
+"""Cells of a row: what the API's documents allow in each, and what it becomes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+__all__ = [
+    "read_choice",
+    "read_email",
+    "read_flag",
+    "read_items",
+    "read_name",
+    "read_phone",
+    "read_switches",
+    "read_text",
+    "read_user_name",
+]
+
+NAME_LIMIT = 64
+TEXT_LIMIT = 256
+EMAIL_LIMIT = 254
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_EMAIL = re.compile(r"[^@\s,;:<>()\[\]\\\"]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE = re.compile(r"\+?[\d(][\d\s()./-]*(?:\s?(?:x|ext\.?)\s?\d+)?", re.IGNORECASE)
+# A spreadsheet runs a cell that starts like this as a formula, in our reports as in the file it came from.
+_FORMULA = ("=", "+", "-", "@")
+_TRUE = frozenset({"true", "1", "yes", "y"})
+_FALSE = frozenset({"false", "0", "no", "n"})
+
+
+def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
+    """Text, in NFC and without surrounding blanks."""
+    if not isinstance(value, str):
+        msg = f"must be text, not {_json_type(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - a wrong cell is one kind of error, whatever is wrong with it
+    text = value.strip()
+    if len(text) > limit:
+        msg = f"has {len(text)} characters, at most {limit} are allowed"
+        raise ValueError(msg)
+    if not text.isascii():
+        if _SURROGATE.search(text):
+            msg = "is not UTF-8"
+            raise ValueError(msg)
+        text = unicodedata.normalize("NFC", text)
+    if not text.isprintable() and (found := _CONTROL.search(text)):
+        msg = f"holds the control character U+{ord(found.group()):04X}"
+        raise ValueError(msg)
+    if text.startswith(_FORMULA):
+        msg = f"starts with {text[0]!r}, which a spreadsheet would run as a formula"
+        raise ValueError(msg)
+    return text
+
+
+def read_name(value: object) -> str:
+    """A short text."""
+    return read_text(value, NAME_LIMIT)
+
+
+def read_email(value: object) -> str:
+    """An e-mail address."""
+    text = read_text(value, EMAIL_LIMIT)
+    if not _EMAIL.fullmatch(text):
+        msg = f"{_shown(text)} is not an e-mail address"
+        raise ValueError(msg)
+    return text
+
+
+def read_user_name(value: object) -> str:
+    """A login name."""
+    text = read_text(value)
+    if "," in text:
+        msg = f"{_shown(text)} has a comma in it, which no look-up by name allows"
+        raise ValueError(msg)
+    return text
+
+
+def read_phone(value: object) -> str:
+    """A telephone number, or any other text that is no formula."""
+    # The one place where a leading plus is no formula.
+    text = value.strip() if isinstance(value, str) else ""
+    if text.startswith("+"):
+        if len(text) <= TEXT_LIMIT and _PHONE.fullmatch(text):
+            return text
+        msg = f"{_shown(text)} is not a telephone number"
+        raise ValueError(msg)
+    return read_text(value)
+
+
+def read_flag(value: object) -> bool:
+    """True or false."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    msg = f"{_shown(value)} is neither true nor false"
+    raise ValueError(msg)
+
+
+def read_choice(*choices: str) -> Callable[[object], str]:
+    """A reader of one of these words, in any case."""
+
+    def read(value: object) -> str:
+        word = value.strip().upper() if isinstance(value, str) else None
+        if word in choices:
+            return word
+        msg = f"{_shown(value)} is none of {', '.join(choices)}"
+        raise ValueError(msg)
+
+    return read
+
+
+def read_items(value: object) -> list[str]:
+    """``a|b`` in a cell, or a JSON list of text."""
+    parts = value.split("|") if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        msg = f"must be a list of text, not {_json_type(value)}"
+        raise ValueError(msg)  # noqa: TRY004
+    return list(dict.fromkeys(text for part in parts if (text := read_text(part))))
+
+
+def read_switches(value: object) -> dict[str, bool]:
+    """``a|b=false`` in a cell, or a JSON list of names, or a JSON object of name to true or false."""
+    if isinstance(value, dict):
+        return {read_text(name): read_flag(on) for name, on in value.items()}
+    switches = {}
+    for item in read_items(value):
+        name, equals, on = item.partition("=")
+        switches[name.strip()] = read_flag(on) if equals else True
+    return switches
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | dict):
+        return _json_type(value)  # as deep as it likes
+    text = value if isinstance(value, str) else str(value)
+    text = _SURROGATE.sub("�", text)
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def _json_type(value: object) -> str:
+    names = {type(None): "null", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return names.get(type(value), "an object" if isinstance(value, dict) else "text")

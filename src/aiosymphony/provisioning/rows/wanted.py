@@ -1,0 +1,45 @@
+"""What is wanted, row by row: a user, or why a row cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import attrs
+
+from .base import Kind
+from .users import User
+
+__all__ = ["Problem", "Wanted", "WantedRow"]
+
+
+@attrs.frozen
+class Problem:
+    """Why a row cannot be used: its line (the first line of the file is 1), its column, the reason."""
+
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.column} {self.reason}" if self.column else f"line {self.line}: {self.reason}"
+
+
+@attrs.frozen
+class WantedRow:
+    """A row that passed: its line in the file, and the user it asks for."""
+
+    line: int
+    user: User
+
+
+class Wanted(Protocol):
+    """What ``plan`` reads: a ``Desired``, or a ``Plan`` that was made before."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    def both(self) -> Iterator[WantedRow | list[Problem]]: ...
