@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .errors import DecodeError as DecodeError
     from .errors import Forbidden as Forbidden
     from .errors import JobError as JobError
+    from .errors import JobInterrupted as JobInterrupted
+    from .errors import JobRefused as JobRefused
     from .errors import NotFound as NotFound
     from .errors import OutcomeUnknown as OutcomeUnknown
     from .errors import PaginationError as PaginationError
@@ -75,6 +77,8 @@ _HOMES = {
     "FileTokenStore": "auth.store",
     "Forbidden": "errors",
     "JobError": "errors",
+    "JobInterrupted": "errors",
+    "JobRefused": "errors",
     "Limit": "limits",
     "Limits": "limits",
     "NotFound": "errors",

@@ -18,6 +18,8 @@
     ├── CompanyFailed          Connect could not create a company; .state and .error_message say why
     ├── CompanyTimeout         a company took longer to create than one wanted to wait
     └── JobError               a provisioning job cannot go on
+        ├── JobRefused         it cannot start as it was asked to; nothing was sent
+        └── JobInterrupted     it stopped, and the same call resumes it
 
 Every error can be pickled, and none of them holds a token, a key or a request body. What a server said is kept to
 2 kB, with control characters escaped and anything that looks like a token removed.
@@ -53,6 +55,8 @@ __all__ = [
     "DecodeError",
     "Forbidden",
     "JobError",
+    "JobInterrupted",
+    "JobRefused",
     "NotFound",
     "OutcomeUnknown",
     "PaginationError",
@@ -424,17 +428,15 @@ class CompanyTimeout(SymphonyError, TimeoutError):
 
 
 class JobError(SymphonyError):
-    """A provisioning job cannot start or go on.
+    """A provisioning job cannot start or go on."""
 
-    Attributes:
-        exit_code: What the command line ends with: 64 for wrong use, 75 for stopped and resumable.
-    """
 
-    exit_code: int
+class JobRefused(JobError):
+    """A provisioning job cannot start as it was asked to: nothing was sent, and asking again does not help."""
 
-    def __init__(self, message: str = "", *, exit_code: int = 75) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+
+class JobInterrupted(JobError):
+    """A provisioning job stopped; the same call resumes it."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

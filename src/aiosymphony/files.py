@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
-from .errors import JobError
+from .errors import JobRefused
 
 __all__ = ["NO_FOLLOW", "make_private", "private_file", "regular_file", "sync_folder"]
 
@@ -44,9 +44,7 @@ def private_file(path: str | PathLike[str]) -> Iterator[TextIO]:
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise JobError(
-            f"{path} cannot be written: {error.strerror or error}; nothing was changed", exit_code=64
-        ) from None
+        raise JobRefused(f"{path} cannot be written: {error.strerror or error}; nothing was changed") from None
     finally:
         if partial is not None:
             with contextlib.suppress(OSError):
@@ -64,11 +62,11 @@ def regular_file(path: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise JobError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", exit_code=64) from None
+        raise JobRefused(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from None
     if stat.S_ISLNK(there.st_mode):
-        raise JobError(f"{path} is a symbolic link, which is not followed: name the file itself", exit_code=64)
+        raise JobRefused(f"{path} is a symbolic link, which is not followed: name the file itself")
     if not stat.S_ISREG(there.st_mode):
-        raise JobError(f"{path} is no regular file: name another one", exit_code=64)
+        raise JobRefused(f"{path} is no regular file: name another one")
     return there
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aiosymphony.errors import JobError
+from aiosymphony.errors import JobError, JobInterrupted
 from tests.faults.server import Exchange, FaultServer, Step, close, reply
 
 from .company import USERS, Company, Row, journalled, people, problem, provision
@@ -97,7 +97,7 @@ async def test_60_a_login_that_stays_out_stops_the_job_and_loses_nothing(
     began = now()
     with pytest.raises(JobError, match="carried nothing out for 300 s") as caught:
         await provision(server, journal, people(400))
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert 300 <= now() - began < 330
     assert await journalled(journal) == {"DONE": len(company.users), "TODO": 400 - len(company.users)}
     server.on("POST", LOGIN, then=_token)
@@ -134,7 +134,7 @@ async def test_62_nobody_sleeps_for_a_year(server: FaultServer, company: Company
     began = now()
     with pytest.raises(JobError, match=r"asks to wait for 3.1536e\+07 s; run the same command later") as caught:
         await provision(server, journal, people(400), patience=120.0)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert 120 <= now() - began < 150
     assert await journalled(journal) == {"DONE": 100, "TODO": 300}
     assert len(server.seen("POST", USERS)) <= 5 + 2 * 4, "nor is the server asked all the time"
@@ -199,7 +199,7 @@ async def test_what_no_row_is_to_blame_for_stops_the_job(
     )
     with pytest.raises(JobError, match=f"every row would fail alike: .*answered {status}") as caught:
         await provision(server, journal, people(400))
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert await journalled(journal) == {"DONE": 100, "TODO": 300}
     company.script = lambda _: None
     assert Counter(row.state for row in await provision(server, journal, people(400))) == {"DONE": 400}
@@ -230,7 +230,7 @@ async def test_71_a_company_that_is_not_completed_stops_the_job(
         )
     with pytest.raises(JobError, match=r"does not exist or is not complete yet.*run the same command later") as caught:
         await provision(server, journal, records)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     if where != "the first listing":
         states = await journalled(journal)
         assert states["TODO"] + states["DONE"] == 100

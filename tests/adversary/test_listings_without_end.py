@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from aiosymphony.errors import JobError, PaginationError
+from aiosymphony.errors import JobError, JobInterrupted, PaginationError
 from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
 from aiosymphony.provisioning.targets.retrying import pages_patiently
@@ -164,6 +164,6 @@ async def test_a_job_says_so_in_a_sentence_of_its_own(
     listed = pager(clients.session(retry=RetryPolicy(attempts=1)), lambda: SkipLimit(SIZE))
     with pytest.raises(JobError, match=r"the users cannot be listed to the end: .*does not move on") as caught:
         [page async for page in pages_patiently(listed, clock=clients.clock)]
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert "\n" not in str(caught.value)
     assert server.counts["GET", THING] < MOST

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 SURFACE = """
     ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials CompanyFailed CompanyTimeout
-    ConfigError Conflict ConnectClient
-    DecodeError Failed FileTokenStore Forbidden JobError Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown
-    Pager PaginationError PodClient RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore
-    TransportError Unauthorized __version__ bulk
+    ConfigError Conflict ConnectClient DecodeError Failed FileTokenStore Forbidden JobError JobInterrupted
+    JobRefused Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown Pager PaginationError PodClient
+    RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore TransportError Unauthorized
+    __version__ bulk
 """.split()  # noqa: SIM905 - read at a glance
 
 

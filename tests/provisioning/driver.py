@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiosymphony import ClientCredentials, ConnectClient, PodClient, RetryPolicy, RsaAuth
+from aiosymphony.cli.output import exit_code_of
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, PodTarget, Report, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
@@ -100,7 +101,7 @@ async def apply(order: dict[str, Any]) -> int:
             await job.run(made, shards=order.get("shards", 1))
         except JobError as error:
             print(f"# {error}", file=sys.stderr)
-            return error.exit_code
+            return exit_code_of(error)
         return (await Report.of(store, rows=False)).exit_code
 
 

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from aiosymphony.errors import AuthError, BadRequest, JobError, OutcomeUnknown, ServerError, TransportError
+from aiosymphony.errors import (
+    AuthError,
+    BadRequest,
+    JobError,
+    JobInterrupted,
+    OutcomeUnknown,
+    ServerError,
+    TransportError,
+)
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.job.run import Job
@@ -226,7 +234,7 @@ async def test_what_would_fail_alike_for_all_stops_the_job(journal: Path) -> Non
     wanted = planned(tenant, PEOPLE)
     with pytest.raises(JobError, match="every row would fail alike: the login was refused") as caught:
         await run(tenant, journal, wanted, concurrency=2)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert len(tenant.creates) <= 4
     tenant.fault = lambda _number, _users: ""
     found = await run(tenant, journal, wanted)
@@ -352,7 +360,7 @@ async def test_45_a_drain_finishes_what_is_under_way_and_nothing_else(journal: P
         tenant.fault = fault
         with pytest.raises(JobError, match=r"stopped as asked with 1\d0 rows left") as caught:
             await job.run(wanted)
-        assert caught.value.exit_code == 75
+        assert isinstance(caught.value, JobInterrupted)
         found = states(await rows(store))
         assert found["INTENT"] == 0
         assert found["DONE"] == sum(len(batch) for batch in tenant.creates) <= 80
@@ -414,7 +422,7 @@ async def test_31_a_journal_that_fails_stops_the_sending(journal: Path) -> None:
     async with Failing(journal) as store:
         with pytest.raises(JobError, match="disk is full") as caught:
             await Job(tenant, store, concurrency=2, settle=SETTLE).run(wanted)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert len(tenant.creates) <= 4
     assert states(await run(tenant, journal)) == {"DONE": 200}
     assert tenant.there() == ALL_ONCE

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from aiosymphony.errors import JobError
+from aiosymphony.errors import JobError, JobInterrupted, JobRefused
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader
@@ -129,7 +129,7 @@ async def test_29_a_second_process_is_refused_while_the_first_lives(tmp_path: Pa
         async with SqliteStore(path) as store:
             with pytest.raises(JobError, match=f"process {other.pid} on .* is running the job") as caught:
                 await store.acquire(60)
-            assert caught.value.exit_code == 75
+            assert isinstance(caught.value, JobInterrupted)
             # Killed, it is known to be gone at once, however long its lease.
             other.kill()
             other.wait()
@@ -260,7 +260,7 @@ async def test_31_a_full_disk_fails_the_intent_and_everything_after_it(tmp_path:
         long = "x" * 500
         with pytest.raises(JobError, match=r"cannot be written \(database or disk is full\)") as caught:
             await store.record([Change([n], "TODO", message=f"{n} {long}") for n in range(1, 301)], 2.0)
-        assert caught.value.exit_code == 75
+        assert isinstance(caught.value, JobInterrupted)
         with pytest.raises(JobError, match="disk is full"):
             await store.intend([10], 3.0)
     async with SqliteStore(path) as store:
@@ -273,7 +273,7 @@ async def test_31_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
     async with SqliteStore(path, read_only=True) as store:
         with pytest.raises(JobError, match=r"cannot be written \(attempt to write a readonly database\)") as caught:
             await store.acquire(60)
-        assert caught.value.exit_code == 75
+        assert isinstance(caught.value, JobInterrupted)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ async def test_32_a_journal_that_is_none_is_refused(tmp_path: Path, damage: obje
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(JobError, match=said) as caught:
         await SqliteStore(path).open()
-    assert caught.value.exit_code == 64
+    assert isinstance(caught.value, JobRefused)
     assert "\n" not in str(caught.value)
 
 
@@ -309,13 +309,13 @@ async def test_33_a_changed_input_target_or_wish_is_refused(tmp_path: Path) -> N
         ):
             with pytest.raises(JobError, match=said) as caught:
                 await begin(store, other)
-            assert caught.value.exit_code == 64
+            assert isinstance(caught.value, JobRefused)
         assert await store.counts() == {("create", "TODO"): 3}
 
 
 async def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="there is no journal") as caught:
         await SqliteStore(tmp_path / "none", read_only=True).open()
-    assert caught.value.exit_code == 64
+    assert isinstance(caught.value, JobRefused)
     with pytest.raises(JobError, match="cannot be opened: No such file or directory"):
         await SqliteStore(tmp_path / "nowhere" / "job.journal").open()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiosymphony.errors import JobError
+from aiosymphony.errors import JobError, JobRefused
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.rows.connect import ConnectUser
 from aiosymphony.provisioning.rows.pod import PodUser
@@ -185,7 +185,7 @@ def test_34_a_header_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path
         Desired.read(write(tmp_path, content), "connect")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 64
+    assert isinstance(caught.value, JobRefused)
 
 
 def test_34_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from aiosymphony.errors import (
     DecodeError,
     Forbidden,
     JobError,
+    JobInterrupted,
     RateLimited,
     ServerError,
     SymphonyError,
@@ -113,7 +114,7 @@ async def test_62_no_hold_is_longer_than_patience(
     wanted = planned(tenant, records)
     with pytest.raises(JobError, match="carried nothing out for 300 s") as caught:
         await run(tenant, journal, wanted, clock=clock, patience=300.0)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert 300 <= clock.now - began <= 310
     async with SqliteStore(journal) as store:
         assert states(await rows(store)) == {"TODO": len(records)}
@@ -215,7 +216,7 @@ async def test_61_a_row_that_is_never_carried_out_stops_the_job_and_stays_to_do(
 
 async def test_what_stops_all_rows_keeps_what_the_same_answer_created(journal: Path) -> None:
     """One answer may say both: some were created, and then the company was not ready for more."""
-    stop = JobError("the company is not complete yet")
+    stop = JobInterrupted("the company is not complete yet")
 
     class Closing(Tenant):
         async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
@@ -226,7 +227,7 @@ async def test_what_stops_all_rows_keeps_what_the_same_answer_created(journal: P
     wanted = planned(tenant, PEOPLE)
     with pytest.raises(JobError, match="not complete yet") as caught:
         await run(tenant, journal, wanted, concurrency=1)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     async with SqliteStore(journal) as store:
         assert states(await rows(store)) == {"DONE": 5, "TODO": 195}
     assert states(await run(Tenant(users=tenant.users, unique=False), journal, wanted)) == {"DONE": 200}

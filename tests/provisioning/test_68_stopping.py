@@ -13,7 +13,7 @@ import pytest
 
 from aiosymphony.cli.provision_view import Traffic, _told
 from aiosymphony.clock import SYSTEM_CLOCK, Clock
-from aiosymphony.errors import JobError, RateLimited
+from aiosymphony.errors import JobError, JobInterrupted, RateLimited
 from aiosymphony.limits import Limit, Limiter
 from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.job.ledger import Progress
@@ -85,7 +85,7 @@ def journal(tmp_path: Path) -> Path:
 async def stopped(job: Job, wanted: Any = None) -> JobError:
     with pytest.raises(JobError, match="stopped as asked") as caught:
         await job.run(wanted)
-    assert caught.value.exit_code == 75
+    assert isinstance(caught.value, JobInterrupted)
     assert job.progress.in_flight == 0
     return caught.value
 

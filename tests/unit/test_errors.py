@@ -28,6 +28,8 @@ from aiosymphony.errors import (
     DecodeError,
     Forbidden,
     JobError,
+    JobInterrupted,
+    JobRefused,
     NotFound,
     OutcomeUnknown,
     PaginationError,
@@ -71,7 +73,9 @@ EXAMPLES: list[SymphonyError] = [
     PaginationError("stopped", resume={"skip": 300}, items=300, operation=GET),
     CompanyFailed("not created", company_id="c1", state="TENANT_CREATION_ERROR", error_message="no"),
     CompanyTimeout("not yet", company_id="c1", state="STARTED"),
-    JobError("busy", exit_code=75),
+    JobError("busy"),
+    JobInterrupted("stopped"),
+    JobRefused("another job"),
 ]
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import ConfigError, DecodeError, JobError, OutcomeUnknown, SymphonyError, visible
+from ..errors import ConfigError, DecodeError, JobError, JobRefused, OutcomeUnknown, SymphonyError, visible
 from ..jsontext import NotJsonError, dump
 from ..operation import model_as_dict
 
@@ -111,8 +111,8 @@ def _whole(value: Any) -> Any:
 
 def exit_code_of(error: SymphonyError) -> int:
     """The exit code that an error ends a command with."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | JobRefused):
         return USAGE
     if isinstance(error, JobError):
-        return error.exit_code
+        return STOPPED
     return UNKNOWN if isinstance(error, OutcomeUnknown) else FAILED

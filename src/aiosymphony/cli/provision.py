@@ -12,7 +12,7 @@ from typing import Annotated, Any, ParamSpec
 import attrs
 import typer
 
-from ..errors import ConfigError, JobError
+from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ..limits import Limits
 from ..provisioning import Desired, Job, Plan, Report, make_plan, prepare
 from ..provisioning.journal.registry import is_store, open_store
@@ -163,11 +163,11 @@ async def apply_command(
                 async with show_progress(job, traffic, quiet=as_json):
                     await job.run(made, shards=shards)
         except JobError as error:
-            if error.exit_code != STOPPED or job.progress.total == 0:
+            if isinstance(error, JobRefused) or job.progress.total == 0:
                 raise
             stopped = error
         except asyncio.CancelledError:
-            stopped = JobError("left at once; what was under way is looked up when the same command is run again")
+            stopped = JobInterrupted("left at once; what was under way is looked up when the same command is run again")
     # Read anew, and not to be written: the journal may be what failed.
     async with open_store(journal, read_only=True) as store:
         report = await Report.of(store)

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ..errors import JobError, RateLimited
+from ..provisioning.journal.states import FINDINGS
 from ..provisioning.plans.actions import ACTIONS
 from .output import console, say
 
@@ -66,7 +67,7 @@ def print_counts(report: Report) -> None:
         ("failed", report.failed),
         ("unknown", report.unknown),
         ("untouched", report.untouched),
-        *((f"audit: {kind}", report.found(kind)) for kind in ("missing", "doubled", "different") if report.audit),
+        *((f"audit: {kind}", report.found(kind)) for kind in FINDINGS if report.audit),
     ):
         table.add_row(name, f"{count:,}")
     console().print(table)

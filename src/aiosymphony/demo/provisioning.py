@@ -13,6 +13,7 @@ from ..connect.users import MAX_BATCH
 from ..errors import JobError
 from ..provisioning import Report, SqliteStore
 from ..provisioning.journal.base import each_row
+from ..provisioning.journal.states import REJECTED
 from .commands import Commands, Running
 from .progress import Progress
 from .report import Killed, Rejection
@@ -108,7 +109,7 @@ async def provision(commands: Commands, file: str, company_id: str, *, progress:
                 row.message if row.code in ("", "invalid") else f"{row.message} (code {row.code})",
                 "check" if row.code == "invalid" else "Connect",
             )
-            async for row in each_row(store, ("FAILED", "CONFLICT"))
+            async for row in each_row(store, REJECTED)
         ]
     return Provisioned(plan, report, killed, tuple(rejections))
 

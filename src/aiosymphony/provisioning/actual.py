@@ -10,7 +10,7 @@ from typing import Any, Self
 import attrs
 import orjson
 
-from ..errors import DecodeError, JobError
+from ..errors import DecodeError, JobInterrupted
 from .rows.base import Kind, keys_of
 from .rows.users import user_class
 
@@ -82,7 +82,7 @@ class Actual:
             self._db.executemany("INSERT OR IGNORE INTO key VALUES (?, ?)", keys)
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise JobError(
+            raise JobInterrupted(
                 f"the list of users does not fit into the folder of temporary files ({error}): make room there, or set "
                 "SQLITE_TMPDIR to another folder"
             ) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from .actual import Actual
 from .journal.base import JobRow, JobStore
+from .journal.states import FINDINGS, SETTLED
 from .plans.decide import decide
 from .rows.users import User, user_class
 from .targets.base import Target
@@ -49,9 +50,7 @@ async def compare(
 async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]:
     user_type = user_class(target.kind)
     after = 0
-    while rows := await store.fetch(
-        ("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=target.look_up_batch, own=False
-    ):
+    while rows := await store.fetch(SETTLED, after=after, limit=target.look_up_batch, own=False):
         after = rows[-1].n
         if users := [user_type.from_dict(row.row) for row in rows if row.row]:
             yield users
@@ -67,7 +66,7 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
         there as wanted, with their ids.
     """
     user_type = user_class(actual.kind)
-    findings: dict[str, list[Any]] = {"missing": [], "doubled": [], "different": []}
+    findings: dict[str, list[Any]] = {kind: [] for kind in FINDINGS}
     counts = dict.fromkeys(findings, 0)
     found_after_all: list[tuple[JobRow, str]] = []
     checked = after = 0
@@ -77,7 +76,7 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
         if counts[kind] <= KEPT:
             findings[kind].append(what)
 
-    while rows := await store.fetch(("DONE", "FAILED", "UNKNOWN", "CONFLICT"), after=after, limit=1000, own=False):
+    while rows := await store.fetch(SETTLED, after=after, limit=1000, own=False):
         after = rows[-1].n
         for row in rows:
             if not row.row:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from ..errors import JobError
+from ..errors import JobRefused
 from .rows.base import Kind, keys_of
 from .rows.users import User, user_class
 from .rows.wanted import Problem, WantedRow
@@ -156,7 +156,7 @@ class Desired:
             yield line, user, wrong, tuple(map(hash, keys))
         found = digest.hexdigest()
         if self.digest and found != self.digest:
-            raise JobError(f"{self.name} was changed while it was being read; run the command again", exit_code=64)
+            raise JobRefused(f"{self.name} was changed while it was being read; run the command again")
         self.digest = found
 
     def _checked(self) -> Iterator[WantedRow | list[Problem]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from ..errors import JobError
+from ..errors import JobRefused
 from .actual import Actual
 from .desired import Desired
 from .journal.base import JobStore
@@ -44,17 +44,16 @@ async def renew_plan(target: Target, saved: Plan) -> Plan:
         SymphonyError: The target could not be read.
     """
     if saved.target != target.name:
-        raise JobError(f"the plan is for {saved.target}, not for {target.name}", exit_code=64)
+        raise JobRefused(f"the plan is for {saved.target}, not for {target.name}")
     with await _seen(target, saved, whole=saved.whole) as actual:
         made = plan(saved, actual, target=target.name, disable_missing=saved.disable_missing)
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
-        raise JobError(
+        raise JobRefused(
             "users of this plan were changed in the tenant since it was made"
             + (f" (made anew: {told})" if told else "")
             + ": make the plan anew, and look at it again",
-            exit_code=64,
         )
     return made
 
@@ -115,7 +114,7 @@ def check_input(saved: Plan, path: str | PathLike[str]) -> None:
     """
     source = Path(path).parent / saved.input_name
     if source.is_file() and file_digest(source) != saved.input_digest:
-        raise JobError(f"{source} was changed since {path} was made from it: make the plan anew", exit_code=64)
+        raise JobRefused(f"{source} was changed since {path} was made from it: make the plan anew")
 
 
 async def _seen(target: Target, wanted: Wanted, *, whole: bool) -> Actual:

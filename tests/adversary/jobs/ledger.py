@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiosymphony.cli.output import exit_code_of
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import Desired, Job, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
@@ -91,7 +92,7 @@ async def main(folder: Path, options: dict[str, Any]) -> int:
             await job.run(made)
     except JobError as error:
         print(error, file=sys.stderr)
-        return error.exit_code
+        return exit_code_of(error)
     return 0
 
 

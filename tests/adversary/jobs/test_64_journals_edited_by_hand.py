@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from aiosymphony.cli import main
-from aiosymphony.errors import JobError
+from aiosymphony.errors import JobError, JobRefused
 from aiosymphony.provisioning import Job, Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
@@ -187,7 +187,7 @@ async def test_64_an_edited_journal_ends_in_one_sentence(journal: Path, script: 
             refused.append(error)
     assert refused, "the edit is not one that anything minds"
     for error in refused:
-        assert error.exit_code == 64
+        assert isinstance(error, JobRefused)
         assert "\n" not in str(error)
         assert "damaged, or was edited by hand" in str(error) or "holds no job" in str(error)
 
@@ -233,4 +233,4 @@ def test_64_an_edited_plan_ends_in_one_sentence(tmp_path: Path, change: Callable
     path.write_bytes(b"\n".join([json.dumps(values).encode(), json.dumps(action).encode(), *others]))
     with pytest.raises(JobError, match=r"damaged|edited") as caught:
         Plan.load(path)
-    assert caught.value.exit_code == 64
+    assert isinstance(caught.value, JobRefused)

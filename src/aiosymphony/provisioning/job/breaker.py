@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...clock import Clock
-from ...errors import JobError
+from ...errors import JobError, JobInterrupted
 
 __all__ = ["HOLD", "Breaker"]
 
@@ -53,7 +53,9 @@ class Breaker:
             self._hold_until = max(self._hold_until, self._clock.monotonic() + min(asked or HOLD, left))
             return None
         told = f", and asks to wait for {asked:g} s" if asked else ""
-        return JobError(f"the server carried nothing out for {self._patience:g} s{told}; run the same command later")
+        return JobInterrupted(
+            f"the server carried nothing out for {self._patience:g} s{told}; run the same command later"
+        )
 
     def hold_time(self) -> float:
         """Seconds until the hold is over; 0 if none is on."""
@@ -80,4 +82,4 @@ class Breaker:
         self._fruitless = self._fruitless + 1 if broken_off and not done else 0
         if self._fruitless < _FRUITLESS:
             return None
-        return JobError("the server answers nothing but what leaves everything in doubt; run it later")
+        return JobInterrupted("the server answers nothing but what leaves everything in doubt; run it later")

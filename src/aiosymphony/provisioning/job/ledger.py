@@ -11,7 +11,7 @@ import attrs
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobError
 from ..journal.base import Change, JobRow, JobStore
-from ..journal.states import State
+from ..journal.states import OPEN, State
 
 __all__ = ["Ledger", "Progress"]
 
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def left(self) -> int:
-        return self.counts["TODO"] + self.counts["INTENT"]
+        return sum(self.counts[state] for state in OPEN)
 
     @property
     def settled(self) -> int:

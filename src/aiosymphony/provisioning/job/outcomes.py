@@ -10,20 +10,18 @@ import attrs
 from ...errors import ApiError, OutcomeUnknown, SymphonyError, clean_text
 from ..actual import ActualUser
 from ..journal.base import Change, JobRow
-from ..journal.states import LOOKED_UP, State
+from ..journal.states import CONFLICTING, GONE, IN_DOUBT, LOOKED_UP, State
 from ..plans.decide import decide
 from ..rows.users import User
 from ..targets.base import Created, Held, Refused, Result
 from ..targets.verdicts import Verdict
 
 __all__ = [
-    "IN_DOUBT", "change_of", "code_of", "created", "in_doubt", "looked_up", "message_of", "not_created", "put_back",
+    "change_of", "code_of", "created", "in_doubt", "looked_up", "message_of", "not_created", "put_back",
     "step_failed", "unknown", "whose_id",
 ]  # fmt: skip
 
 MESSAGE_LIMIT: Final = 500
-IN_DOUBT: Final = "in doubt"
-"""The code of a row whose last outcome was unknown; any other is that of a refusal."""
 
 
 def change_of(
@@ -127,9 +125,9 @@ def looked_up(row: JobRow, user: User, found: Sequence[ActualUser], attempts: in
             # There, as this job wanted it; in what the server made of it since, the audit says.
             return change_of([row], "DONE", ids=ids, step=len(row.steps), code=LOOKED_UP)
         case "conflict":
-            return change_of([row], "CONFLICT", code="conflict", message=action.reason)
+            return change_of([row], "CONFLICT", code=CONFLICTING, message=action.reason)
         case "create" if not creating:
-            return change_of([row], "FAILED", code="gone", message="the user is not there any more")
+            return change_of([row], "FAILED", code=GONE, message="the user is not there any more")
         case "create" if row.code not in ("", IN_DOUBT):
             return change_of([row], "FAILED", code=row.code, message=row.message)
         case "create" if last_try:

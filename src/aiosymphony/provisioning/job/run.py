@@ -21,11 +21,11 @@ from typing import Any
 
 from ...bulk import BulkRun, Failed, bulk
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import JobError, SymphonyError
+from ...errors import JobError, JobInterrupted, JobRefused, SymphonyError
 from ..actual import ActualUser
 from ..audit import compare
 from ..journal.base import Change, Fenced, JobHeader, JobRow, JobStore
-from ..journal.states import LOOKED_UP, State
+from ..journal.states import LOOKED_UP, OPEN, RESUMED, State
 from ..plans.actions import ONE_CREATE
 from ..plans.file import Plan
 from ..rows.base import keys_of
@@ -133,7 +133,9 @@ class Job:
             if self._failure is not None:
                 raise self._failure
             if self._stopping:
-                raise JobError(f"stopped as asked with {self.progress.left} rows left; run the same command to go on")
+                raise JobInterrupted(
+                    f"stopped as asked with {self.progress.left} rows left; run the same command to go on"
+                )
             if self.progress.left:
                 # Other processes work on other shards; the last one to finish audits.
                 return
@@ -143,7 +145,7 @@ class Job:
                     with self._recall.guard():
                         await self._check()
                 except Recalled:
-                    stopped = JobError("every row is settled; stopped as asked before the audit was at its end")
+                    stopped = JobInterrupted("every row is settled; stopped as asked before the audit was at its end")
                     raise self._failure or stopped from None
             await self._store.note("finished_at", self._clock.time())
             self.progress.phase = "finished"
@@ -157,21 +159,20 @@ class Job:
         if plan is not None:
             await self._store.begin(JobHeader.of(plan, made_at=self._clock.time(), shards=shards), plan.actions())
         elif header is None:
-            raise JobError(f"{self._store.name} holds no job to go on with", exit_code=64)
+            raise JobRefused(f"{self._store.name} holds no job to go on with")
         header = await self._store.header()
         assert header is not None  # noqa: S101 - begun above
         if header.target != self._target.name:
-            raise JobError(
+            raise JobRefused(
                 f"{self._store.name} is the journal of a job for {header.target}, not for {self._target.name}",
-                exit_code=64,
             )
 
     async def _rounds(self) -> None:
         """Settle what is in doubt, send what is to do; again, until nothing is left."""
         # What an earlier run left in doubt may have left this machine a moment ago.
         self._in_doubt_since = self._clock.monotonic()
-        await self._settle_doubts(("INTENT", "UNKNOWN"))
-        while not self._over() and await self._store.fetch(("TODO", "INTENT"), limit=1):
+        await self._settle_doubts(RESUMED)
+        while not self._over() and await self._store.fetch(OPEN, limit=1):
             self._ledger.done = 0
             broken_off = await self._send_all()
             await self._written()
@@ -350,7 +351,7 @@ class Job:
             case Verdict.HELD:
                 self._hold(retry_after(error))
             case Verdict.ALIKE:
-                self._fail(JobError(f"stopped, because every row would fail alike: {error}"))
+                self._fail(JobInterrupted(f"stopped, because every row would fail alike: {error}"))
             case Verdict.REFUSED:
                 self._breaker.answered()
         return verdict
@@ -431,7 +432,7 @@ class Job:
                 # Like a create, it is about nobody who is known to be there: what forbids it, forbids it for all.
                 verdict, left = judge(error, creating=True), self._breaker.patience_left()
                 if verdict is Verdict.ALIKE:
-                    self._fail(JobError(f"stopped, because nothing can be looked up: {error}"))
+                    self._fail(JobInterrupted(f"stopped, because nothing can be looked up: {error}"))
                     return None
                 if verdict is not Verdict.HELD or left <= 0:
                     why = f"it could not be looked up: {message_of(error)}"
@@ -468,4 +469,6 @@ class Job:
         except JobError:
             raise
         except SymphonyError as error:
-            raise JobError(f"every row is settled, but the audit failed: {error}; run the same command again") from None
+            raise JobInterrupted(
+                f"every row is settled, but the audit failed: {error}; run the same command again"
+            ) from None

@@ -16,11 +16,11 @@ from typing import Any, Protocol, Self
 
 import attrs
 
-from ...errors import JobError
+from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action, Step
 from ..plans.file import Plan
 from ..rows.base import Kind
-from .states import ALL_STATES, State
+from .states import ALL, State
 
 __all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "each_row"]
 
@@ -71,15 +71,14 @@ class JobHeader:
         """
         remedy = "undo that, or begin a new job with another journal (--journal)"
         if (self.kind, self.target) != (other.kind, other.target):
-            raise JobError(f"{where} is the journal of a job for {self.target}, not for {other.target}", exit_code=64)
+            raise JobRefused(f"{where} is the journal of a job for {self.target}, not for {other.target}")
         if self.input_digest != other.input_digest:
-            raise JobError(
+            raise JobRefused(
                 f"{other.input_name} was changed since the job began ({where} was made from another content): {remedy}",
-                exit_code=64,
             )
         if self.disable_missing != other.disable_missing:
             word = "with" if self.disable_missing else "without"
-            raise JobError(f"the job in {where} began {word} --disable-missing: {remedy}", exit_code=64)
+            raise JobRefused(f"the job in {where} began {word} --disable-missing: {remedy}")
 
 
 @attrs.define(eq=False)  # not frozen, as there are many: freezing triples what it costs to make one
@@ -139,7 +138,7 @@ class Change:
     attempts: int = 0
 
 
-class Fenced(JobError):
+class Fenced(JobInterrupted):
     """Another process took this job over while this one did not answer; this one must send nothing more."""
 
 
@@ -230,7 +229,7 @@ class JobStore(Protocol):
         ...
 
 
-async def each_row(store: JobStore, states: Sequence[State] = ALL_STATES) -> AsyncIterator[JobRow]:
+async def each_row(store: JobStore, states: Sequence[State] = ALL) -> AsyncIterator[JobRow]:
     """All rows in these states, in order, a thousand at a time."""
     after = 0
     while rows := await store.fetch(states, after=after, limit=1000, own=False):

@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from ...errors import JobError
+from ...errors import JobError, JobInterrupted, JobRefused
 from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
 from ..plans.sound import Unsound
 from .seal import SEAL
@@ -105,7 +105,7 @@ def is_journal(path: Path, *, to_write: bool) -> bool:
                 for file in beside:
                     _narrow(file)
         except OSError as error:
-            raise JobError(f"the journal {path} cannot be opened: {error.strerror}", exit_code=75) from None
+            raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
     return True
 
 
@@ -115,7 +115,7 @@ def _look_at(path: Path, *, to_write: bool) -> None:
         head = os.read(descriptor, _HEADER_SIZE)
         application = int.from_bytes(head[68:72])
         if len(head) < _HEADER_SIZE or not head.startswith(MAGIC) or application != APPLICATION_ID:
-            raise JobError(f"{path} is not a journal of a provisioning job: name another one", exit_code=64)
+            raise JobRefused(f"{path} is not a journal of a provisioning job: name another one")
         if to_write:
             make_private(descriptor)
     finally:
@@ -141,10 +141,9 @@ def create_journal(path: Path) -> None:
     for suffix in ("-wal", "-journal"):
         # SQLite would read them into the new one. Whoever only looked at a journal leaves an empty log behind.
         if (there := regular_file(_beside(path, suffix))) is not None and there.st_size:
-            raise JobError(
+            raise JobRefused(
                 f"{_beside(path, suffix)} belongs to another journal, which is not there: put that back, move this "
                 "away, or name another journal",
-                exit_code=64,
             )
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".aiosymphony-")
@@ -157,7 +156,7 @@ def create_journal(path: Path) -> None:
             Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
-        raise JobError(f"the journal {path} cannot be opened: {error.strerror}", exit_code=75) from None
+        raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
 
 
 def _publish(made: Path, path: Path) -> None:
@@ -228,27 +227,24 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> JobError:
     """What to say of an error of the file while it is used."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JobError(
+        return JobInterrupted(
             f"the journal {path} is locked by another process, which may hang: let it finish or end it, then "
             "run the same command again",
-            exit_code=75,
         )
     if code and code not in _UNWRITABLE:
         return damaged(path, str(error))
-    return JobError(
+    return JobInterrupted(
         f"the journal {path} cannot be written ({error}), so nothing more was sent: make room for it or make "
         "it writable, then run the same command again",
-        exit_code=75,
     )
 
 
 def damaged(path: Path, what: str) -> JobError:
     """What to say of a file that holds what no job writes."""
-    return JobError(
+    return JobRefused(
         f"the journal {path} is damaged, or was edited by hand ({' '.join(what.split())}): move it away, with the "
         f"files beside it (-wal, -shm and {SEAL}), wait a minute for late writes, and plan anew - the new plan "
         "finds what was done already",
-        exit_code=64,
     )
 
 

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final, Protocol
 
-from ...errors import JobError
+from ...errors import JobRefused
 from .base import JobStore
 from .file import MAGIC
 from .sqlite import SqliteStore
@@ -38,7 +38,7 @@ def open_store(where: str | PathLike[str], *, read_only: bool = False) -> Abstra
     scheme, found, _ = text.partition("://")
     opener = STORES.get(scheme if found else "")
     if opener is None:
-        raise JobError(f"no store is reached by {scheme}://: name the path of a file", exit_code=64)
+        raise JobRefused(f"no store is reached by {scheme}://: name the path of a file")
     return opener(text, read_only=read_only)
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import orjson
 
-from ...errors import JobError
+from ...errors import JobInterrupted, JobRefused
 from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
 from .owner import boot_id
 
@@ -54,10 +54,10 @@ class Seal:
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
             if (self._file.read(1) or b"{") not in (b"{", b"\0"):
                 self._file.close()
-                raise JobError(f"{path} is not a file of the journal {journal}: move it away", exit_code=64)
+                raise JobRefused(f"{path} is not a file of the journal {journal}: move it away")
             make_private(descriptor)
         except OSError as error:
-            raise JobError(f"{path} cannot be opened: {error.strerror}", exit_code=75) from None
+            raise JobInterrupted(f"{path} cannot be opened: {error.strerror}") from None
         if is_new:
             sync_folder(path.parent)
 

@@ -13,7 +13,7 @@ import attrs
 import orjson
 
 from ...clock import Clock
-from ...errors import JobError, visible
+from ...errors import JobInterrupted, JobRefused, visible
 from .base import Fenced
 from .owner import Owner
 from .seal import Seal
@@ -115,7 +115,7 @@ class Shards:
                 else:
                     waiting = True
         if (take is None and refused) or (not free and not waiting):
-            raise JobError(refused or f"{self._path} holds no job", exit_code=75 if refused else 64)
+            raise JobInterrupted(refused) if refused else JobRefused(f"{self._path} holds no job")
         if waiting and (take is None or not free):
             return None
         taken = free if take is None else free[:take]

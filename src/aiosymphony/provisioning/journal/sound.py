@@ -10,15 +10,14 @@ from ..plans.sound import Unsound, check_steps, check_values, is_count, mapping,
 from ..rows.base import Kind
 from ..rows.users import user_class
 from .base import JobHeader, JobRow
-from .states import State
+from .states import ALL, FINDINGS, OPEN, State
 
 __all__ = ["check_row", "sound_counts", "sound_header", "sound_notes"]
 
-STATES: Final = frozenset(get_args(State))
+_STATES: Final = frozenset(ALL)
 _ACTIONS: Final = frozenset(ACTIONS)
 _LATEST: Final = 253402300800
 """The year 10000, in seconds since the epoch."""
-_FINDINGS: Final = ("missing", "doubled", "different")
 
 
 def sound_header(values: Any) -> JobHeader:
@@ -55,7 +54,7 @@ def sound_notes(notes: dict[str, Any]) -> dict[str, Any]:
         require(
             _is_time(audit.get("at"))
             and is_count(audit.get("checked"))
-            and all(is_count(counts.get(kind)) and _are_findings(audit.get(kind), kind) for kind in _FINDINGS),
+            and all(is_count(counts.get(kind)) and _are_findings(audit.get(kind), kind) for kind in FINDINGS),
             "the audit",
         )
     return notes
@@ -68,7 +67,7 @@ def sound_counts(counts: dict[tuple[str, State], int]) -> dict[tuple[str, State]
         Unsound: There is an action or a state that no row has.
     """
     for action, state in counts:
-        require(action in _ACTIONS and state in STATES, f"the action {action!r} or the state {state!r}")
+        require(action in _ACTIONS and state in _STATES, f"the action {action!r} or the state {state!r}")
     return counts
 
 
@@ -81,7 +80,7 @@ def check_row(row: JobRow, kind: Kind) -> None:
     # Once for each row that is read: so no call that can be spared, and no message that nobody reads.
     sound = (
         row.action in _ACTIONS
-        and row.state in STATES
+        and row.state in _STATES
         and type(row.label) is type(row.code) is type(row.message) is str
         and type(row.line) is type(row.step) is type(row.attempts) is int
         and row.line >= 0 <= row.step
@@ -95,7 +94,7 @@ def check_row(row: JobRow, kind: Kind) -> None:
     check_values(row.row, kind, row.n)
     if row.steps is not ONE_CREATE:
         check_steps(row.steps, kind, row.n)
-    if row.state in ("TODO", "INTENT"):
+    if row.state in OPEN:
         creating = row.step == 0 and bool(row.steps) and row.steps[0]["do"] == "create"
         if creating:
             sound = _required(kind) <= row.row.keys()

@@ -20,7 +20,7 @@ import attrs
 import orjson
 
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import JobError, visible
+from ...errors import JobError, JobInterrupted, JobRefused, visible
 from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind
@@ -31,7 +31,7 @@ from .owner import Owner
 from .seal import Seal
 from .shards import WATCH_EVERY, Shards, Watched
 from .sound import check_row, sound_counts, sound_header, sound_notes
-from .states import State
+from .states import CONFLICTING, INVALID, State
 
 __all__ = ["SqliteStore"]
 
@@ -226,7 +226,7 @@ class SqliteStore:
         path = self.path
         if sqlite3.sqlite_version_info < _OLDEST:
             oldest = ".".join(map(str, _OLDEST))
-            raise JobError(f"the journal needs SQLite {oldest}, and this is {sqlite3.sqlite_version}", exit_code=64)
+            raise JobRefused(f"the journal needs SQLite {oldest}, and this is {sqlite3.sqlite_version}")
         db: sqlite3.Connection | None = None
         held: tuple[int, int] | None = None
         try:
@@ -252,7 +252,7 @@ class SqliteStore:
                 case sqlite3.Error():
                     raise unusable(path, error) from None
                 case OSError():
-                    raise JobError(f"the journal {path} cannot be opened: {error.strerror}", exit_code=75) from None
+                    raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
                 case Unsound():
                     raise damaged(self.path, str(error)) from None
             raise
@@ -264,16 +264,15 @@ class SqliteStore:
         if is_journal(self.path, to_write=not self._read_only):
             return
         if self._read_only:
-            raise JobError(f"there is no journal {self.path}", exit_code=64)
+            raise JobRefused(f"there is no journal {self.path}")
         create_journal(self.path)
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
-            raise JobError(
+            raise JobRefused(
                 f"the journal {self.path} was written by a newer release of aiosymphony (format {version}, this one "
                 f"knows {VERSION}): use that release",
-                exit_code=64,
             )
         if not self._read_only and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise damaged(self.path, str(found).replace("*** in database main ***", "").strip().partition("\n")[0])
@@ -318,7 +317,7 @@ class SqliteStore:
         if self._broken is not None:
             operation.future.set_exception(self._broken)
         elif self._writer is None:
-            operation.future.set_exception(JobError(f"the journal {self.path} was closed"))
+            operation.future.set_exception(JobInterrupted(f"the journal {self.path} was closed"))
         else:
             self._writer.put(operation)
         return operation.future
@@ -466,9 +465,9 @@ def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
         case "skip":
             return "DONE", "", now
         case "conflict":
-            return "CONFLICT", "conflict", now
+            return "CONFLICT", CONFLICTING, now
         case "invalid":
-            return "FAILED", "invalid", now
+            return "FAILED", INVALID, now
         case _:
             return "TODO", "", None
 

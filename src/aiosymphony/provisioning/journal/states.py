@@ -1,12 +1,61 @@
-"""The states of a row."""
+"""The states of a row, their groups, and the codes of outcomes that no server gave: stated here and nowhere else.
+
+::
+
+    TODO ──> INTENT ──> DONE
+      ^         │  └──> FAILED      surely not carried out
+      │         ├─────> CONFLICT    left alone
+      └─────────┤                   surely not carried out, and to be sent again
+                └─────> UNKNOWN     nobody can say; looked up when the job is started again
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
-__all__ = ["ALL_STATES", "LOOKED_UP", "State"]
+__all__ = [
+    "ALL",
+    "CONFLICTING",
+    "FAILURES",
+    "FINDINGS",
+    "GONE",
+    "INVALID",
+    "IN_DOUBT",
+    "LOOKED_UP",
+    "NOT_DONE",
+    "OPEN",
+    "REJECTED",
+    "RESUMED",
+    "SETTLED",
+    "State",
+]  # fmt: skip
 
 State = Literal["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
-ALL_STATES: tuple[State, ...] = ("TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT")
-LOOKED_UP = "looked up"
+
+ALL: Final[tuple[State, ...]] = get_args(State)
+OPEN: Final[tuple[State, ...]] = ("TODO", "INTENT")
+"""What a job still has to deal with."""
+SETTLED: Final[tuple[State, ...]] = ("DONE", "FAILED", "UNKNOWN", "CONFLICT")
+"""What it has dealt with."""
+RESUMED: Final[tuple[State, ...]] = ("INTENT", "UNKNOWN")
+"""What is looked up first when a job is started again."""
+REJECTED: Final[tuple[State, ...]] = ("FAILED", "CONFLICT")
+"""What was surely not carried out."""
+FAILURES: Final[tuple[State, ...]] = (*REJECTED, "UNKNOWN")
+"""What has a cause in the report."""
+NOT_DONE: Final[tuple[State, ...]] = (*OPEN, *FAILURES)
+"""Everything but DONE."""
+
+FINDINGS: Final = ("missing", "doubled", "different")
+"""The kinds of what the audit finds."""
+
+LOOKED_UP: Final = "looked up"
 """The code of a row that is done, and of which only a look-up could tell."""
+IN_DOUBT: Final = "in doubt"
+"""The code of a row whose last outcome was unknown; any other is that of a refusal."""
+GONE: Final = "gone"
+"""The code of a row whose user was there when the plan was made, and is not any more."""
+CONFLICTING: Final = "conflict"
+"""The code of a row that contradicts another one or what is there."""
+INVALID: Final = "invalid"
+"""The code of a row that is wrong."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ...errors import JobError
+from ...errors import JobRefused
 from ...text import same_text
 from ..actual import Actual, ActualUser
 from ..rows.base import Kind
@@ -126,7 +126,7 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
     actual.forget_taken()
     made.known, made.whole = len(actual), actual.whole
     if disable_missing and not actual.whole:
-        raise JobError("users can be disabled by their absence only against a whole listing", exit_code=64)
+        raise JobRefused("users can be disabled by their absence only against a whole listing")
     state = _State()
     contested: set[str] = set()
     for item in desired.both():
@@ -151,10 +151,9 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
     made.contested = frozenset(contested)
     if disable_missing:
         if made.counts["invalid"]:
-            raise JobError(
+            raise JobRefused(
                 f"{made.counts['invalid']} rows of {desired.name} are wrong, so nobody can say who is missing from it; "
                 "correct them first, or leave out --disable-missing",
-                exit_code=64,
             )
         for there in actual.untaken():
             if there.active is not False:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self, get_args
 import attrs
 import orjson
 
-from ...errors import JobError
+from ...errors import JobRefused
 from ...files import private_file
 from ..rows.base import Kind
 from ..rows.users import user_class
@@ -106,10 +106,9 @@ class Plan:
         """
         limit = min(MAX_DISABLED, MAX_DISABLED_SHARE * self.known)
         if self.counts["disable"] > limit and not force:
-            raise JobError(
+            raise JobRefused(
                 f"the plan disables {self.counts['disable']} of {self.known} users, and without --force at most "
                 f"{int(limit)} may be (5 % or {MAX_DISABLED}, whichever is less). Nothing was sent",
-                exit_code=64,
             )
 
     def header(self) -> dict[str, Any]:
@@ -152,7 +151,7 @@ class Plan:
                 if not isinstance(header, dict) or header.get("aiosymphony") != "provisioning plan":
                     raise ValueError  # noqa: TRY301 - told below, as for a file that is no JSON
                 if header["format"] > FORMAT:
-                    raise JobError(f"{path} was written by a newer release of aiosymphony; use that one", exit_code=64)
+                    raise JobRefused(f"{path} was written by a newer release of aiosymphony; use that one")
                 user_class(header["kind"])  # raises: a kind that is none was never planned for
                 made = cls(
                     header["kind"],
@@ -171,11 +170,11 @@ class Plan:
                     check_action(action, made.kind)
                     made._add(action)
         except OSError as error:
-            raise JobError(f"{path} cannot be read: {error.strerror}", exit_code=64) from None
+            raise JobRefused(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise JobError(f"{path} is not a plan, or a damaged one; make it anew", exit_code=64) from None
+            raise JobRefused(f"{path} is not a plan, or a damaged one; make it anew") from None
         if any(made.counts[do] != count for do, count in counts.items()):
-            raise JobError(f"{path} is cut short or was edited; make the plan anew", exit_code=64)
+            raise JobRefused(f"{path} is cut short or was edited; make the plan anew")
         return made
 
     def __enter__(self) -> Self:
@@ -196,10 +195,9 @@ class Plan:
         except OSError as error:
             with contextlib.suppress(OSError, AttributeError):  # What could not be written would be tried once more.
                 self._file.close()
-            raise JobError(
+            raise JobRefused(
                 f"the plan does not fit into {tempfile.gettempdir()} ({error.strerror}): make room there, or set "
                 "TMPDIR to another folder. Nothing was sent",
-                exit_code=64,
             ) from None
 
     def _as_decided(self, action: Action) -> Action:

@@ -10,8 +10,9 @@ from typing import Any
 
 import attrs
 
+from ...codes import ConnectCode
 from ..journal.base import JobHeader
-from ..journal.states import State
+from ..journal.states import FINDINGS, GONE, INVALID, OPEN, REJECTED, State
 
 __all__ = ["Bucket", "Cause", "Figures", "timeline_of"]
 
@@ -45,12 +46,16 @@ class Cause:
 
 
 _ADVICE = {
-    "invalid": "Correct these lines in the file; nothing was sent for them.",
-    "40001": "The e-mail domain is not one of the company's: correct the address, or add the domain to the company.",
-    "40002": "The address has an account that is not this company's. Ask Symphony, or take the row out.",
-    "40102": "The company does not exist or is not complete yet.",
+    INVALID: "Correct these lines in the file; nothing was sent for them.",
+    str(
+        ConnectCode.DOMAIN_NOT_ALLOWED.value
+    ): "The e-mail domain is not one of the company's: correct the address, or add the domain to the company.",
+    str(
+        ConnectCode.EMAIL_EXISTS.value
+    ): "The address has an account that is not this company's. Ask Symphony, or take the row out.",
+    str(ConnectCode.COMPANY_NOT_READY.value): "The company does not exist or is not complete yet.",
     "403": "The account of this job lacks an entitlement.",
-    "gone": "The user was there when the plan was made. Plan anew.",
+    GONE: "The user was there when the plan was made. Plan anew.",
 }
 _ADVICE_BY_STATE: dict[str, str] = {
     "CONFLICT": "Left alone, because only you can say what is meant. Resolve it there or in the file, then plan anew.",
@@ -116,7 +121,7 @@ class Figures:
     @property
     def failed(self) -> int:
         """Rows that were refused, are invalid or in conflict."""
-        return self.state("FAILED", "CONFLICT")
+        return self.state(*REJECTED)
 
     @property
     def unknown(self) -> int:
@@ -126,7 +131,7 @@ class Figures:
     @property
     def untouched(self) -> int:
         """Rows that are still to be done."""
-        return self.state("TODO", "INTENT")
+        return self.state(*OPEN)
 
     def found(self, kind: str) -> int:
         """How many ``missing``, ``doubled`` or ``different`` users the audit found."""
@@ -139,7 +144,7 @@ class Figures:
             return 75
         if self.unknown:
             return 3
-        return 2 if self.failed or any(map(self.found, ("missing", "doubled", "different"))) else 0
+        return 2 if self.failed or any(map(self.found, FINDINGS)) else 0
 
     @property
     def next_steps(self) -> list[str]:

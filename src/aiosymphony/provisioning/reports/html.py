@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from html import escape
 
+from ..journal.states import FINDINGS
 from .figures import Cause, Figures
 from .plots import Line, plot
 
@@ -152,7 +153,7 @@ def _audit(report: Figures) -> str:
     audit = report.audit
     if audit is None:
         return ""
-    found_in_all = ", ".join(f"{report.found(kind):,} {kind}" for kind in ("missing", "doubled", "different"))
+    found_in_all = ", ".join(f"{report.found(kind):,} {kind}" for kind in FINDINGS)
     checked = f"{audit['checked']:,} users that are done were compared with the tenant at {_time(audit['at'])}"
     parts = [f"<h2>Audit</h2><p>{checked}: {found_in_all}.</p>"]
     for kind, what in (("missing", ""), ("doubled", "Ids"), ("different", "There and wanted")):

@@ -11,10 +11,10 @@ from typing import Self
 
 import attrs
 
-from ...errors import JobError
+from ...errors import JobRefused
 from ...files import private_file
 from ..journal.base import JobStore, each_row
-from ..journal.states import ALL_STATES, LOOKED_UP, State
+from ..journal.states import ALL, FAILURES, LOOKED_UP, State
 from .figures import Cause, Figures, timeline_of
 from .html import page
 from .tables import write_csv, write_rest
@@ -44,7 +44,7 @@ class Report(Figures):
         """
         header = await store.header()
         if header is None:
-            raise JobError(f"{store.name} holds no job", exit_code=64)
+            raise JobRefused(f"{store.name} holds no job")
         notes = await store.notes()
         report = cls(header, await store.counts(), audit=notes.get("audit"), finished_at=notes.get("finished_at"))
         if rows:
@@ -59,7 +59,7 @@ class Report(Figures):
         async for row in each_row(store):
             columns.update(row.row)
             self.attempts += row.attempts
-            if row.state in ("FAILED", "UNKNOWN", "CONFLICT"):
+            if row.state in FAILURES:
                 key = (row.state, row.code, _VARIABLE.sub("…", row.message))
                 if key not in causes and len(causes) >= CAUSES:
                     key = (row.state, row.code, "")
@@ -92,7 +92,7 @@ class Report(Figures):
         with private_file(path) as file:
             file.write(self.to_html())
 
-    async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL_STATES) -> int:
+    async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL) -> int:
         """Write one line for each row with what became of it; how many.
 
         Raises:

@@ -8,7 +8,7 @@ from os import PathLike
 from ...files import private_file
 from ..cells import CsvLines
 from ..journal.base import JobStore, each_row
-from ..journal.states import ALL_STATES, State
+from ..journal.states import ALL, NOT_DONE, State
 from ..rows.users import user_class
 from .figures import Figures
 
@@ -17,7 +17,7 @@ __all__ = ["write_csv", "write_rest"]
 _ROW_COLUMNS = ("line", "user", "action", "state", "id", "attempts", "sent_at", "done_at", "code", "reason")
 
 
-async def write_csv(store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL_STATES) -> int:
+async def write_csv(store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL) -> int:
     """Write one line for each row with what became of it; how many.
 
     Raises:
@@ -65,7 +65,7 @@ async def write_rest(figures: Figures, store: JobStore, path: str | PathLike[str
         lines = CsvLines(file)
         lines.write([*names, "_line", "_state", "_reason"])
         count = 0
-        async for row in each_row(store, ("TODO", "INTENT", "FAILED", "UNKNOWN", "CONFLICT")):
+        async for row in each_row(store, NOT_DONE):
             if row.row and row.line:
                 cells = [_cell(row.row.get(name)) for name in names]
                 lines.write([*cells, row.line, row.state, row.message])

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from ...errors import JobError
+from ...errors import JobError, JobRefused
 from ..rows.base import Kind
 
 __all__ = ["MAX_LINE", "Reader", "Record", "Scan", "file_digest", "first_bytes", "lines_of", "unreadable"]
@@ -79,4 +79,4 @@ def first_bytes(path: Path) -> bytes:
 
 def unreadable(message: str) -> JobError:
     """What to say of a file that cannot be taken."""
-    return JobError(message, exit_code=64)
+    return JobRefused(message)

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from ...codes import ConnectCode
-from ...errors import ApiError, ConfigError, JobError, NotFound, PaginationError, SymphonyError
+from ...connect.users import MAX_BATCH
+from ...errors import ApiError, ConfigError, JobError, JobInterrupted, NotFound, PaginationError, SymphonyError
 from ..actual import ActualUser
 from ..plans.actions import Step
 from ..rows.base import Kind, keys_of
@@ -34,7 +35,7 @@ class ConnectTarget:
     """
 
     kind: Kind = "connect"
-    batch = 20
+    batch = MAX_BATCH
     # Connect looks nobody up by address: whoever is looked for, the whole company is listed. So better once for many.
     look_up_batch = 10_000
     look_up_limit = 0
@@ -100,7 +101,7 @@ class ConnectTarget:
             raise
 
     def _not_ready(self) -> JobError:
-        return JobError(
+        return JobInterrupted(
             f"the company {self._company} does not exist or is not complete yet, which takes about 20 minutes; "
             "run the same command later"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
 
 from ...bulk import Failed, bulk
-from ...errors import BadRequest, ConfigError, JobError, NotFound
+from ...errors import BadRequest, ConfigError, JobRefused, NotFound
 from ..actual import ActualUser
 from ..plans.actions import Step
 from ..rows.base import Kind
@@ -108,7 +108,7 @@ class PodTarget:
         try:
             uid = int(user_id)
         except ValueError:
-            raise JobError(f"the journal names a user {user_id!r}, which is no id of a pod", exit_code=64) from None
+            raise JobRefused(f"the journal names a user {user_id!r}, which is no id of a pod") from None
         match step:
             case {"do": "update", "set": changes}:
                 await users.update(uid, _attributes(changes))

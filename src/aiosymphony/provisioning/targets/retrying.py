@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Final, TypeVar
 
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import JobError, PaginationError, SymphonyError
+from ...errors import JobInterrupted, PaginationError, SymphonyError
 from ...paging import Pager
 from .verdicts import Verdict, judge, retry_after
 
@@ -50,7 +50,7 @@ async def pages_patiently(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> As
                     yield page
         except PaginationError as error:
             if not isinstance(error.__cause__, SymphonyError):
-                raise JobError(f"the users cannot be listed to the end: {error}") from None
+                raise JobInterrupted(f"the users cannot be listed to the end: {error}") from None
             wait = _wait(error, failures)
             if wait is None:
                 raise
