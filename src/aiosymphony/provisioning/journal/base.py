@@ -20,9 +20,9 @@ from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action, Step
 from ..plans.file import Plan
 from ..rows.base import Kind
-from .states import ALL, State
+from .states import ALL, CONFLICTING, INVALID, State
 
-__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "each_row"]
+__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "each_row", "first_state", "shard_of"]
 
 
 @attrs.frozen
@@ -236,3 +236,21 @@ async def each_row(store: JobStore, states: Sequence[State] = ALL) -> AsyncItera
         after = rows[-1].n
         for row in rows:
             yield row
+
+
+def first_state(action: Action, now: float) -> tuple[State, str, float | None]:
+    """State, code and time of a row as the plan leaves it."""
+    match action.do:
+        case "skip":
+            return "DONE", "", now
+        case "conflict":
+            return "CONFLICT", CONFLICTING, now
+        case "invalid":
+            return "FAILED", INVALID, now
+        case _:
+            return "TODO", "", None
+
+
+def shard_of(n: int, shards: int) -> int:
+    """The shard of a row, by its number: neighbours share a batch and a page of a file, so they stay together."""
+    return n // 1000 % shards

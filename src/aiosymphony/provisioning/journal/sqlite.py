@@ -24,14 +24,14 @@ from ...errors import JobError, JobInterrupted, JobRefused, visible
 from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind
-from .base import Change, Fenced, JobHeader, JobRow
+from .base import Change, Fenced, JobHeader, JobRow, first_state, shard_of
 from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
 from .group_commit import GroupCommit, Operation, answer
 from .owner import Owner
 from .seal import Seal
 from .shards import WATCH_EVERY, Shards, Watched
 from .sound import check_row, sound_counts, sound_header, sound_notes
-from .states import CONFLICTING, INVALID, State
+from .states import State
 
 __all__ = ["SqliteStore"]
 
@@ -133,7 +133,7 @@ class SqliteStore:
             self._shards.make(db, header.shards)
             now = self._clock.time()
             for n, action in enumerate(actions, 1):
-                state, code, done_at = _first_state(action, now)
+                state, code, done_at = first_state(action, now)
                 steps = _json(action.steps)
                 db.execute("INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, _json(action.row)))
                 db.execute(
@@ -141,8 +141,7 @@ class SqliteStore:
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         n,
-                        # Neighbours share a page of the file and a batch: they stay together.
-                        n // 1000 % header.shards,
+                        shard_of(n, header.shards),
                         action.do,
                         state,
                         action.id,
@@ -457,19 +456,6 @@ def _header(db: sqlite3.Connection) -> JobHeader | None:
 
 def _keep(db: sqlite3.Connection, name: str, value: object) -> None:
     db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, _json(value)))
-
-
-def _first_state(action: Action, now: float) -> tuple[State, str, float | None]:
-    """State, code and time of a row as the plan leaves it."""
-    match action.do:
-        case "skip":
-            return "DONE", "", now
-        case "conflict":
-            return "CONFLICT", CONFLICTING, now
-        case "invalid":
-            return "FAILED", INVALID, now
-        case _:
-            return "TODO", "", None
 
 
 def _job_row(row: Sequence[Any]) -> JobRow:

@@ -1,0 +1,211 @@
+"""What every store promises to a job: the same tests over each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from aiosymphony.errors import JobInterrupted, JobRefused
+from aiosymphony.provisioning import Desired, JobStore, Plan, SqliteStore
+from aiosymphony.provisioning.actual import Actual
+from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader, JobRow
+from aiosymphony.provisioning.journal.memory import MemoryJournal, MemoryStore
+from aiosymphony.provisioning.plans.decide import plan
+
+from .stepped import SteppedClock
+from .tenant import Tenant
+
+EVERY = ["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
+
+
+def made(count: int = 3, *, target: str = "memory") -> Plan:
+    people = [{"email": f"u{n}@acme.com", "firstName": "Ann", "lastName": "Lee"} for n in range(count)]
+    return plan(Desired.of(people, "connect"), Actual("connect"), target=target)
+
+
+class Place:
+    """Opens stores over one journal, each as a process of its own would."""
+
+    def __init__(self, kind: str, folder: Path, stack: AsyncExitStack) -> None:
+        self.clock = SteppedClock()
+        self._stack = stack
+        self._open: Callable[[], SqliteStore | MemoryStore]
+        if kind == "sqlite":
+            self._open = lambda: SqliteStore(folder / "job.journal", clock=self.clock)
+        else:
+            journal = MemoryJournal()
+            self._open = lambda: MemoryStore(journal, clock=self.clock)
+
+    async def store(self) -> JobStore:
+        return await self._stack.enter_async_context(self._open())
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    async with AsyncExitStack() as stack:
+        yield Place(request.param, tmp_path, stack)
+
+
+async def begin(store: JobStore, wanted: Plan | None = None, *, shards: int = 1) -> None:
+    wanted = made() if wanted is None else wanted
+    await store.begin(JobHeader.of(wanted, made_at=1.0, shards=shards), wanted.actions())
+
+
+async def rows(store: JobStore) -> list[JobRow]:
+    return await store.fetch(EVERY, limit=10_000, own=False)
+
+
+async def test_it_is_empty_until_it_takes_a_job_in(place: Place) -> None:
+    store = await place.store()
+    assert await store.header() is None
+    assert await store.counts() == {}
+    with pytest.raises(JobRefused, match="holds no job"):
+        await store.acquire(60)
+    await begin(store)
+    header = await (await place.store()).header()
+    assert header is not None
+    assert (header.rows, header.target, header.shards) == (3, "memory", 1)
+    assert [(row.n, row.line, row.label, row.action, row.state, [*row.steps]) for row in await rows(store)] == [
+        (n, n, f"u{n - 1}@acme.com", "create", "TODO", [{"do": "create"}]) for n in (1, 2, 3)
+    ]
+
+
+async def test_what_needs_nothing_is_dealt_with_from_the_start(place: Place) -> None:
+    store = await place.store()
+    tenant = Tenant()
+    desired = Desired.of([{"email": "ann@acme.com", "firstName": "Ann", "lastName": "Lee"}, {"email": "?"}], "connect")
+    for item in desired.rows():
+        tenant.add(item.user)
+    await begin(store, plan(desired, Actual.of("connect", tenant.users.values()), target="memory"))
+    ann, wrong = await rows(store)
+    assert (ann.action, ann.state, ann.code, ann.done_at) == ("skip", "DONE", "", place.clock.time())
+    assert (wrong.action, wrong.state, wrong.code) == ("invalid", "FAILED", "invalid")
+
+
+async def test_it_keeps_to_its_job(place: Place) -> None:
+    store = await place.store()
+    await begin(store)
+    await begin(store)
+    for other in (made(2), made(target="other")):
+        with pytest.raises(JobRefused):
+            await begin(store, other)
+    assert await store.counts() == {("create", "TODO"): 3}
+
+
+async def test_rows_go_their_way(place: Place) -> None:
+    store = await place.store()
+    await begin(store)
+    await store.acquire(60)
+    await store.intend([1, 2, 3], 10.0)
+    await store.record(
+        [
+            Change([1], "DONE", step=1, ids=["u1"]),
+            Change([2], "TODO", attempts=-1, code="503", message="turned away"),
+            Change([3], "INTENT", step=1, ids=["u3"], steps=[{"do": "create"}, {"do": "active", "active": False}]),
+        ],
+        11.0,
+    )
+    one, two, three = await rows(await place.store())
+    assert (one.state, one.id, one.step, one.attempts, one.sent_at, one.done_at) == ("DONE", "u1", 1, 1, 10.0, 11.0)
+    assert (two.state, two.id, two.attempts, two.code, two.message) == ("TODO", None, 0, "503", "turned away")
+    assert (three.state, three.id, three.step, len(three.steps)) == ("INTENT", "u3", 1, 2)
+    await store.intend([2], 12.0)
+    await store.record([Change([3], "DONE")], 13.0)
+    _, two, three = await rows(store)
+    assert (two.state, two.code, two.message, two.attempts, two.sent_at) == ("INTENT", "", "", 1, 12.0)
+    assert (three.state, three.id, three.step, len(three.steps)) == ("DONE", "u3", 1, 2)
+    assert await store.counts() == {("create", "DONE"): 2, ("create", "INTENT"): 1}
+
+
+async def test_outcomes_keep_the_order_in_which_they_were_recorded(place: Place) -> None:
+    store = await place.store()
+    await begin(store)
+    await store.acquire(60)
+    await store.intend([1], 10.0)
+    await asyncio.gather(
+        store.record([Change([1], "INTENT", step=1, ids=["u1"])], 11.0),
+        store.record([Change([1], "DONE", step=2)], 12.0),
+    )
+    first = (await rows(store))[0]
+    assert (first.state, first.step, first.id, first.done_at) == ("DONE", 2, "u1", 12.0)
+
+
+async def test_only_a_row_that_is_to_do_can_be_sent(place: Place) -> None:
+    store = await place.store()
+    await begin(store)
+    await store.acquire(60)
+    await store.intend([1], 10.0)
+    with pytest.raises(Fenced):
+        await store.intend([2, 1], 11.0)
+    assert [row.state for row in await rows(await place.store())] == ["INTENT", "TODO", "TODO"]
+
+
+async def test_what_is_fetched_is_in_order_and_of_the_states_asked_for(place: Place) -> None:
+    store = await place.store()
+    await begin(store, made(10))
+    await store.acquire(60)
+    await store.intend([2, 4], 10.0)
+    assert [row.n for row in await store.fetch(["TODO"], limit=3)] == [1, 3, 5]
+    assert [row.n for row in await store.fetch(["TODO"], after=5, limit=3)] == [6, 7, 8]
+    assert [row.n for row in await store.fetch(["INTENT"])] == [2, 4]
+    await store.release()
+    assert await store.fetch(["TODO"]) == []
+    assert len(await store.fetch(["TODO"], own=False)) == 8
+
+
+async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place) -> None:
+    first, second = await place.store(), await place.store()
+    await begin(first)
+    assert await first.acquire(60) == [0]
+    assert len(await second.running()) == 1
+    with pytest.raises(JobInterrupted):
+        await second.acquire(60)
+    place.clock.passed += 50
+    await first.renew(60)
+    place.clock.passed += 50
+    with pytest.raises(JobInterrupted):
+        await second.acquire(60)
+    await first.intend([1], 1.0)
+    place.clock.passed += 11
+    assert await second.acquire(60) == [0]
+    attempts = (
+        lambda: first.intend([2], 1.0),
+        lambda: first.record([Change([1], "DONE")], 1.0),
+        lambda: first.renew(60),
+    )
+    for attempt in attempts:
+        with pytest.raises(Fenced):
+            await attempt()
+    assert [row.state for row in await rows(second)] == ["INTENT", "TODO", "TODO"]
+    await second.release()
+    assert await second.running() == []
+
+
+async def test_shards_are_shared_out(place: Place) -> None:
+    first, second, third = await place.store(), await place.store(), await place.store()
+    await begin(first, made(2500), shards=2)
+    assert await first.acquire(60, 1) == [0]
+    assert await second.acquire(60, 1) == [1]
+    with pytest.raises(JobInterrupted):
+        await third.acquire(60, 1)
+    mine = {row.n for row in await first.fetch(["TODO"], limit=5000)}
+    others = {row.n for row in await second.fetch(["TODO"], limit=5000)}
+    assert not mine & others
+    assert mine | others == set(range(1, 2501))
+
+
+async def test_notes_are_json_and_stay(place: Place) -> None:
+    store = await place.store()
+    await begin(store)
+    counts = {"missing": 0, "doubled": 0, "different": 0}
+    await store.note(
+        "audit", {"at": 1.5, "checked": 2, "counts": counts, "missing": (), "doubled": (), "different": ()}
+    )
+    await store.note("finished_at", 2.5)
+    found = await (await place.store()).notes()
+    assert found["finished_at"] == 2.5
+    assert found["audit"]["missing"] == []
