@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from aiosymphony.errors import JobInterrupted, JobRefused
-from aiosymphony.provisioning import Desired, JobStore, Plan, SqliteStore
+from aiosymphony.provisioning import Desired, Job, JobStore, Plan, Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader, JobRow
 from aiosymphony.provisioning.journal.memory import MemoryJournal, MemoryStore
@@ -176,6 +176,7 @@ async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place
         lambda: first.intend([2], 1.0),
         lambda: first.record([Change([1], "DONE")], 1.0),
         lambda: first.renew(60),
+        lambda: first.acquire_next(60),
     )
     for attempt in attempts:
         with pytest.raises(Fenced):
@@ -198,6 +199,24 @@ async def test_shards_are_shared_out(place: Place) -> None:
     assert mine | others == set(range(1, 2501))
 
 
+async def test_who_has_finished_takes_the_next_shards_that_have_rows_left(place: Place) -> None:
+    store, other = await place.store(), await place.store()
+    await begin(store, made(4000), shards=4)
+    assert await store.acquire(60, 1) == [0]
+    assert await other.acquire(60, 1) == [1]
+    # What it lets go of is free for others, whatever is left of it.
+    assert await store.acquire_next(60, 2) == [2, 3]
+    assert {row.shard for row in await store.fetch(["TODO"], limit=5000)} == {2, 3}
+    assert await other.acquire_next(60, 1) == [0]
+    numbers = [row.n for row in await store.fetch(["TODO"], limit=5000)]
+    await store.intend(numbers, 1.0)
+    await store.record([Change(numbers, "DONE", step=1)], 2.0)
+    assert await store.acquire_next(60, 1) == [1]
+    await other.renew(60)
+    assert await store.acquire_next(60, 1) == []
+    assert {row.shard for row in await store.fetch(["TODO"], limit=5000)} == {1}
+
+
 async def test_notes_are_json_and_stay(place: Place) -> None:
     store = await place.store()
     await begin(store)
@@ -209,3 +228,25 @@ async def test_notes_are_json_and_stay(place: Place) -> None:
     found = await (await place.store()).notes()
     assert found["finished_at"] == 2.5
     assert found["audit"]["missing"] == []
+
+
+@pytest.mark.parametrize("max_shards", [1, 2, 4, None])
+async def test_one_process_alone_carries_out_every_shard(place: Place, max_shards: int | None) -> None:
+    store = await place.store()
+    tenant = Tenant(unique=False, fault=lambda number, _: "lost" if number % 50 == 1 else "")
+    await Job(tenant, store, take=max_shards, settle=0.0, clock=place.clock).run(made(4000), shards=4)
+    assert await store.counts() == {("create", "DONE"): 4000}
+    assert set(tenant.there().values()) == {1}
+    report = await Report.of(store)
+    assert (report.exit_code, report.found("doubled"), report.finished_at is not None) == (0, 0, True)
+
+
+async def test_several_processes_carry_out_more_shards_than_they_hold(place: Place) -> None:
+    tenant = Tenant(unique=False)
+    stores: Sequence[JobStore] = [await place.store() for _ in range(3)]
+    await begin(stores[0], made(6000), shards=6)
+    jobs = [Job(tenant, store, take=1, settle=0.0, clock=place.clock) for store in stores]
+    await asyncio.gather(*(job.run() for job in jobs))
+    assert await stores[0].counts() == {("create", "DONE"): 6000}
+    assert set(tenant.there().values()) == {1}
+    assert "audit" in await stores[0].notes()

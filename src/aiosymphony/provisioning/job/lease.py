@@ -37,6 +37,14 @@ class Lease:
         self._hold_until(began + self._seconds)
         self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
 
+    async def move_on(self, take: int | None) -> bool:
+        """Take the next free shards that have rows left; whether there are any."""
+        asked = asyncio.get_running_loop().time()
+        if not await self._store.acquire_next(self._seconds, take):
+            return False
+        self._hold_until(asked + self._seconds)
+        return True
+
     async def end(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()

@@ -130,6 +130,9 @@ class Job:
             self._breaker.answered()
             await self._rounds()
             await self._written()
+            while not self._over() and self.progress.left and await self._lease.move_on(self._take):
+                await self._rounds()
+                await self._written()
             if self._failure is not None:
                 raise self._failure
             if self._stopping:
@@ -137,7 +140,7 @@ class Job:
                     f"stopped as asked with {self.progress.left} rows left; run the same command to go on"
                 )
             if self.progress.left:
-                # Other processes work on other shards; the last one to finish audits.
+                # Other processes work on the other shards; the last one to finish audits.
                 return
             if self._audit:
                 self.progress.phase = "auditing"

@@ -174,6 +174,17 @@ class JobStore(Protocol):
         """
         ...
 
+    async def acquire_next(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
+        """Let go of the shards that are owned, and own free ones in their place that have rows left to deal with.
+
+        Returns:
+            The new shards; none if there are none that are free and have rows left, and then nothing changes.
+
+        Raises:
+            Fenced: The shards are another's by now.
+        """
+        ...
+
     async def renew(self, lease: float) -> None:
         """Own the shards for that many seconds more.
 

@@ -15,7 +15,7 @@ from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action
 from .base import Change, Fenced, JobHeader, JobRow, first_state, shard_of
-from .states import State
+from .states import OPEN, State
 
 __all__ = ["MemoryJournal", "MemoryStore"]
 
@@ -85,6 +85,15 @@ class MemoryStore:
         if not free:
             raise JobRefused("memory holds no job")
         return self._own(lease, free[:max_shards])
+
+    async def acquire_next(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
+        self._check_fence()
+        left = {row.shard for row in self.journal.rows.values() if row.state in OPEN}
+        free = [number for number, shard in self.journal.shards.items() if number in left and self._is_free(shard)]
+        if free:
+            await self.release()
+            self._own(lease, free[:max_shards])
+        return free[:max_shards]
 
     async def renew(self, lease: float) -> None:
         self._check_fence()

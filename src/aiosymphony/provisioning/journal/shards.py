@@ -25,6 +25,10 @@ _log = logging.getLogger("aiosymphony.provisioning")
 WATCH_EVERY: Final = 1.0
 """Seconds between two looks at an owner on another machine."""
 _LONGEST_WATCH: Final = 3600.0
+_LEFT = """
+SELECT shard, owner, epoch, alive_until, seal, commits FROM shard
+WHERE EXISTS (SELECT * FROM row WHERE row.shard = shard.shard AND state IN ('TODO', 'INTENT')) ORDER BY shard
+"""
 _DOUBT = """
 UPDATE row SET state = 'INTENT', code = '', message = ''
 WHERE shard IN (SELECT value FROM json_each(?)) AND state = 'TODO'
@@ -118,7 +122,39 @@ class Shards:
             raise JobInterrupted(refused) if refused else JobRefused(f"{self._path} holds no job")
         if waiting and (take is None or not free):
             return None
-        taken = free if take is None else free[:take]
+        return self._take(db, lease, free if take is None else free[:take], epochs, sealed, seal)
+
+    def acquire_next(
+        self, db: sqlite3.Connection, lease: float, max_shards: int | None, seal: Seal | None
+    ) -> list[int]:
+        """Let go of what is owned, and take what is free and has rows left; nothing changes if there is nothing."""
+        self.check_fence(db)
+        now = self._clock.monotonic()
+        free: list[int] = []
+        epochs: dict[int, int] = {}
+        sealed: dict[int, tuple[str, int]] = {}
+        for shard, text, epoch, until, name, commits in db.execute(_LEFT):
+            epochs[shard] = epoch + 1
+            sealed[shard] = (name, commits + 0)
+            # An owner on another machine may live, and there is no time to watch it.
+            owner = None if text is None else Owner.parse(text)
+            if owner is None or owner.is_gone() or (owner.clock == self.owner.clock and until <= now):
+                free.append(shard)
+        if not free:
+            return []
+        self.release(db)
+        return self._take(db, lease, free[:max_shards], epochs, sealed, seal)
+
+    def _take(
+        self,
+        db: sqlite3.Connection,
+        lease: float,
+        taken: list[int],
+        epochs: Mapping[int, int],
+        sealed: Mapping[int, tuple[str, int]],
+        seal: Seal | None,
+    ) -> list[int]:
+        now = self._clock.monotonic()
         self._doubt_unproven(db, {shard: sealed[shard] for shard in taken}, seal)
         self._epochs = {shard: epochs[shard] for shard in taken}
         self.sealing = Sealing(secrets.token_hex(8), taken)

@@ -170,6 +170,9 @@ class SqliteStore:
             await self._clock.sleep(WATCH_EVERY)
         return taken
 
+    async def acquire_next(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
+        return await self._read(lambda db: self._shards.acquire_next(db, lease, max_shards, self._seal))
+
     async def renew(self, lease: float) -> None:
         await self._do(lambda db: self._shards.renew(db, lease))
 
