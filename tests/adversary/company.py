@@ -125,7 +125,7 @@ async def provision(server: FaultServer, journal: Path, records: Sequence[Row], 
 
 
 async def rows_of(store: SqliteStore) -> list[JobRow]:
-    return await store.fetch(["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"], limit=10_000, own=False)
+    return await store.fetch(["TODO", "IN_FLIGHT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"], limit=10_000, own=False)
 
 
 async def journalled(journal: Path) -> Counter[str]:

@@ -49,7 +49,7 @@ async def test_68_no_request_follows(server: FaultServer, tmp_path: Path, steps:
         assert job.progress.in_flight == 0
         assert (connect.limiter.in_flight, connect.limiter.waiting) == (0, 0)
         found = Counter(row.state for row in await rows_of(store))
-        assert found["INTENT"] == 0
+        assert found["IN_FLIGHT"] == 0
         if not steps:
             assert found["DONE"] == len(company.users)
     company.script = lambda _: None

@@ -133,7 +133,7 @@ async def test_62_nobody_sleeps_for_a_year(server: FaultServer, company: Company
     company.script = script
     began = now()
     with pytest.raises(JobError, match=r"asks to wait for 3.1536e\+07 s; run the same command later") as caught:
-        await provision(server, journal, people(400), patience=120.0)
+        await provision(server, journal, people(400), give_up_after=120.0)
     assert isinstance(caught.value, JobInterrupted)
     assert 120 <= now() - began < 150
     assert await journalled(journal) == {"DONE": 100, "TODO": 300}

@@ -11,7 +11,7 @@ import pytest
 from aiosymphony.errors import JobError, JobInterrupted, PaginationError
 from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
-from aiosymphony.provisioning.targets.retrying import pages_patiently
+from aiosymphony.provisioning.targets.retrying import pages_retrying
 from aiosymphony.retry import RetryPolicy
 from tests.faults.clients import OPEN_READ, THING, Clients
 from tests.faults.server import Exchange, FaultServer, Step, reply
@@ -163,7 +163,7 @@ async def test_a_job_says_so_in_a_sentence_of_its_own(
     server.on("GET", THING, then=listing(by_skip_to_the_last_page, broken=broken))
     listed = pager(clients.session(retry=RetryPolicy(attempts=1)), lambda: SkipLimit(SIZE))
     with pytest.raises(JobError, match=r"the users cannot be listed to the end: .*does not move on") as caught:
-        [page async for page in pages_patiently(listed, clock=clients.clock)]
+        [page async for page in pages_retrying(listed, clock=clients.clock)]
     assert isinstance(caught.value, JobInterrupted)
     assert "\n" not in str(caught.value)
     assert server.counts["GET", THING] < MOST

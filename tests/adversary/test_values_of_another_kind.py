@@ -10,7 +10,7 @@ import pytest
 from aiosymphony import ConnectClient, OutcomeUnknown, PodClient, RetryPolicy, StaticToken
 from aiosymphony.provisioning import ConnectTarget
 from aiosymphony.provisioning.rows.connect import ConnectUser
-from aiosymphony.provisioning.targets.base import Unclear
+from aiosymphony.provisioning.targets.base import InDoubt
 from aiosymphony_api.connect.models import User
 from tests.faults.server import FaultServer, acts, reply
 
@@ -70,7 +70,7 @@ async def test_a_job_does_not_take_something_odd_for_an_id(odd: str, server: Fau
     async with ConnectClient(StaticToken("token"), base_url=server.url, retry=RetryPolicy(attempts=1)) as connect:
         target = ConnectTarget(connect, "c1")
         user = ConnectUser(email="ada@acme.test", first_name="A", last_name="B")
-        assert await target.create([user.to_dict()]) == [Unclear("the answer has no id")]
+        assert await target.create([user.to_dict()]) == [InDoubt("the answer has no id")]
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -54,7 +54,7 @@ def test_the_options_of_apply_have_these_defaults() -> None:
     options |= {
         option: parameter for parameter in PROVISION.commands["apply"].params for option in parameter.secondary_opts
     }
-    of_none = {"--rate": Limits().rate, "--journal": "`FILE.journal`", "--take": "all"}
+    of_none = {"--rate": Limits().rate, "--journal": "`FILE.journal`", "--max-shards": "all"}
     for names, (told, _) in cells("| option | default | what it does |").items():
         defaults = []
         for name in re.findall(r"`(--[\w-]+)`", names):
@@ -74,9 +74,9 @@ def test_every_command_takes_json() -> None:
 
 def test_the_times_of_a_job_are_these() -> None:
     defaults = {name: parameter.default for name, parameter in inspect.signature(Job).parameters.items()}
-    assert (defaults["lease"], defaults["patience"], defaults["settle"]) == (60.0, 300.0, 30.0)
+    assert (defaults["lease"], defaults["give_up_after"], defaults["settle"]) == (60.0, 300.0, 30.0)
     assert set(re.findall(r"lease \((\d+) s\)", DOCUMENT)) == {"60"}
-    assert "five minutes (`patience`)" in DOCUMENT
+    assert "five minutes (`give_up_after`)" in DOCUMENT
 
 
 def test_the_proof_by_kills_is_as_large_as_is_said() -> None:

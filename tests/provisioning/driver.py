@@ -47,7 +47,7 @@ def set_traps(dying: Dying) -> None:
     async def trapped_send(self: AiohttpTransport, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         if not is_create(method, url):
             return await send(self, method, url, *args, **kwargs)
-        dying.passes("after intent")
+        dying.passes("after mark")
         sending = asyncio.ensure_future(send(self, method, url, *args, **kwargs))
         if dying.place == "after send":
             # The sandbox takes longer than this to answer.
@@ -94,7 +94,7 @@ async def apply(order: dict[str, Any]) -> int:
             settle=order["settle"],
             attempts=20,
             lease=order.get("lease", 60.0),
-            take=order.get("take"),
+            max_shards=order.get("max_shards"),
             audit=order.get("audit", True),
         )
         try:

@@ -16,7 +16,7 @@ from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.plans.actions import Step
 from aiosymphony.provisioning.rows.base import Kind, keys_of
 from aiosymphony.provisioning.rows.users import User, user_class
-from aiosymphony.provisioning.targets.base import Created, Refused, Result
+from aiosymphony.provisioning.targets.base import Created, Rejected, Result
 
 Fault = Callable[[], SymphonyError]
 """Makes the error of a call. ``before`` faults are raised instead of acting, ``after`` faults after it."""
@@ -109,7 +109,7 @@ class Tenant:
         if fault == "lost":
             raise OutcomeUnknown("the connection was lost")
 
-    async def settled(self) -> None:
+    async def landed(self) -> None:
         if self._pending:
             await asyncio.wait(self._pending)
 
@@ -129,7 +129,7 @@ class Tenant:
 
     def _create(self, user: User) -> Result:
         if self.unique and {*user.identities()} & {key for there in self.users.values() for key in self._keys(there)}:
-            return Refused("40002", "a user with this email exists", exists=True)
+            return Rejected("40002", "a user with this email exists", exists=True)
         return Created(self.add(user))
 
     async def _create_late(self, users: Sequence[User]) -> None:

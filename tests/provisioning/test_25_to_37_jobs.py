@@ -62,7 +62,7 @@ async def run(tenant: Tenant, path: Path, wanted: Plan | None = None, **options:
 
 
 async def rows(store: SqliteStore) -> list[JobRow]:
-    return await store.fetch(["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"], limit=10_000, own=False)
+    return await store.fetch(["TODO", "IN_FLIGHT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"], limit=10_000, own=False)
 
 
 async def notes(path: Path) -> dict[str, Any]:
@@ -108,7 +108,7 @@ async def test_25_lost_replies_double_nobody(journal: Path, unique: bool) -> Non
 async def test_26_late_writes_double_nobody_if_settle_is_longer(journal: Path) -> None:
     tenant = Tenant(unique=False, late=0.2, fault=lambda number, _: "late" if number <= 3 else "")
     found = await run(tenant, journal, planned(tenant, PEOPLE), settle=0.4)
-    await tenant.settled()
+    await tenant.landed()
     assert states(found) == {"DONE": 200}
     assert tenant.there() == ALL_ONCE
 
@@ -120,7 +120,7 @@ async def test_26_a_settle_shorter_than_the_writes_are_late_is_named_by_the_audi
     wanted = planned(tenant, people)
     async with SqliteStore(journal) as store:
         await Job(tenant, store, settle=0.01, audit=False).run(wanted)
-        await tenant.settled()
+        await tenant.landed()
         await Job(tenant, store, settle=0.01).run()
     assert set(tenant.there().values()) == {2}
     audit = (await notes(journal))["audit"]
@@ -138,7 +138,7 @@ async def test_27_look_ups_that_lag_double_nobody(journal: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_28_a_job_cut_off_anywhere_and_started_again_ends_the_same(journal: Path, seed: int) -> None:
-    """Cut off by cancelling, over and over: after intents, sends and replies, whichever comes."""
+    """Cut off by cancelling, over and over: after marks, sends and replies, whichever comes."""
     chance = random.Random(seed)
 
     def fault(_number: int, _users: Sequence[User]) -> str:
@@ -183,9 +183,9 @@ async def test_exists_elsewhere_is_a_failure(journal: Path) -> None:
     wanted = planned(tenant, PEOPLE[:3])
 
     async def elsewhere(users: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
-        from aiosymphony.provisioning.targets.base import Refused
+        from aiosymphony.provisioning.targets.base import Rejected
 
-        return [Refused("40002", "a user with this email exists", exists=True) for _ in users]
+        return [Rejected("40002", "a user with this email exists", exists=True) for _ in users]
 
     tenant.create = elsewhere  # type: ignore[method-assign]
     found = await run(tenant, journal, wanted)
@@ -245,7 +245,7 @@ async def test_what_would_fail_alike_for_all_stops_the_job(journal: Path) -> Non
 async def test_a_server_that_leaves_everything_in_doubt_stops_the_job_early(journal: Path) -> None:
     tenant = Tenant(batch=1, fault=lambda _number, _users: OutcomeUnknown("answered 502"))
     wanted = planned(tenant, PEOPLE)
-    with pytest.raises(JobError, match="leaves everything in doubt"):
+    with pytest.raises(JobError, match="the server leaves every outcome unknown"):
         await run(tenant, journal, wanted)
     assert len(tenant.creates) < 60
     tenant.fault = lambda _number, _users: ""
@@ -362,7 +362,7 @@ async def test_45_a_drain_finishes_what_is_under_way_and_nothing_else(journal: P
             await job.run(wanted)
         assert isinstance(caught.value, JobInterrupted)
         found = states(await rows(store))
-        assert found["INTENT"] == 0
+        assert found["IN_FLIGHT"] == 0
         assert found["DONE"] == sum(len(batch) for batch in tenant.creates) <= 80
     assert states(await run(tenant, journal)) == {"DONE": 200}
     assert tenant.there() == ALL_ONCE
@@ -401,7 +401,7 @@ async def test_29_two_processes_share_by_shards(journal: Path) -> None:
     tenant = Tenant()
     wanted = planned(tenant, people)
     async with SqliteStore(journal) as one, SqliteStore(journal) as two:
-        jobs = [Job(tenant, store, take=1, settle=SETTLE) for store in (one, two)]
+        jobs = [Job(tenant, store, max_shards=1, settle=SETTLE) for store in (one, two)]
         await asyncio.gather(*(job.run(wanted, shards=2) for job in jobs))
         assert states(await rows(one)) == {"DONE": 2500}
     assert set(tenant.there().values()) == {1}

@@ -132,7 +132,7 @@ async def finish(jobs: Driver, case: Case) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 40])
-@pytest.mark.parametrize("place", ["after intent", "after send", "after reply", "in a commit", "after a commit"])
+@pytest.mark.parametrize("place", ["after mark", "after send", "after reply", "in a commit", "after a commit"])
 async def test_killed_at_a_place(jobs: Driver, case: Case, place: str, after: int) -> None:
     if place == "after send":
         case.sandbox.faults = attrs.evolve(FAULTS, rate_delay=1.0, delay_seconds=0.2)
@@ -220,7 +220,7 @@ async def stop_outside_a_commit(pid: int, journal: str) -> None:
 
 
 async def test_29_two_processes_share_by_shards_and_one_is_killed(jobs: Driver, case: Case) -> None:
-    order = {**case.order, "shards": 2, "take": 1, "concurrency": 4}
+    order = {**case.order, "shards": 2, "max_shards": 1, "concurrency": 4}
     case.sandbox.faults = SLOW
     first = await jobs.start(order)
     while not case.there():
@@ -232,6 +232,6 @@ async def test_29_two_processes_share_by_shards_and_one_is_killed(jobs: Driver, 
     assert await jobs.wait(first) == -signal.SIGKILL
     case.sandbox.faults = FAULTS
     await jobs.wait(second)
-    case.order |= {"take": 2}
+    case.order |= {"max_shards": 2}
     await finish(jobs, case)
     assert case.there() == WANTED

@@ -46,12 +46,12 @@ async def test_a_row_goes_its_way_and_the_file_keeps_it(tmp_path: Path) -> None:
         await begin(store)
         await store.acquire(60)
         rows = await store.fetch(["TODO"])
-        assert [(row.n, row.label, list(row.steps), row.row["firstName"]) for row in rows] == [
+        assert [(row.number, row.label, list(row.steps), row.values["firstName"]) for row in rows] == [
             (1, "ann@acme.com", [{"do": "create"}], "ann"),
             (2, "bob@acme.com", [{"do": "create"}], "bob"),
             (3, "cat@acme.com", [{"do": "create"}], "cat"),
         ]
-        await store.intend([1, 2], 10.0)
+        await store.mark_in_flight([1, 2], 10.0)
         await store.record(
             [
                 Change([1], "DONE", ids=["u1"], step=1),
@@ -83,23 +83,23 @@ async def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) 
         await begin(store, made(names))
         await store.acquire(60)
         Counting.commits = 0
-        await asyncio.gather(*(store.intend([n], 1.0) for n in range(1, 1001)))
+        await asyncio.gather(*(store.mark_in_flight([n], 1.0) for n in range(1, 1001)))
         assert Counting.commits < 20
-        assert await store.counts() == {("create", "INTENT"): 1000}
+        assert await store.counts() == {("create", "IN_FLIGHT"): 1000}
 
 
 async def test_outcomes_that_share_a_commit_keep_their_order_their_ids_and_their_times(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "job.journal") as store:
         await begin(store)
         await store.acquire(60)
-        await store.intend([1, 2, 3], 10.0)
+        await store.mark_in_flight([1, 2, 3], 10.0)
         await asyncio.gather(
             store.record([Change([1], "DONE", step=1, ids=["u1"])], 11.25),
             store.record([Change([3], "DONE", step=1, ids=["u3"])], 12.5),
-            store.record([Change([2], "INTENT", step=1, ids=["u2"])], 13.0),
+            store.record([Change([2], "IN_FLIGHT", step=1, ids=["u2"])], 13.0),
             store.record([Change([2], "DONE", step=1)], 14.75),
         )
-        rows = await store.fetch(["DONE", "INTENT"])
+        rows = await store.fetch(["DONE", "IN_FLIGHT"])
         assert [(row.state, row.id, row.done_at) for row in rows] == [
             ("DONE", "u1", 11.25),
             ("DONE", "u2", 14.75),
@@ -143,19 +143,19 @@ async def test_30_who_slept_past_the_lease_can_write_nothing_more(tmp_path: Path
     async with SqliteStore(path, clock=clock) as first, SqliteStore(path, clock=clock) as second:
         await begin(first)
         await first.acquire(60)
-        await first.intend([1], now)
+        await first.mark_in_flight([1], now)
         with pytest.raises(JobError, match="its lease runs out in 60 s"):
             await second.acquire(60)
         clock.passed += 61
         assert await second.acquire(60) == [0]
         for attempt in (
-            lambda: first.intend([2], now),
+            lambda: first.mark_in_flight([2], now),
             lambda: first.record([Change([1], "DONE")], now),
             lambda: first.renew(60),
         ):
             with pytest.raises(Fenced, match="another process took over the job"):
                 await attempt()
-        assert [row.n for row in await second.fetch(["INTENT"])] == [1]
+        assert [row.number for row in await second.fetch(["IN_FLIGHT"])] == [1]
         await second.record([Change([1], "TODO")], now)
 
 
@@ -183,7 +183,7 @@ async def test_67_a_process_whose_clock_is_ahead_throws_nobody_out(tmp_path: Pat
         said, _ = await other.communicate(b"")
         assert f"process {os.getpid()} on" in said.decode()
         assert "let it finish or stop it (Ctrl-C); if it hangs, end it, or wait" in said.decode()
-        await first.intend([1], 1.0)
+        await first.mark_in_flight([1], 1.0)
         await first.renew(60)
 
 
@@ -222,7 +222,7 @@ async def test_67_an_owner_on_another_machine_is_watched_for_as_long_as_its_leas
         assert await here.acquire(60) == [0]
         assert 30 <= sum(slept) < 32
         with pytest.raises(Fenced):
-            await there.intend([1], 1.0)
+            await there.mark_in_flight([1], 1.0)
 
 
 async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Path) -> None:
@@ -230,21 +230,21 @@ async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Pat
     names = [f"u{n}" for n in range(2500)]
     async with SqliteStore(path) as first, SqliteStore(path) as second, SqliteStore(path) as third:
         await begin(first, made(names), shards=2)
-        assert await first.acquire(60, take=1) == [0]
+        assert await first.acquire(60, max_shards=1) == [0]
         with pytest.raises(JobError, match="is running the job"):
             await second.acquire(60)
-        assert await second.acquire(60, take=1) == [1]
+        assert await second.acquire(60, max_shards=1) == [1]
         with pytest.raises(JobError, match="is running the job"):
-            await third.acquire(60, take=1)
-        mine = {row.n for row in await first.fetch(["TODO"], limit=5000)}
-        others = {row.n for row in await second.fetch(["TODO"], limit=5000)}
+            await third.acquire(60, max_shards=1)
+        mine = {row.number for row in await first.fetch(["TODO"], limit=5000)}
+        others = {row.number for row in await second.fetch(["TODO"], limit=5000)}
         assert mine | others == set(range(1, 2501))
         assert not mine & others
         await second.release()
-        assert await third.acquire(60, take=5) == [1]
+        assert await third.acquire(60, max_shards=5) == [1]
 
 
-async def test_31_a_full_disk_fails_the_intent_and_everything_after_it(tmp_path: Path) -> None:
+async def test_31_a_full_disk_fails_the_mark_and_everything_after_it(tmp_path: Path) -> None:
     class Full(SqliteStore):
         def _connect(self) -> sqlite3.Connection:
             db = super()._connect()
@@ -256,15 +256,15 @@ async def test_31_a_full_disk_fails_the_intent_and_everything_after_it(tmp_path:
     await begun(path, made(names))
     async with Full(path) as store:
         await store.acquire(60)
-        await store.intend([*range(1, 10)], 1.0)
+        await store.mark_in_flight([*range(1, 10)], 1.0)
         long = "x" * 500
         with pytest.raises(JobError, match=r"cannot be written \(database or disk is full\)") as caught:
             await store.record([Change([n], "TODO", message=f"{n} {long}") for n in range(1, 301)], 2.0)
         assert isinstance(caught.value, JobInterrupted)
         with pytest.raises(JobError, match="disk is full"):
-            await store.intend([10], 3.0)
+            await store.mark_in_flight([10], 3.0)
     async with SqliteStore(path) as store:
-        assert await store.counts() == {("create", "INTENT"): 9, ("create", "TODO"): 291}
+        assert await store.counts() == {("create", "IN_FLIGHT"): 9, ("create", "TODO"): 291}
 
 
 async def test_31_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
@@ -282,10 +282,11 @@ async def test_31_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
         (lambda content: content[: len(content) // 2], "is damaged"),
         (lambda content: content[:4096] + b"\x5a" * 4096 + content[8192:], "is damaged"),
         (lambda _: b"email,firstName,lastName\n" * 100, "is not a journal of a provisioning job"),
-        (lambda content: content[:60] + (9).to_bytes(4) + content[64:], "newer release of aiosymphony"),
+        (lambda content: content[:60] + (9).to_bytes(4) + content[64:], "by a newer release of aiosymphony"),
+        (lambda content: content[:60] + (1).to_bytes(4) + content[64:], "by an older release of aiosymphony"),
         (lambda content: content[:68] + bytes(4) + content[72:], "is not a journal of a provisioning job"),
     ],
-    ids=["truncated", "corrupt", "no database", "newer", "another program's"],
+    ids=["truncated", "corrupt", "no database", "newer", "older", "another program's"],
 )
 async def test_32_a_journal_that_is_none_is_refused(tmp_path: Path, damage: object, said: str) -> None:
     path = tmp_path / "job.journal"

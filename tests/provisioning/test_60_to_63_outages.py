@@ -1,4 +1,4 @@
-"""Outages and doubtful answers: cases 60 (login), 61 (503 and rows of a 207), 62 (Retry-After), 63 (who is who)."""
+"""Outages and answers in doubt: cases 60 (login), 61 (503 and rows of a 207), 62 (Retry-After), 63 (who is who)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_steps_that_could_not_be_taken_are_taken_after_a_hold(
 
 @pytest.mark.parametrize("seconds", [None, 3.0, YEAR])
 @pytest.mark.parametrize("where", ["creates", "steps"])
-async def test_62_no_hold_is_longer_than_patience(
+async def test_62_no_hold_is_longer_than_until_the_job_gives_up(
     journal: Path, clock: SkippingClock, where: str, seconds: float | None
 ) -> None:
     began = clock.now
@@ -113,7 +113,7 @@ async def test_62_no_hold_is_longer_than_patience(
         tenant.step_fault = refused
     wanted = planned(tenant, records)
     with pytest.raises(JobError, match="carried nothing out for 300 s") as caught:
-        await run(tenant, journal, wanted, clock=clock, patience=300.0)
+        await run(tenant, journal, wanted, clock=clock, give_up_after=300.0)
     assert isinstance(caught.value, JobInterrupted)
     assert 300 <= clock.now - began <= 310
     async with SqliteStore(journal) as store:
@@ -124,7 +124,7 @@ async def test_62_no_hold_is_longer_than_patience(
     assert set(tenant.there().values()) == {1}
 
 
-async def test_a_look_up_that_fails_is_made_again_while_patience_lasts(journal: Path, clock: SkippingClock) -> None:
+async def test_a_look_up_that_fails_is_made_again_until_the_job_gives_up(journal: Path, clock: SkippingClock) -> None:
     failures = [of_the_login(ServerError("answered 503", status=503)) for _ in range(20)]
 
     class Failing(Tenant):
@@ -145,7 +145,7 @@ async def test_a_look_up_that_fails_for_longer_leaves_rows_unknown_and_the_job_e
 ) -> None:
     tenant = Tenant(fault=lambda number, _: "lost" if number == 3 else "")
     tenant.look_up = _raising(PASSING["login 503"])  # type: ignore[method-assign]
-    found = await run(tenant, journal, planned(tenant, PEOPLE), clock=clock, patience=60.0, audit=False)
+    found = await run(tenant, journal, planned(tenant, PEOPLE), clock=clock, give_up_after=60.0, audit=False)
     assert states(found) == {"DONE": 180, "UNKNOWN": 20}
     assert 60 <= clock.now - 1000 < 80
 

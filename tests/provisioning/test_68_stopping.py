@@ -104,7 +104,7 @@ async def test_68_no_request_follows_once_it_was_asked_to_stop(journal: Path, at
         assert tenant.limiter is not None
         assert (tenant.limiter.in_flight, tenant.limiter.waiting) == (0, 0)
         found = states(await rows(store))
-        assert found["INTENT"] == 0, "what was not sent is as if it had not been tried"
+        assert found["IN_FLIGHT"] == 0, "what was not sent is as if it had not been tried"
     tenant.on_request = lambda _: None
     tenant.limiter = None
     tenant._limited = lambda call: call()  # type: ignore[method-assign,assignment]
@@ -133,7 +133,7 @@ async def test_68_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> 
 
         def look(_number: int) -> None:
             assert job.progress.in_flight == 20 * limiter.in_flight
-            assert job.progress.counts["INTENT"] <= job.progress.in_flight
+            assert job.progress.counts["IN_FLIGHT"] <= job.progress.in_flight
             waiting.append(limiter.waiting)
 
         tenant.on_request = look
@@ -217,7 +217,7 @@ async def test_68_rate_and_time_left_are_of_the_rows_that_this_process_sends(jou
         tenant.on_request = lambda _: told.append((job.progress.rate, job.progress.seconds_left))
         assert (job.progress.rate, job.progress.seconds_left) == (0.0, None)
         await job.run(wanted)
-        assert job.progress.settled == 1000
+        assert job.progress.finished == 1000
     assert len(told) == 20
     assert max(rate for rate, _ in told) <= 40
     assert [rate for rate, _ in told[5:]] == [pytest.approx(40, rel=0.3)] * 15
@@ -232,7 +232,7 @@ def test_68_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None
     assert "; ".join(_told(progress, Traffic())).startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
     progress.begin_sending()
     clock.now += 2.0
-    progress.counts = Counter(DONE=640, INTENT=20, TODO=340)
+    progress.counts = Counter(DONE=640, IN_FLIGHT=20, TODO=340)
     progress.in_flight = 20
     told = "sending: 640 of 1,000 rows, 20 rows/s, about 0:18 left; 20 rows in flight,"
     assert "; ".join(_told(progress, Traffic())).startswith(told)

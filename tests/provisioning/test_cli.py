@@ -120,7 +120,7 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     code, out, _ = run(capsys, "provision", "apply", tmp_path / "people.csv.plan", "--settle", "0.2", "--json")
     told = orjson.loads(out)
     assert (code, told["exit_code"]) == (2, 2)
-    assert told["rows"] == {"total": 62, "done": 60, "skipped": 0, "failed": 2, "unknown": 0, "untouched": 0}
+    assert told["rows"] == {"total": 62, "done": 60, "skipped": 0, "failed": 2, "unknown": 0, "not_finished": 0}
     assert told["audit"]["counts"] == {"missing": 0, "doubled": 0, "different": 0}
     assert [cause["code"] for cause in told["causes"]] in (["40001", "invalid"], ["invalid", "40001"])
     for what in (file.with_name("people.csv.plan"), file.with_name("people.csv.plan.journal")):
@@ -251,7 +251,7 @@ def test_45_ctrl_c_once_drains_and_twice_leaves(
         if times == 2:
             assert job.stderr is not None
             for line in job.stderr:
-                if "once more to leave at once" in line:
+                if "again to stop now" in line:
                     break
             job.send_signal(signal.SIGINT)
         _, err = job.communicate()
@@ -261,7 +261,7 @@ def test_45_ctrl_c_once_drains_and_twice_leaves(
     code, out, _ = run(capsys, "provision", "status", file, "--json")
     told = orjson.loads(out)
     assert (code, told["running"]) == (75, [])
-    in_flight = sum(each["rows"] for each in told["actions"] if each["state"] == "INTENT")
+    in_flight = sum(each["rows"] for each in told["actions"] if each["state"] == "IN_FLIGHT")
     assert in_flight == 0 if times == 1 else in_flight <= 20
     code, out, _ = run(
         capsys, "provision", "apply", file, "--target", "connect", "--company", company, "--settle", "0.2", "--json"
@@ -302,7 +302,7 @@ def test_parts_of_a_job_and_a_journal_elsewhere(
     file, journal = people(tmp_path / "people.csv", [f"u{n}" for n in range(1100)]), tmp_path / "elsewhere"
     command = ("provision", "apply", file, "--target", "connect", "--company", company, "--journal", journal)
     options = ("--no-audit", "--concurrency", "16", "--json")
-    code, out, _ = run(capsys, *command, *options, "--shards", "2", "--take", "1")
+    code, out, _ = run(capsys, *command, *options, "--shards", "2", "--max-shards", "1")
     told = orjson.loads(out)
     assert (code, told["exit_code"], told["journal"]) == (0, 0, str(journal))
     assert told["rows"]["done"] == 1100, "when its part is finished, it takes the other one"

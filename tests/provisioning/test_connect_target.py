@@ -104,7 +104,7 @@ async def test_a_company_that_is_not_complete_stops_the_job(
     assert isinstance(caught.value, JobInterrupted)
     async with SqliteStore(tmp_path / "job.journal", read_only=True) as store:
         report = await Report.of(store)
-        assert (report.untouched, report.exit_code) == (100, 75)
+        assert (report.not_finished, report.exit_code) == (100, 75)
 
 
 async def test_the_program_of_the_documentation(

@@ -20,7 +20,7 @@ from aiosymphony.errors import (
     TransportError,
     error_type,
 )
-from aiosymphony.provisioning.targets.base import Created, Held, Refused, Result, Unclear
+from aiosymphony.provisioning.targets.base import Created, Held, InDoubt, Rejected, Result
 from aiosymphony.provisioning.targets.verdicts import Verdict, believable, judge, retry_after
 from aiosymphony.retry import Failure, classify
 
@@ -138,19 +138,19 @@ def test_a_job_and_a_client_agree_on_what_may_be_sent_again() -> None:
             assert failure is Failure.PERMANENT, error
 
 
-def doubtful(results: list[Result], asked: int) -> list[bool]:
+def left_in_doubt(results: list[Result], asked: int) -> list[bool]:
     told = believable(results, asked)
     assert len(told) == asked
-    assert all(now is before for now, before in zip(told, results, strict=False) if not isinstance(now, Unclear))
-    return [isinstance(result, Unclear) for result in told]
+    assert all(now is before for now, before in zip(told, results, strict=False) if not isinstance(now, InDoubt))
+    return [isinstance(result, InDoubt) for result in told]
 
 
 def test_an_answer_that_cannot_be_true_tells_nothing() -> None:
-    refused, held = Refused("40001", "no"), Held("429", "later")
-    assert doubtful([Created("a"), refused, held, Created("b")], 4) == [False, False, False, False]
-    assert doubtful([Created("a"), Created("b"), Created("a")], 3) == [True, False, True]
-    assert doubtful([Created(""), Created("b")], 2) == [True, False]
-    assert doubtful([Created("a"), refused], 3) == [True, True, True]
-    assert doubtful([Created("a"), refused], 1) == [True]
-    assert doubtful([], 2) == [True, True]
-    assert doubtful([Created("a")] * 3, 3) == [True, True, True]
+    refused, held = Rejected("40001", "no"), Held("429", "later")
+    assert left_in_doubt([Created("a"), refused, held, Created("b")], 4) == [False, False, False, False]
+    assert left_in_doubt([Created("a"), Created("b"), Created("a")], 3) == [True, False, True]
+    assert left_in_doubt([Created(""), Created("b")], 2) == [True, False]
+    assert left_in_doubt([Created("a"), refused], 3) == [True, True, True]
+    assert left_in_doubt([Created("a"), refused], 1) == [True]
+    assert left_in_doubt([], 2) == [True, True]
+    assert left_in_doubt([Created("a")] * 3, 3) == [True, True, True]

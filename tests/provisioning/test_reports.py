@@ -71,7 +71,7 @@ async def test_counts_causes_and_advice(tmp_path: Path) -> None:
         "skipped": 1,
         "failed": 4,
         "unknown": 1,
-        "untouched": 0,
+        "not_finished": 0,
     }
     assert report.exit_code == 3
     told = {(cause.state, cause.code): cause for cause in report.causes}
@@ -98,7 +98,7 @@ async def test_counts_causes_and_advice(tmp_path: Path) -> None:
         ({("create", "DONE"): 5, ("update", "CONFLICT"): 1}, {}, 2),
         ({("create", "FAILED"): 5, ("create", "UNKNOWN"): 1}, {}, 3),
         ({("create", "UNKNOWN"): 5, ("create", "TODO"): 1}, {}, 75),
-        ({("create", "INTENT"): 1}, {}, 75),
+        ({("create", "IN_FLIGHT"): 1}, {}, 75),
         ({("create", "DONE"): 5}, {"doubled": 1}, 2),
         ({("create", "DONE"): 5}, {"missing": 1}, 2),
     ],
@@ -238,7 +238,7 @@ async def test_a_clock_that_was_set_back_while_the_job_ran(tmp_path: Path) -> No
     async with SqliteStore(tmp_path / "job.journal") as store:
         await store.begin(JobHeader.of(wanted, made_at=5000.0), wanted.actions())
         await store.acquire(60)
-        await store.intend([1, 2], 5000.0)
+        await store.mark_in_flight([1, 2], 5000.0)
         await store.record([Change([1], "DONE", ids=["u1"])], 1400.0)
         await store.record([Change([2], "DONE", ids=["u2"])], 1400.5)
         report = await Report.of(store)

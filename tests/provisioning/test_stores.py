@@ -19,7 +19,7 @@ from aiosymphony.provisioning.plans.decide import plan
 from .stepped import SteppedClock
 from .tenant import Tenant
 
-EVERY = ["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
+EVERY = ["TODO", "IN_FLIGHT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
 
 
 def made(count: int = 3, *, target: str = "memory") -> Plan:
@@ -69,7 +69,7 @@ async def test_it_is_empty_until_it_takes_a_job_in(place: Place) -> None:
     header = await (await place.store()).header()
     assert header is not None
     assert (header.rows, header.target, header.shards) == (3, "memory", 1)
-    assert [(row.n, row.line, row.label, row.action, row.state, [*row.steps]) for row in await rows(store)] == [
+    assert [(row.number, row.line, row.label, row.action, row.state, [*row.steps]) for row in await rows(store)] == [
         (n, n, f"u{n - 1}@acme.com", "create", "TODO", [{"do": "create"}]) for n in (1, 2, 3)
     ]
 
@@ -100,34 +100,34 @@ async def test_rows_go_their_way(place: Place) -> None:
     store = await place.store()
     await begin(store)
     await store.acquire(60)
-    await store.intend([1, 2, 3], 10.0)
+    await store.mark_in_flight([1, 2, 3], 10.0)
     await store.record(
         [
             Change([1], "DONE", step=1, ids=["u1"]),
             Change([2], "TODO", attempts=-1, code="503", message="turned away"),
-            Change([3], "INTENT", step=1, ids=["u3"], steps=[{"do": "create"}, {"do": "active", "active": False}]),
+            Change([3], "IN_FLIGHT", step=1, ids=["u3"], steps=[{"do": "create"}, {"do": "active", "active": False}]),
         ],
         11.0,
     )
     one, two, three = await rows(await place.store())
     assert (one.state, one.id, one.step, one.attempts, one.sent_at, one.done_at) == ("DONE", "u1", 1, 1, 10.0, 11.0)
     assert (two.state, two.id, two.attempts, two.code, two.message) == ("TODO", None, 0, "503", "turned away")
-    assert (three.state, three.id, three.step, len(three.steps)) == ("INTENT", "u3", 1, 2)
-    await store.intend([2], 12.0)
+    assert (three.state, three.id, three.step, len(three.steps)) == ("IN_FLIGHT", "u3", 1, 2)
+    await store.mark_in_flight([2], 12.0)
     await store.record([Change([3], "DONE")], 13.0)
     _, two, three = await rows(store)
-    assert (two.state, two.code, two.message, two.attempts, two.sent_at) == ("INTENT", "", "", 1, 12.0)
+    assert (two.state, two.code, two.message, two.attempts, two.sent_at) == ("IN_FLIGHT", "", "", 1, 12.0)
     assert (three.state, three.id, three.step, len(three.steps)) == ("DONE", "u3", 1, 2)
-    assert await store.counts() == {("create", "DONE"): 2, ("create", "INTENT"): 1}
+    assert await store.counts() == {("create", "DONE"): 2, ("create", "IN_FLIGHT"): 1}
 
 
 async def test_outcomes_keep_the_order_in_which_they_were_recorded(place: Place) -> None:
     store = await place.store()
     await begin(store)
     await store.acquire(60)
-    await store.intend([1], 10.0)
+    await store.mark_in_flight([1], 10.0)
     await asyncio.gather(
-        store.record([Change([1], "INTENT", step=1, ids=["u1"])], 11.0),
+        store.record([Change([1], "IN_FLIGHT", step=1, ids=["u1"])], 11.0),
         store.record([Change([1], "DONE", step=2)], 12.0),
     )
     first = (await rows(store))[0]
@@ -138,20 +138,20 @@ async def test_only_a_row_that_is_to_do_can_be_sent(place: Place) -> None:
     store = await place.store()
     await begin(store)
     await store.acquire(60)
-    await store.intend([1], 10.0)
+    await store.mark_in_flight([1], 10.0)
     with pytest.raises(Fenced):
-        await store.intend([2, 1], 11.0)
-    assert [row.state for row in await rows(await place.store())] == ["INTENT", "TODO", "TODO"]
+        await store.mark_in_flight([2, 1], 11.0)
+    assert [row.state for row in await rows(await place.store())] == ["IN_FLIGHT", "TODO", "TODO"]
 
 
 async def test_what_is_fetched_is_in_order_and_of_the_states_asked_for(place: Place) -> None:
     store = await place.store()
     await begin(store, made(10))
     await store.acquire(60)
-    await store.intend([2, 4], 10.0)
-    assert [row.n for row in await store.fetch(["TODO"], limit=3)] == [1, 3, 5]
-    assert [row.n for row in await store.fetch(["TODO"], after=5, limit=3)] == [6, 7, 8]
-    assert [row.n for row in await store.fetch(["INTENT"])] == [2, 4]
+    await store.mark_in_flight([2, 4], 10.0)
+    assert [row.number for row in await store.fetch(["TODO"], limit=3)] == [1, 3, 5]
+    assert [row.number for row in await store.fetch(["TODO"], after=5, limit=3)] == [6, 7, 8]
+    assert [row.number for row in await store.fetch(["IN_FLIGHT"])] == [2, 4]
     await store.release()
     assert await store.fetch(["TODO"]) == []
     assert len(await store.fetch(["TODO"], own=False)) == 8
@@ -169,11 +169,11 @@ async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place
     place.clock.passed += 50
     with pytest.raises(JobInterrupted):
         await second.acquire(60)
-    await first.intend([1], 1.0)
+    await first.mark_in_flight([1], 1.0)
     place.clock.passed += 11
     assert await second.acquire(60) == [0]
     attempts = (
-        lambda: first.intend([2], 1.0),
+        lambda: first.mark_in_flight([2], 1.0),
         lambda: first.record([Change([1], "DONE")], 1.0),
         lambda: first.renew(60),
         lambda: first.acquire_next(60),
@@ -181,7 +181,7 @@ async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place
     for attempt in attempts:
         with pytest.raises(Fenced):
             await attempt()
-    assert [row.state for row in await rows(second)] == ["INTENT", "TODO", "TODO"]
+    assert [row.state for row in await rows(second)] == ["IN_FLIGHT", "TODO", "TODO"]
     await second.release()
     assert await second.running() == []
 
@@ -193,8 +193,8 @@ async def test_shards_are_shared_out(place: Place) -> None:
     assert await second.acquire(60, 1) == [1]
     with pytest.raises(JobInterrupted):
         await third.acquire(60, 1)
-    mine = {row.n for row in await first.fetch(["TODO"], limit=5000)}
-    others = {row.n for row in await second.fetch(["TODO"], limit=5000)}
+    mine = {row.number for row in await first.fetch(["TODO"], limit=5000)}
+    others = {row.number for row in await second.fetch(["TODO"], limit=5000)}
     assert not mine & others
     assert mine | others == set(range(1, 2501))
 
@@ -208,8 +208,8 @@ async def test_who_has_finished_takes_the_next_shards_that_have_rows_left(place:
     assert await store.acquire_next(60, 2) == [2, 3]
     assert {row.shard for row in await store.fetch(["TODO"], limit=5000)} == {2, 3}
     assert await other.acquire_next(60, 1) == [0]
-    numbers = [row.n for row in await store.fetch(["TODO"], limit=5000)]
-    await store.intend(numbers, 1.0)
+    numbers = [row.number for row in await store.fetch(["TODO"], limit=5000)]
+    await store.mark_in_flight(numbers, 1.0)
     await store.record([Change(numbers, "DONE", step=1)], 2.0)
     assert await store.acquire_next(60, 1) == [1]
     await other.renew(60)
@@ -234,7 +234,7 @@ async def test_notes_are_json_and_stay(place: Place) -> None:
 async def test_one_process_alone_carries_out_every_shard(place: Place, max_shards: int | None) -> None:
     store = await place.store()
     tenant = Tenant(unique=False, fault=lambda number, _: "lost" if number % 50 == 1 else "")
-    await Job(tenant, store, take=max_shards, settle=0.0, clock=place.clock).run(made(4000), shards=4)
+    await Job(tenant, store, max_shards=max_shards, settle=0.0, clock=place.clock).run(made(4000), shards=4)
     assert await store.counts() == {("create", "DONE"): 4000}
     assert set(tenant.there().values()) == {1}
     report = await Report.of(store)
@@ -245,7 +245,7 @@ async def test_several_processes_carry_out_more_shards_than_they_hold(place: Pla
     tenant = Tenant(unique=False)
     stores: Sequence[JobStore] = [await place.store() for _ in range(3)]
     await begin(stores[0], made(6000), shards=6)
-    jobs = [Job(tenant, store, take=1, settle=0.0, clock=place.clock) for store in stores]
+    jobs = [Job(tenant, store, max_shards=1, settle=0.0, clock=place.clock) for store in stores]
     await asyncio.gather(*(job.run() for job in jobs))
     assert await stores[0].counts() == {("create", "DONE"): 6000}
     assert set(tenant.there().values()) == {1}

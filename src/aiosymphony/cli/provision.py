@@ -85,9 +85,9 @@ async def plan_command(
     as_json: JsonOption = False,
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
-    there, reached = _target(target, Connection(company, config))
-    desired = _read(file, there.kind, column_map, strict=strict)
-    async with there.open(reached) as where:
+    known, reached = _target(target, Connection(company, config))
+    desired = _read(file, known.kind, column_map, strict=strict)
+    async with known.open(reached) as where:
         made = await make_plan(where, desired, disable_missing=disable_missing)
     save = save or file.with_name(file.name + ".plan")
     made.save(save)
@@ -120,43 +120,48 @@ async def apply_command(
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests at once.")] = 32,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Requests per second at most; 400 if not given.")] = None,
     settle: Annotated[
-        float, typer.Option(min=0, help="Seconds after which a write that was cut off has landed or never will.")
+        float, typer.Option(min=0, help="Seconds to wait before checking whether an interrupted write took effect.")
     ] = 30.0,
     attempts: Annotated[int, typer.Option(min=1, help="Tries for a row whose outcome stays unknown.")] = 4,
     audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Compare everything once more at the end.")] = True,
     shards: Annotated[int, typer.Option(min=1, help="Parts of a new job, for several processes.")] = 1,
-    take: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards.")] = None,
+    max_shards: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards at a time.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Carry out a plan, or plan a file and carry that out. Run it again to resume. Ctrl-C once drains, twice leaves."""
+    """Carry out a plan, or plan a file and carry that out. Run it again to resume.
+
+    Ctrl-C once: finish requests in flight. Twice: stop now.
+    """
     saved = _saved_plan(file)
     wanted: Desired | Plan
     if saved is None:
-        there, reached = _target(target, Connection(company, config))
-        wanted = _read(file, there.kind, column_map, strict=strict)
+        known, reached = _target(target, Connection(company, config))
+        wanted = _read(file, known.kind, column_map, strict=strict)
     else:
         if target or company or disable_missing or column_map or strict:
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
         check_input(saved, file)
         wanted = saved
-        there = target_kind(saved.kind)
-        reached = attrs.evolve(there.saved(saved.target), config=config)
-        there.check(reached)
+        known = target_kind(saved.kind)
+        reached = attrs.evolve(known.saved(saved.target), config=config)
+        known.check(reached)
     journal = journal or file.with_name(file.name + ".journal")
     traffic = Traffic()
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         open_store(journal) as store,
-        there.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
+        known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
         made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
         if not as_json:
             if made is None:
-                say(f"going on with the job in {journal}", stderr=True)
+                say(f"resuming the job in {journal}", stderr=True)
             else:
                 print_plan(made, details=False)
-        job = Job(where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, take=take)
+        job = Job(
+            where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, max_shards=max_shards
+        )
         stopped: JobError | None = None
         try:
             with _signals(job):
@@ -167,7 +172,9 @@ async def apply_command(
                 raise
             stopped = error
         except asyncio.CancelledError:
-            stopped = JobInterrupted("left at once; what was under way is looked up when the same command is run again")
+            stopped = JobInterrupted(
+                "stopped at once; run the same command to resume: it first looks up what was in flight"
+            )
     # Read anew, and not to be written: the journal may be what failed.
     async with open_store(journal, read_only=True) as store:
         report = await Report.of(store)
@@ -244,9 +251,9 @@ async def report_command(
 
 
 def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connection]:
-    there = target_kind(name)
-    there.check(reached)
-    return there, reached
+    known = target_kind(name)
+    known.check(reached)
+    return known, reached
 
 
 def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> Desired:
@@ -271,7 +278,7 @@ def _journal_of(file: Path) -> Path:
 
 @contextlib.contextmanager
 def _signals(job: Job) -> Iterator[None]:
-    """Ctrl-C once (or SIGTERM) drains the job; twice leaves at once."""
+    """Ctrl-C or SIGTERM once: finish requests in flight. Twice: stop now."""
     task = asyncio.current_task()
     asked = False
 
@@ -281,7 +288,7 @@ def _signals(job: Job) -> Iterator[None]:
             task.cancel()
         elif not asked:
             asked = True
-            say("finishing what is under way; once more to leave at once", stderr=True)
+            say("finishing requests in flight; press Ctrl-C again to stop now", stderr=True)
             job.drain()
 
     with on_stop_signals(stop):

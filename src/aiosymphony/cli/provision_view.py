@@ -48,7 +48,7 @@ def print_plan(plan: Plan, *, details: bool) -> None:
     shown = list(itertools.islice(plan.actions("conflict", "invalid"), 10)) if not details else plan.actions()
     for action in shown:
         where = f"line {action.line}" if action.line else "not in the file"
-        changes = "; ".join(f"{name}: {there!r} -> {wanted!r}" for name, (there, wanted) in action.changes.items())
+        changes = "; ".join(f"{name}: {old!r} -> {new!r}" for name, (old, new) in action.changes.items())
         told = " - ".join(part for part in (action.label, changes, action.reason) if part)
         say(f"{action.do:<8}  {where}: {told}")
     more = plan.counts["conflict"] + plan.counts["invalid"] - 10
@@ -63,10 +63,10 @@ def print_counts(report: Report) -> None:
     for name, count in (
         ("in all", report.total),
         ("done", report.done),
-        ("  as wanted before", report.skipped),
+        ("  already correct", report.skipped),
         ("failed", report.failed),
         ("unknown", report.unknown),
-        ("untouched", report.untouched),
+        ("not finished", report.not_finished),
         *((f"audit: {kind}", report.found(kind)) for kind in FINDINGS if report.audit),
     ):
         table.add_row(name, f"{count:,}")
@@ -133,10 +133,10 @@ async def show_progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIter
 
 def _told(progress: Progress, traffic: Traffic) -> tuple[str, str]:
     left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
-    rows = f"{progress.phase}: {progress.settled:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
+    rows = f"{progress.phase}: {progress.finished:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
     requests = (
         f"{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, {traffic.throttled:,} throttled, "
-        f"{progress.doubtful:,} in doubt"
+        f"{progress.in_doubt:,} in doubt"
     )
     return rows, requests
 

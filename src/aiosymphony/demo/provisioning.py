@@ -127,10 +127,10 @@ async def _watch(run: Running, journal: Path, progress: Progress, *, kill_at: fl
         over = run.is_over  # asked first: what it wrote last is told too
         there = await _standing(journal)
         if there is not None:
-            if (settled := there.total - there.untouched) != told:
+            if (settled := there.total - there.not_finished) != told:
                 progress(STAGE, settled, there.total)
                 told = settled
-            if kill_at is not None and there.untouched and there.done >= kill_at * there.total:
+            if kill_at is not None and there.not_finished and there.done >= kill_at * there.total:
                 run.kill()
                 return
         await asyncio.sleep(WATCH_EVERY)
@@ -148,4 +148,4 @@ async def _standing(journal: Path) -> Report | None:
 async def _killed(journal: Path) -> Killed:
     async with SqliteStore(journal, read_only=True) as store:
         there = await Report.of(store, rows=False)
-    return Killed(there.done, there.state("INTENT"), there.total)
+    return Killed(there.done, there.state("IN_FLIGHT"), there.total)

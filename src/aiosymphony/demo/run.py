@@ -167,7 +167,7 @@ def _counts(provisioned: Provisioned, people: Population, populated: Populated) 
 def _copy(options: DemoOptions, target: Path) -> None:
     """Copy the file, or as many of its rows as are wanted."""
     desired = Desired.read(options.file, KIND)  # refuses what is no such file, by the name that it was given by
-    begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.both())
+    begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.checked_rows())
     after = next(islice(begins, options.rows, None), None) if options.rows is not None else None
     with options.file.open("rb") as source, target.open("wb") as copy:
         copy.writelines(islice(source, None if after is None else after - 1))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .rows.pod import PodUser as PodUser
     from .rows.wanted import Problem as Problem
     from .targets.base import Target as Target
-    from .targets.base import observe as observe
+    from .targets.base import read_actual as read_actual
     from .targets.connect import ConnectTarget as ConnectTarget
     from .targets.pod import PodTarget as PodTarget
 
@@ -51,7 +51,7 @@ _HOMES = {
     "SqliteStore": "journal.sqlite",
     "Target": "targets.base",
     "make_plan": "preparing",
-    "observe": "targets.base",
+    "read_actual": "targets.base",
     "plan": "plans.decide",
     "prepare": "preparing",
     "renew_plan": "preparing",

@@ -51,7 +51,7 @@ class Actual:
         self._db.executescript(
             """
             PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -4000;
-            CREATE TABLE user (id TEXT PRIMARY KEY, active INTEGER, body BLOB, taken TEXT) WITHOUT ROWID;
+            CREATE TABLE user (id TEXT PRIMARY KEY, active INTEGER, body BLOB, claimed TEXT) WITHOUT ROWID;
             CREATE TABLE key (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID;
             """
         )
@@ -103,18 +103,18 @@ class Actual:
                     found[user.id] = user
         return list(found.values())
 
-    def forget_taken(self) -> None:
-        self._db.execute("UPDATE user SET taken = NULL WHERE taken IS NOT NULL")
+    def reset_claims(self) -> None:
+        self._db.execute("UPDATE user SET claimed = NULL WHERE claimed IS NOT NULL")
 
-    def take(self, user_id: str, by: str) -> str | None:
+    def claim(self, user_id: str, by: str) -> str | None:
         """Note that a row of the file means this user; what an earlier row noted, if one did."""
-        earlier = self._db.execute("SELECT taken FROM user WHERE id = ?", (user_id,)).fetchone()[0]
-        self._db.execute("UPDATE user SET taken = ? WHERE id = ?", (by, user_id))
+        earlier = self._db.execute("SELECT claimed FROM user WHERE id = ?", (user_id,)).fetchone()[0]
+        self._db.execute("UPDATE user SET claimed = ? WHERE id = ?", (by, user_id))
         return None if earlier is None else str(earlier)
 
-    def untaken(self) -> Iterator[ActualUser]:
+    def unclaimed(self) -> Iterator[ActualUser]:
         """The users that no row of the file means, in a fixed order."""
-        for row in self._db.execute("SELECT id, active, body FROM user WHERE taken IS NULL ORDER BY id"):
+        for row in self._db.execute("SELECT id, active, body FROM user WHERE claimed IS NULL ORDER BY id"):
             yield _user(row)
 
     def doubles(self) -> Iterator[tuple[str, list[str]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .actual import Actual
 from .journal.base import JobRow, JobStore
-from .journal.states import FINDINGS, SETTLED
+from .journal.states import FINDINGS, FINISHED
 from .plans.decide import decide
 from .rows.users import User, user_class
 from .targets.base import Target
@@ -50,9 +50,9 @@ async def compare(
 async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]:
     user_type = user_class(target.kind)
     after = 0
-    while rows := await store.fetch(SETTLED, after=after, limit=target.look_up_batch, own=False):
-        after = rows[-1].n
-        if users := [user_type.from_dict(row.row) for row in rows if row.row]:
+    while rows := await store.fetch(FINISHED, after=after, limit=target.look_up_batch, own=False):
+        after = rows[-1].number
+        if users := [user_type.from_dict(row.values) for row in rows if row.values]:
             yield users
 
 
@@ -63,7 +63,7 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
         Counts and, of each kind, the first 1000 findings: ``missing`` (line, label), ``doubled`` (line, label, ids)
         and ``different`` (line, label, column to (there, wanted), where the user's id is none that the job holds also
         ``id``); and the rows that were unknown and turn out to be
-        there as wanted, with their ids.
+        there, matching the file, with their ids.
     """
     user_type = user_class(actual.kind)
     findings: dict[str, list[Any]] = {kind: [] for kind in FINDINGS}
@@ -76,12 +76,12 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
         if counts[kind] <= KEPT:
             findings[kind].append(what)
 
-    while rows := await store.fetch(SETTLED, after=after, limit=1000, own=False):
-        after = rows[-1].n
+    while rows := await store.fetch(FINISHED, after=after, limit=1000, own=False):
+        after = rows[-1].number
         for row in rows:
-            if not row.row:
+            if not row.values:
                 continue
-            user = user_type.from_dict(row.row)
+            user = user_type.from_dict(row.values)
             matches = actual.find(user.identities())
             if len(matches) > 1:
                 find("doubled", row.line, row.label, sorted(match.id for match in matches))

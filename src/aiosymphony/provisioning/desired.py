@@ -111,7 +111,7 @@ class Desired:
             if not isinstance(item, WantedRow):
                 yield from item
 
-    def both(self) -> Iterator[WantedRow | list[Problem]]:
+    def checked_rows(self) -> Iterator[WantedRow | list[Problem]]:
         """Rows and, in the place of each wrong row, its problems."""
         return self._checked()
 

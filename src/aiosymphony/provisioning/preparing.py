@@ -18,7 +18,7 @@ from .plans.file import Plan
 from .rows.users import User
 from .rows.wanted import Wanted, WantedRow
 from .sources.base import file_digest
-from .targets.base import Target, observe
+from .targets.base import Target, read_actual
 
 __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
@@ -86,17 +86,17 @@ async def prepare(
     """
     if isinstance(wanted, Plan):
         disable_missing = wanted.disable_missing
-    there = await store.header()
-    if there is not None:
+    existing = await store.header()
+    if existing is not None:
         same = attrs.evolve(
-            there,
+            existing,
             kind=wanted.kind,
             target=target.name,
             input_name=wanted.name,
             input_digest=wanted.digest,
             disable_missing=disable_missing,
         )
-        there.check(same, store.name)
+        existing.check(same, store.name)
         return None
     if isinstance(wanted, Plan):
         made = await renew_plan(target, wanted)
@@ -125,9 +125,9 @@ async def _seen(target: Target, wanted: Wanted, *, whole: bool) -> Actual:
             if len(users) > target.look_up_limit:
                 break
         else:
-            return await observe(target, users)
-    return await observe(target)
+            return await read_actual(target, users)
+    return await read_actual(target)
 
 
 def _users(wanted: Wanted) -> Iterator[User]:
-    return (item.user for item in wanted.both() if isinstance(item, WantedRow))
+    return (item.user for item in wanted.checked_rows() if isinstance(item, WantedRow))

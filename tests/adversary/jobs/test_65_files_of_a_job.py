@@ -163,7 +163,7 @@ async def test_65_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> 
         made = planned()
         await job.begin(JobHeader.of(made, made_at=1.0), made.actions())
         await job.acquire(60)
-        await job.intend([1], 1.0)
+        await job.mark_in_flight([1], 1.0)
         async with SqliteStore(path, read_only=True) as status:
             assert await status.running()
         # Another process that closes the file last would take the log away from under this one.
@@ -173,9 +173,9 @@ async def test_65_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> 
         done = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(path), stdout=subprocess.DEVNULL)
         assert await done.wait() == 0
         assert path.with_name("job.journal-wal").exists()
-        await job.intend([2], 1.0)
+        await job.mark_in_flight([2], 1.0)
     with contextlib.closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT count(*) FROM row WHERE state = 'INTENT'").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM row WHERE state = 'IN_FLIGHT'").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("option", ["--html", "--csv", "--rest"])

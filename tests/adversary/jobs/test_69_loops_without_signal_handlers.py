@@ -118,7 +118,7 @@ async def test_69_ctrl_c_drains_a_job_and_twice_leaves(tmp_path: Path, times: in
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
             async for line in process.stderr:
-                if b"once more to leave at once" in line:
+                if b"again to stop now" in line:
                     break
             if times == 2:
                 process.send_signal(signal.SIGINT)
@@ -127,7 +127,7 @@ async def test_69_ctrl_c_drains_a_job_and_twice_leaves(tmp_path: Path, times: in
             _, err = await process.communicate()
             assert process.returncode == 75
             assert b"Traceback" not in err
-            assert (b"left at once" if times == 2 else b"stopped as asked") in err
+            assert (b"stopped at once" if times == 2 else b"stopped as asked") in err
         for _ in range(10):
             company.answers.release()
         async with started(COMMAND, *job, "--json", **environment) as process:

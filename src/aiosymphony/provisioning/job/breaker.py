@@ -20,13 +20,13 @@ class Breaker:
 
     Args:
         clock: Time.
-        patience: Seconds in which nothing is carried out after which the job stops.
+        give_up_after: Seconds without anything carried out after which the job stops.
         streak_limit: Doubts in a row after which a round is broken off.
     """
 
-    def __init__(self, clock: Clock, patience: float, streak_limit: int) -> None:
+    def __init__(self, clock: Clock, give_up_after: float, streak_limit: int) -> None:
         self._clock = clock
-        self._patience = patience
+        self._give_up_after = give_up_after
         self._streak_limit = streak_limit
         self._streak = 0
         self._fruitless = 0
@@ -39,31 +39,31 @@ class Breaker:
         self._streak = 0
 
     def slept(self, seconds: float) -> None:
-        """While nothing was asked, the server's silence is no reason to lose patience."""
+        """Nothing was asked for so many seconds: the server's silence meanwhile does not count."""
         self.answered_at += seconds
 
     def hold(self, asked: float | None) -> JobError | None:
-        """Send nothing for as long as the server asked, but no longer than patience lasts.
+        """Send nothing for as long as the server asked, but no longer than until the job gives up.
 
         Returns:
-            Why the job is to stop, if patience is at its end.
+            Why the job is to stop, if it gives up.
         """
-        left = self.patience_left()
+        left = self.time_left()
         if left > 0:
             self._hold_until = max(self._hold_until, self._clock.monotonic() + min(asked or HOLD, left))
             return None
         told = f", and asks to wait for {asked:g} s" if asked else ""
         return JobInterrupted(
-            f"the server carried nothing out for {self._patience:g} s{told}; run the same command later"
+            f"the server carried nothing out for {self._give_up_after:g} s{told}; run the same command later"
         )
 
     def hold_time(self) -> float:
         """Seconds until the hold is over; 0 if none is on."""
         return max(0.0, self._hold_until - self._clock.monotonic())
 
-    def patience_left(self) -> float:
+    def time_left(self) -> float:
         """Seconds until the server has carried nothing out for too long."""
-        return self.answered_at + self._patience - self._clock.monotonic()
+        return self.answered_at + self._give_up_after - self._clock.monotonic()
 
     def begin_round(self) -> None:
         self._streak = 0
@@ -74,7 +74,7 @@ class Breaker:
 
     @property
     def broken(self) -> bool:
-        """Whether so many doubts came in a row that they are to be settled before more is sent."""
+        """Whether so many doubts came in a row that they are to be resolved before more is sent."""
         return self._streak >= self._streak_limit
 
     def end_round(self, *, broken_off: bool, done: int) -> JobError | None:
@@ -82,4 +82,4 @@ class Breaker:
         self._fruitless = self._fruitless + 1 if broken_off and not done else 0
         if self._fruitless < _FRUITLESS:
             return None
-        return JobInterrupted("the server answers nothing but what leaves everything in doubt; run it later")
+        return JobInterrupted("the server leaves every outcome unknown; run the same command later")

@@ -29,18 +29,18 @@ class Lease:
         self._task: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
-    async def begin(self, take: int | None, fail: Callable[[JobError], None]) -> None:
-        await self._store.acquire(self._seconds, take)
+    async def begin(self, max_shards: int | None, fail: Callable[[JobError], None]) -> None:
+        await self._store.acquire(self._seconds, max_shards)
         # To take a job over from another machine takes as long as a lease: the time counts from here.
         began = asyncio.get_running_loop().time()
         await self._store.renew(self._seconds)
         self._hold_until(began + self._seconds)
         self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
 
-    async def move_on(self, take: int | None) -> bool:
+    async def move_on(self, max_shards: int | None) -> bool:
         """Take the next free shards that have rows left; whether there are any."""
         asked = asyncio.get_running_loop().time()
-        if not await self._store.acquire_next(self._seconds, take):
+        if not await self._store.acquire_next(self._seconds, max_shards):
             return False
         self._hold_until(asked + self._seconds)
         return True

@@ -25,8 +25,8 @@ class Progress:
         counts: Rows by state.
         in_flight: Rows that are being sent. One that waits for its turn is not.
         sent: Requests for rows that left since this process began.
-        doubtful: Outcomes that were unknown, since this process began.
-        settled_before: Rows that were settled when this process sent its first.
+        in_doubt: Rows whose outcome was unknown, since this process began.
+        finished_before: Rows that were finished when this process sent its first.
         sending_since: When that was, on the job's clock; None if it was not yet.
     """
 
@@ -34,8 +34,8 @@ class Progress:
     counts: Counter[State] = attrs.field(factory=Counter)
     in_flight: int = 0
     sent: int = 0
-    doubtful: int = 0
-    settled_before: int = 0
+    in_doubt: int = 0
+    finished_before: int = 0
     sending_since: float | None = None
     _clock: Clock = attrs.field(default=SYSTEM_CLOCK, alias="clock", repr=False)
 
@@ -48,16 +48,16 @@ class Progress:
         return sum(self.counts[state] for state in OPEN)
 
     @property
-    def settled(self) -> int:
+    def finished(self) -> int:
         return self.total - self.left
 
     @property
     def rate(self) -> float:
-        """Rows settled per second since this process sent its first; 0 before."""
+        """Rows finished per second since this process sent its first; 0 before."""
         if self.sending_since is None:
             return 0.0
         # Within a moment nothing can be said of a second yet.
-        return (self.settled - self.settled_before) / max(1.0, self._clock.monotonic() - self.sending_since)
+        return (self.finished - self.finished_before) / max(1.0, self._clock.monotonic() - self.sending_since)
 
     @property
     def seconds_left(self) -> float | None:
@@ -67,7 +67,7 @@ class Progress:
     def begin_sending(self) -> None:
         """The first row is about to be sent, or a later one."""
         if self.sending_since is None:
-            self.sending_since, self.settled_before = self._clock.monotonic(), self.settled
+            self.sending_since, self.finished_before = self._clock.monotonic(), self.finished
 
 
 class Ledger:
@@ -88,19 +88,19 @@ class Ledger:
         self._writes: set[asyncio.Future[None]] = set()
         self.done = 0
 
-    async def intend(self, rows: Sequence[JobRow]) -> None:
+    async def mark_in_flight(self, rows: Sequence[JobRow]) -> None:
         """Note that rows are about to be sent."""
-        await self._store.intend([row.n for row in rows], self._clock.time())
-        self._moved("TODO", "INTENT", len(rows))
+        await self._store.mark_in_flight([row.number for row in rows], self._clock.time())
+        self._moved("TODO", "IN_FLIGHT", len(rows))
 
     def record(self, changes: Sequence[Change]) -> None:
-        """Write outcomes, without waiting: a crash before they are durable leaves INTENT, which is looked up."""
+        """Write outcomes, without waiting: a crash before they are durable leaves IN_FLIGHT, which is looked up."""
         write = self._store.record(changes, self._clock.time())
         self._writes.add(write)
         write.add_done_callback(self._noted)
         for change in changes:
             count = len(change.rows)
-            self._moved("INTENT", change.state, count)
+            self._moved("IN_FLIGHT", change.state, count)
             if change.state == "DONE":
                 self.done += count
 

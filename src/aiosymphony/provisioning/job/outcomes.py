@@ -13,7 +13,7 @@ from ..journal.base import Change, JobRow
 from ..journal.states import CONFLICTING, GONE, IN_DOUBT, LOOKED_UP, State
 from ..plans.decide import decide
 from ..rows.users import User
-from ..targets.base import Created, Held, Refused, Result
+from ..targets.base import Created, Held, Rejected, Result
 from ..targets.verdicts import Verdict
 
 __all__ = [
@@ -35,7 +35,7 @@ def change_of(
     attempts: int = 0,
 ) -> Change:
     """The same change of several rows."""
-    return Change([row.n for row in rows], state, step, ids, None, code, message[:MESSAGE_LIMIT], attempts)
+    return Change([row.number for row in rows], state, step, ids, None, code, message[:MESSAGE_LIMIT], attempts)
 
 
 def put_back(rows: Sequence[JobRow], code: str = "", message: str = "", step: int | None = None) -> Change:
@@ -45,7 +45,7 @@ def put_back(rows: Sequence[JobRow], code: str = "", message: str = "", step: in
 
 def in_doubt(change: Change) -> bool:
     """Whether a change leaves its rows in doubt, and not merely between two steps."""
-    return change.state == "INTENT" and (change.step is None or change.code == IN_DOUBT)
+    return change.state == "IN_FLIGHT" and (change.step is None or change.code == IN_DOUBT)
 
 
 def created(rows: Sequence[JobRow], results: Sequence[Result]) -> list[Change]:
@@ -56,19 +56,19 @@ def created(rows: Sequence[JobRow], results: Sequence[Result]) -> list[Change]:
     for row, result in zip(rows, results, strict=True):
         match result:
             case Created(user_id) if len(row.steps) > 1:
-                changes.append(change_of([row], "INTENT", step=1, ids=[user_id]))
+                changes.append(change_of([row], "IN_FLIGHT", step=1, ids=[user_id]))
             case Created(user_id):
                 done.append(row)
                 ids.append(user_id)
             case Held(code, message):
                 changes.append(put_back([row], code, message))
-            case Refused(code, message, exists) if exists or row.attempts:
+            case Rejected(code, message, exists) if exists or row.attempts:
                 # What exists may be what an earlier attempt of ours created: look before judging.
-                changes.append(change_of([row], "INTENT", code=code, message=message))
-            case Refused(code, message):
+                changes.append(change_of([row], "IN_FLIGHT", code=code, message=message))
+            case Rejected(code, message):
                 changes.append(change_of([row], "FAILED", code=code, message=message))
             case _:
-                changes.append(change_of([row], "INTENT", code=IN_DOUBT, message=result.message))
+                changes.append(change_of([row], "IN_FLIGHT", code=IN_DOUBT, message=result.message))
     if done:
         changes.append(change_of(done, "DONE", step=1, ids=ids))
     return changes
@@ -79,12 +79,12 @@ def not_created(rows: Sequence[JobRow], error: SymphonyError, verdict: Verdict) 
     code, message = code_of(error), message_of(error)
     match verdict:
         case Verdict.IN_DOUBT:
-            return change_of(rows, "INTENT", code=IN_DOUBT, message=message)
+            return change_of(rows, "IN_FLIGHT", code=IN_DOUBT, message=message)
         case Verdict.REFUSED if len(rows) > 1:
             # One row spoiled the batch for all: smaller ones will tell which.
             return change_of(rows, "TODO", code=code, message=message)
         case Verdict.REFUSED if rows[0].attempts:
-            return change_of(rows, "INTENT", code=code, message=message)
+            return change_of(rows, "IN_FLIGHT", code=code, message=message)
         case Verdict.REFUSED:
             return change_of(rows, "FAILED", code=code, message=message)
         case _:
@@ -96,18 +96,18 @@ def step_failed(row: JobRow, number: int, error: SymphonyError, verdict: Verdict
     code, message = code_of(error), f"{row.steps[number]['do']}: {message_of(error)}"
     match verdict:
         case Verdict.IN_DOUBT:
-            return change_of([row], "INTENT", step=number, code=IN_DOUBT, message=message)
+            return change_of([row], "IN_FLIGHT", step=number, code=IN_DOUBT, message=message)
         case Verdict.REFUSED:
             return change_of([row], "FAILED", step=number, code=code, message=message)
         case _:
             return put_back([row], code, message, number)
 
 
-def whose_id(row: JobRow, user_id: str, step: int, there: ActualUser | None) -> Change:
+def whose_id(row: JobRow, user_id: str, step: int, existing: ActualUser | None) -> Change:
     """An id in the answer to a create is nobody's, or another user's."""
-    whose = "nobody" if there is None else "another user"
+    whose = "nobody" if existing is None else "another user"
     message = f"the id in the answer, {clean_text(user_id, 80)}, is that of {whose}"
-    return change_of([row], "INTENT", step=step, code=IN_DOUBT, message=message)
+    return change_of([row], "IN_FLIGHT", step=step, code=IN_DOUBT, message=message)
 
 
 def looked_up(row: JobRow, user: User, found: Sequence[ActualUser], attempts: int) -> Change:
@@ -135,15 +135,15 @@ def looked_up(row: JobRow, user: User, found: Sequence[ActualUser], attempts: in
         case "create":
             return change_of([row], "TODO", step=0, code=row.code, message=row.message, attempts=again)
         case _ if last_try:
-            return unknown(row, "it was not as wanted after the last attempt", keep=True)
+            return unknown(row, "it was still different after the last attempt", keep=True)
         case _:
-            # It is there, and not yet as wanted: what is missing are steps that may be repeated.
+            # It exists and still differs: what is missing are steps that may be repeated.
             change = change_of([row], "TODO", step=0, ids=ids, code=row.code, message=row.message, attempts=again)
             return attrs.evolve(change, steps=action.steps)
 
 
 def unknown(row: JobRow, why: str, *, keep: bool = False) -> Change:
-    """Nobody can say whether a row was carried out; ``keep`` also what was known of it before."""
+    """The outcome of a row is unknown; ``keep`` also what was known of it before."""
     message = f"{row.message}; {why}" if keep and row.message else why
     return change_of([row], "UNKNOWN", code=IN_DOUBT, message=message)
 

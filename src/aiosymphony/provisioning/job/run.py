@@ -8,7 +8,7 @@ The promise that follows from it: each row is carried out exactly once, if the s
 ``settle`` is longer than a write or a look-up of the server ever lags. Otherwise the audit at the end names each
 duplicate.
 
-A job works in rounds: everything in doubt is settled, then everything that is TODO is sent, until nothing is left.
+A job works in rounds: everything in doubt is resolved, then everything that is TODO is sent, until nothing is left.
 Rows that stay in doubt end as UNKNOWN, and the job finishes.
 """
 
@@ -67,10 +67,10 @@ class Job:
         settle: Seconds after which a write that was cut off must have landed and be visible to a look-up.
         attempts: How often a row is tried whose outcome stays unknown.
         lease: Seconds for which the journal is held without a sign of life.
-        take: How many shards to work on; None for all.
+        max_shards: How many shards to work on at a time; None for all.
         audit: Whether to list the tenant at the end and compare.
-        patience: Seconds in which the server carries nothing out after which the job stops, to be resumed. However
-            long the server asks to wait, it is not waited for longer.
+        give_up_after: The job stops, to be resumed, when the server has carried nothing out for so many seconds. It
+            waits no longer, whatever time the server asks for.
         clock: Time, for tests.
     """
 
@@ -83,9 +83,9 @@ class Job:
         settle: float = 30.0,
         attempts: int = 4,
         lease: float = 60.0,
-        take: int | None = None,
+        max_shards: int | None = None,
         audit: bool = True,
-        patience: float = 300.0,
+        give_up_after: float = 300.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.progress = Progress(clock=clock)
@@ -95,7 +95,7 @@ class Job:
         self._settle = settle
         self._attempts = attempts
         self._lease = Lease(store, lease)
-        self._take = take
+        self._max_shards = max_shards
         self._audit = audit
         self._clock = clock
         self._user = user_class(target.kind)
@@ -103,7 +103,7 @@ class Job:
         self._failure: JobError | None = None
         self._run: BulkRun[list[JobRow], None] | None = None
         self._recall = Recall(self._over)
-        self._breaker = Breaker(clock, patience, 2 * concurrency + 8)
+        self._breaker = Breaker(clock, give_up_after, 2 * concurrency + 8)
         self._turns = Turns(target, self._breaker, self._recall, clock)
         self._ledger = Ledger(store, self.progress, clock, self._fail)
         self._in_doubt_since = 0.0
@@ -114,7 +114,7 @@ class Job:
         self._end_waits()
 
     async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
-        """Carry out the plan, or go on with the job that the journal holds.
+        """Carry out the plan, or resume the job that the journal holds.
 
         Args:
             plan: What to do; may be left out if the journal holds it.
@@ -124,20 +124,20 @@ class Job:
             JobError: It cannot begin, or it stopped and can be resumed by the same call.
         """
         await self._begin(plan, shards)
-        await self._lease.begin(self._take, self._fail)
+        await self._lease.begin(self._max_shards, self._fail)
         try:
             await self._ledger.count()
             self._breaker.answered()
             await self._rounds()
             await self._written()
-            while not self._over() and self.progress.left and await self._lease.move_on(self._take):
+            while not self._over() and self.progress.left and await self._lease.move_on(self._max_shards):
                 await self._rounds()
                 await self._written()
             if self._failure is not None:
                 raise self._failure
             if self._stopping:
                 raise JobInterrupted(
-                    f"stopped as asked with {self.progress.left} rows left; run the same command to go on"
+                    f"stopped as asked with {self.progress.left} rows left; run the same command to resume"
                 )
             if self.progress.left:
                 # Other processes work on the other shards; the last one to finish audits.
@@ -148,7 +148,9 @@ class Job:
                     with self._recall.guard():
                         await self._check()
                 except Recalled:
-                    stopped = JobInterrupted("every row is settled; stopped as asked before the audit was at its end")
+                    stopped = JobInterrupted(
+                        "every row is finished; stopped as asked before the audit was; run the same command to resume"
+                    )
                     raise self._failure or stopped from None
             await self._store.note("finished_at", self._clock.time())
             self.progress.phase = "finished"
@@ -162,7 +164,7 @@ class Job:
         if plan is not None:
             await self._store.begin(JobHeader.of(plan, made_at=self._clock.time(), shards=shards), plan.actions())
         elif header is None:
-            raise JobRefused(f"{self._store.name} holds no job to go on with")
+            raise JobRefused(f"{self._store.name} holds no job to resume")
         header = await self._store.header()
         assert header is not None  # noqa: S101 - begun above
         if header.target != self._target.name:
@@ -174,13 +176,13 @@ class Job:
         """Settle what is in doubt, send what is to do; again, until nothing is left."""
         # What an earlier run left in doubt may have left this machine a moment ago.
         self._in_doubt_since = self._clock.monotonic()
-        await self._settle_doubts(RESUMED)
+        await self._resolve_doubts(RESUMED)
         while not self._over() and await self._store.fetch(OPEN, limit=1):
             self._ledger.done = 0
             broken_off = await self._send_all()
             await self._written()
             if not self._over():
-                await self._settle_doubts(("INTENT",))
+                await self._resolve_doubts(("IN_FLIGHT",))
             if (error := self._breaker.end_round(broken_off=broken_off, done=self._ledger.done)) is not None:
                 self._fail(error)
 
@@ -224,7 +226,7 @@ class Job:
         reading = asyncio.ensure_future(self._store.fetch(["TODO"]))
         try:
             while not self._over() and not self._breaker.broken and (rows := await reading):
-                reading = asyncio.ensure_future(self._store.fetch(["TODO"], after=rows[-1].n))
+                reading = asyncio.ensure_future(self._store.fetch(["TODO"], after=rows[-1].number))
                 for row in rows:
                     size = self._batch_size(row)
                     batch = batches.setdefault(size, [])
@@ -243,14 +245,14 @@ class Job:
         return self._target.batch if not row.attempts else max(1, self._target.batch // int(_SHRINK**row.attempts))
 
     async def _send(self, rows: list[JobRow]) -> None:
-        """Carry out one unit, from the intent to the outcome. Raises nothing: what fails is noted."""
+        """Carry out one unit, from the mark in the journal to the outcome. Raises nothing: what fails is noted."""
         if not await self._turns.wait():
             return
         self.progress.begin_sending()
         self.progress.in_flight += len(rows)
         leaves = False
         try:
-            await self._ledger.intend(rows)
+            await self._ledger.mark_in_flight(rows)
             if self._over():
                 self._put_back(rows)
                 return
@@ -272,7 +274,7 @@ class Job:
 
     async def _create(self, rows: list[JobRow]) -> None:
         try:
-            results = await self._turns.send(self._target.create([row.row for row in rows]))
+            results = await self._turns.send(self._target.create([row.values for row in rows]))
         except JobError as error:
             self._put_back(rows)
             self._fail(error)
@@ -318,7 +320,7 @@ class Job:
                 return
             self._breaker.answered()
             if number + 1 < len(row.steps):
-                self._record([change_of([row], "INTENT", step=number + 1)])
+                self._record([change_of([row], "IN_FLIGHT", step=number + 1)])
         self._record([change_of([row], "DONE", step=len(row.steps))])
 
     async def _is_theirs(self, row: JobRow, user_id: str, step: int, *, has_turn: bool) -> bool:
@@ -328,7 +330,7 @@ class Job:
             return False
         try:
             with self._recall.guard():
-                there = await self._turns.send(self._target.get(user_id))
+                existing = await self._turns.send(self._target.get(user_id))
         except Recalled:
             self._put_back([row], step=step)
             return False
@@ -340,11 +342,11 @@ class Job:
             if self._verdict(error) is not Verdict.REFUSED:
                 self._put_back([row], code_of(error), message_of(error), step=step)
                 return False
-            there = None
-        wanted = self._user.from_dict(row.row).identities()
-        if there is not None and not set(wanted).isdisjoint(keys_of(there.values, self._user)):
+            existing = None
+        wanted = self._user.from_dict(row.values).identities()
+        if existing is not None and not set(wanted).isdisjoint(keys_of(existing.values, self._user)):
             return True
-        self._record([whose_id(row, user_id, step, there)])
+        self._record([whose_id(row, user_id, step, existing)])
         return False
 
     def _verdict(self, error: SymphonyError, *, creating: bool = False) -> Verdict:
@@ -372,7 +374,7 @@ class Job:
         for change in changes:
             if in_doubt(change):
                 self._in_doubt_since = self._clock.monotonic()
-                self.progress.doubtful += 1
+                self.progress.in_doubt += 1
                 self._breaker.doubted()
         if self._breaker.broken and self._run is not None:
             # Nothing but doubt: settle that first, rather than put every row into it.
@@ -384,9 +386,9 @@ class Job:
         if self._failure is None:
             await self._ledger.count()
 
-    # Settling.
+    # Resolving doubts.
 
-    async def _settle_doubts(self, states: Sequence[State]) -> None:
+    async def _resolve_doubts(self, states: Sequence[State]) -> None:
         """Look up every row that is in doubt and decide anew."""
         after, waited = 0, False
         while not self._over():
@@ -401,21 +403,21 @@ class Job:
                 waited = True
                 continue
             self.progress.phase = "looking up"
-            after = rows[-1].n
-            await self._settle_rows(rows)
+            after = rows[-1].number
+            await self._resolve_rows(rows)
 
-    async def _settle_rows(self, rows: list[JobRow]) -> None:
-        users = [self._user.from_dict(row.row) for row in rows]
+    async def _resolve_rows(self, rows: list[JobRow]) -> None:
+        users = [self._user.from_dict(row.values) for row in rows]
         found = await self._look_up(rows, users)
         if found is None:
             return
         matches: dict[str, list[ActualUser]] = {}
-        for there in found:
-            for key in keys_of(there.values, self._user):
-                matches.setdefault(key, []).append(there)
+        for existing in found:
+            for key in keys_of(existing.values, self._user):
+                matches.setdefault(key, []).append(existing)
         changes = []
         for row, user in zip(rows, users, strict=True):
-            ids = {there.id: there for key in user.identities() for there in matches.get(key, ())}
+            ids = {existing.id: existing for key in user.identities() for existing in matches.get(key, ())}
             changes.append(looked_up(row, user, list(ids.values()), self._attempts))
         self._record(changes)
         await self._written()
@@ -433,7 +435,7 @@ class Job:
                 return None
             except SymphonyError as error:
                 # Like a create, it is about nobody who is known to be there: what forbids it, forbids it for all.
-                verdict, left = judge(error, creating=True), self._breaker.patience_left()
+                verdict, left = judge(error, creating=True), self._breaker.time_left()
                 if verdict is Verdict.ALIKE:
                     self._fail(JobInterrupted(f"stopped, because nothing can be looked up: {error}"))
                     return None
@@ -473,5 +475,5 @@ class Job:
             raise
         except SymphonyError as error:
             raise JobInterrupted(
-                f"every row is settled, but the audit failed: {error}; run the same command again"
+                f"every row is finished, but the audit failed: {error}; run the same command again"
             ) from None

@@ -1,9 +1,9 @@
 """What a job needs of its journal: the protocol, and what passes through it.
 
-A row is TODO until a request for it is about to leave; then INTENT, durably, before any byte does; then DONE, FAILED
-(surely not done), CONFLICT (left alone), UNKNOWN (nobody can say), or TODO again when it surely was not done. The
-steps of a row (create, then roles, features, status) are counted: ``step`` of them are finished, and the state is that
-of the next one.
+A row is TODO until a request for it is about to leave; then IN_FLIGHT, durably, before any byte does. What follows is
+DONE, FAILED (surely not done), CONFLICT (left alone), UNKNOWN (its outcome is unknown), or TODO again when it surely
+was not done. The steps of a row (create, then roles, features, status) are counted: ``step`` of them are finished, and
+the state is that of the next one.
 
 No password, token, salt or key is ever put into a journal: the rows that are read from a file cannot hold any.
 """
@@ -64,7 +64,7 @@ class JobHeader:
         )
 
     def check(self, other: JobHeader, where: str) -> None:
-        """Refuse to go on with another job than the one that the journal is of.
+        """Refuse to resume another job than the one that the journal is of.
 
         Raises:
             JobError: The target, the input or what is wanted of it changed.
@@ -86,9 +86,10 @@ class JobRow:
     """A row as the journal holds it.
 
     Attributes:
-        n: Its number in the job, from 1.
+        number: Its number in the job, from 1.
         shard: The part it belongs to.
-        line, label, row, steps: As in its :class:`~aiosymphony.provisioning.Action`.
+        line, label, steps: As in its :class:`~aiosymphony.provisioning.Action`.
+        values: Its columns, the action's ``row``.
         action: What is done about it: ``create``, ``update`` and so on.
         state: How far it is.
         step: How many of its steps are finished.
@@ -98,7 +99,7 @@ class JobRow:
         code, message: Why it is not done.
     """
 
-    n: int
+    number: int
     shard: int
     line: int
     label: str
@@ -112,7 +113,7 @@ class JobRow:
     code: str
     message: str
     steps: Sequence[Step]
-    row: dict[str, Any]
+    values: dict[str, Any]
 
 
 @attrs.define(eq=False)
@@ -162,11 +163,13 @@ class JobStore(Protocol):
         """
         ...
 
-    async def acquire(self, lease: float, take: int | None = None) -> Sequence[int]:
-        """Own shards until they are released or the lease (seconds) runs out: all of them, or ``take`` free ones.
+    async def acquire(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
+        """Own shards until they are released or the lease (seconds) runs out.
+
+        With ``max_shards`` at most so many that are free, without it all of them.
 
         Each acquisition raises the shard's epoch; whoever owned it before can write to it no more. A store that cannot
-        show that it holds the newest state of the shards turns TODO into INTENT in them: what a later state may have
+        show that it holds the newest state of the shards turns TODO into IN_FLIGHT in them: what a later state may have
         sent is looked up first.
 
         Raises:
@@ -207,8 +210,8 @@ class JobStore(Protocol):
         """Up to ``limit`` rows in these states numbered above ``after``, in order; of all shards if not ``own``."""
         ...
 
-    async def intend(self, rows: list[int], at: float) -> None:
-        """TODO becomes INTENT and counts as an attempt.
+    async def mark_in_flight(self, rows: list[int], at: float) -> None:
+        """TODO becomes IN_FLIGHT and counts as an attempt.
 
         Raises:
             Fenced: The rows are another's by now.
@@ -244,7 +247,7 @@ async def each_row(store: JobStore, states: Sequence[State] = ALL) -> AsyncItera
     """All rows in these states, in order, a thousand at a time."""
     after = 0
     while rows := await store.fetch(states, after=after, limit=1000, own=False):
-        after = rows[-1].n
+        after = rows[-1].number
         for row in rows:
             yield row
 

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 APPLICATION_ID: Final = 0x61735079
-VERSION: Final = 1
+VERSION: Final = 2
 SCHEMA: Final = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
@@ -93,12 +93,12 @@ def is_journal(path: Path, *, to_write: bool) -> bool:
     Raises:
         JobError: There is something else, or it cannot be read.
     """
-    there = regular_file(path)
-    if there is None:
+    existing = regular_file(path)
+    if existing is None:
         return False
     beside = [file for suffix in (*_SQLITES, SEAL) if regular_file(file := _beside(path, suffix)) is not None]
     # To close a file drops the locks that SQLite has on it in this process. It was looked at when it was opened.
-    if not _held[there.st_dev, there.st_ino]:
+    if not _held[existing.st_dev, existing.st_ino]:
         try:
             _look_at(path, to_write=to_write)
             if to_write:
@@ -140,7 +140,7 @@ def create_journal(path: Path) -> None:
     """
     for suffix in ("-wal", "-journal"):
         # SQLite would read them into the new one. Whoever only looked at a journal leaves an empty log behind.
-        if (there := regular_file(_beside(path, suffix))) is not None and there.st_size:
+        if (existing := regular_file(_beside(path, suffix))) is not None and existing.st_size:
             raise JobRefused(
                 f"{_beside(path, suffix)} belongs to another journal, which is not there: put that back, move this "
                 "away, or name another journal",
@@ -187,7 +187,7 @@ def check_count(db: sqlite3.Connection) -> None:
         Unsound: Some are missing, or there are too many.
     """
     # One statement sees one state, whoever writes meanwhile.
-    header, *there = db.execute(_COUNT).fetchone()
+    header, *existing = db.execute(_COUNT).fetchone()
     if header is None:
         wanted = [0, 0, 0, 0]
     else:
@@ -196,7 +196,7 @@ def check_count(db: sqlite3.Connection) -> None:
         except (ValueError, TypeError):
             raise Unsound("its header is not that of a job") from None
         wanted = [job.rows, job.rows, job.rows, job.shards]
-    if there != wanted:
+    if existing != wanted:
         raise Unsound("rows of it are missing or too many")
 
 
@@ -209,10 +209,10 @@ def _shape() -> list[tuple[object, ...]]:
 
 def hold(path: Path) -> tuple[int, int]:
     """Note that this process has a journal open; what comes back is for ``let_go``."""
-    there = path.stat()
+    existing = path.stat()
     with _lock:
-        _held[there.st_dev, there.st_ino] += 1
-    return there.st_dev, there.st_ino
+        _held[existing.st_dev, existing.st_ino] += 1
+    return existing.st_dev, existing.st_ino
 
 
 def let_go(held: tuple[int, int]) -> None:

@@ -18,8 +18,8 @@ T = TypeVar("T")
 _GROUP: Final = 1000
 """Operations in one commit at most."""
 _LINGER: Final = 0.02
-"""Seconds that an outcome may wait to be written: for an intent, whose commit it then shares. A crash before that
-leaves the row in flight, to be looked up."""
+"""Seconds that an outcome may wait to be written: for rows to be marked as in flight, whose commit it then shares.
+A crash before that leaves the row in flight, to be looked up."""
 
 
 @attrs.define(eq=False)

@@ -116,17 +116,17 @@ class MemoryStore:
         found = (
             copy.copy(row)
             for row in self.journal.rows.values()
-            if row.n > after and row.state in states and (not own or row.shard in self._epochs)
+            if row.number > after and row.state in states and (not own or row.shard in self._epochs)
         )
         return [row for row, _ in zip(found, range(limit), strict=False)]
 
-    async def intend(self, rows: list[int], at: float) -> None:
+    async def mark_in_flight(self, rows: list[int], at: float) -> None:
         self._check_fence()
         found = [self.journal.rows[number] for number in rows]
         if any(row.state != "TODO" for row in found):
             raise Fenced("rows of the job in memory were changed by someone else: stopped")
         for row in found:
-            row.state, row.sent_at, row.code, row.message = "INTENT", at, "", ""
+            row.state, row.sent_at, row.code, row.message = "IN_FLIGHT", at, "", ""
             row.attempts += 1
 
     def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:

@@ -65,10 +65,10 @@ class Seal:
         """Whether nothing was committed to the shard after this commit of the acquisition of this name."""
         whole, its = self._read(0), self._read(shard + 1)
         try:
-            there = os.fstat(self._file.fileno())
+            existing = os.fstat(self._file.fileno())
             return (
-                whole["inode"] == there.st_ino
-                and abs(_changed_at(there) - whole["at"]) < _SAME_TIME
+                whole["inode"] == existing.st_ino
+                and abs(_changed_at(existing) - whole["at"]) < _SAME_TIME
                 and whole["journal"] == self._identity()
                 and its["name"] == name
                 # Of a commit that its process did not live to note here, nobody had heard either.
@@ -97,8 +97,8 @@ class Seal:
             self._file.close()
 
     def _identity(self) -> list[int]:
-        there = os.stat(self._journal, follow_symlinks=False)  # noqa: PTH116 - at every commit
-        return [there.st_ino, there.st_size, _changed_at(there)]
+        existing = os.stat(self._journal, follow_symlinks=False)  # noqa: PTH116 - at every commit
+        return [existing.st_ino, existing.st_size, _changed_at(existing)]
 
     def _read(self, block: int) -> dict[str, Any]:
         try:
@@ -113,6 +113,6 @@ class Seal:
         self._file.write(orjson.dumps(record).ljust(_BLOCK - 1) + b"\n")
 
 
-def _changed_at(there: os.stat_result) -> int:
+def _changed_at(existing: os.stat_result) -> int:
     """When a file was last changed. Nobody can set the one time, which Windows does not have."""
-    return max(there.st_ctime_ns, there.st_mtime_ns)
+    return max(existing.st_ctime_ns, existing.st_mtime_ns)

@@ -27,10 +27,10 @@ WATCH_EVERY: Final = 1.0
 _LONGEST_WATCH: Final = 3600.0
 _LEFT = """
 SELECT shard, owner, epoch, alive_until, seal, commits FROM shard
-WHERE EXISTS (SELECT * FROM row WHERE row.shard = shard.shard AND state IN ('TODO', 'INTENT')) ORDER BY shard
+WHERE EXISTS (SELECT * FROM row WHERE row.shard = shard.shard AND state IN ('TODO', 'IN_FLIGHT')) ORDER BY shard
 """
 _DOUBT = """
-UPDATE row SET state = 'INTENT', code = '', message = ''
+UPDATE row SET state = 'IN_FLIGHT', code = '', message = ''
 WHERE shard IN (SELECT value FROM json_each(?)) AND state = 'TODO'
 """
 
@@ -82,7 +82,12 @@ class Shards:
         )
 
     def acquire(
-        self, db: sqlite3.Connection, lease: float, take: int | None, watched: dict[int, Watched], seal: Seal | None
+        self,
+        db: sqlite3.Connection,
+        lease: float,
+        max_shards: int | None,
+        watched: dict[int, Watched],
+        seal: Seal | None,
     ) -> list[int] | None:
         """Take what is free; None if an owner on another machine has to be watched for longer."""
         now = self._clock.monotonic()
@@ -118,11 +123,11 @@ class Shards:
                     free.append(shard)
                 else:
                     waiting = True
-        if (take is None and refused) or (not free and not waiting):
+        if (max_shards is None and refused) or (not free and not waiting):
             raise JobInterrupted(refused) if refused else JobRefused(f"{self._path} holds no job")
-        if waiting and (take is None or not free):
+        if waiting and (max_shards is None or not free):
             return None
-        return self._take(db, lease, free if take is None else free[:take], epochs, sealed, seal)
+        return self._take(db, lease, free[:max_shards], epochs, sealed, seal)
 
     def acquire_next(
         self, db: sqlite3.Connection, lease: float, max_shards: int | None, seal: Seal | None

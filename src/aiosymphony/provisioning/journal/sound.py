@@ -75,7 +75,7 @@ def check_row(row: JobRow, kind: Kind) -> None:
     """Check a row of a job for users of this kind.
 
     Raises:
-        Unsound: It is none that a job can go on with.
+        Unsound: It is none that a job can resume.
     """
     # Once for each row that is read: so no call that can be spared, and no message that nobody reads.
     sound = (
@@ -90,18 +90,18 @@ def check_row(row: JobRow, kind: Kind) -> None:
         and (row.id is None or type(row.id) is str)
     )
     if not sound:
-        raise Unsound(f"row {row.n} has a value that no job writes")
-    check_values(row.row, kind, row.n)
+        raise Unsound(f"row {row.number} has a value that no job writes")
+    check_values(row.values, kind, row.number)
     if row.steps is not ONE_CREATE:
-        check_steps(row.steps, kind, row.n)
+        check_steps(row.steps, kind, row.number)
     if row.state in OPEN:
         creating = row.step == 0 and bool(row.steps) and row.steps[0]["do"] == "create"
         if creating:
-            sound = _required(kind) <= row.row.keys()
+            sound = _required(kind) <= row.values.keys()
         else:
-            sound = row.step < len(row.steps) and (row.id is not None or row.state == "INTENT")
+            sound = row.step < len(row.steps) and (row.id is not None or row.state == "IN_FLIGHT")
         if not sound:
-            raise Unsound(f"the step, the id or the columns of row {row.n} are not those of a row to be sent")
+            raise Unsound(f"the step, the id or the columns of row {row.number} are not those of a row to be sent")
 
 
 def _are_findings(found: object, kind: str) -> bool:

@@ -58,8 +58,8 @@ FROM (
   ORDER BY row.n LIMIT ?)
 """
 _OWN = "AND shard IN (SELECT value FROM json_each(?))"
-_INTEND = """
-UPDATE row SET state = 'INTENT', attempts = attempts + 1, sent_at = ?, code = '', message = ''
+_MARK_IN_FLIGHT = """
+UPDATE row SET state = 'IN_FLIGHT', attempts = attempts + 1, sent_at = ?, code = '', message = ''
 WHERE n IN (SELECT value FROM json_each(?)) AND state = 'TODO'
 """
 _RECORD = """
@@ -105,7 +105,7 @@ class SqliteStore:
         """Open or make the file, and check that it is whole.
 
         Raises:
-            JobError: It is no journal, damaged, edited by hand, or of a newer release.
+            JobError: It is no journal, damaged, edited by hand, or of another release.
         """
         if self._writer is None:
             db = await asyncio.to_thread(self._connect)
@@ -122,8 +122,8 @@ class SqliteStore:
         return await self._read(_header)
 
     async def begin(self, header: JobHeader, actions: Iterable[Action]) -> None:
-        if (there := await self.header()) is not None:
-            there.check(header, str(self.path))
+        if (existing := await self.header()) is not None:
+            existing.check(header, str(self.path))
             return
 
         def begin(db: sqlite3.Connection) -> None:
@@ -153,14 +153,14 @@ class SqliteStore:
                 )
 
         await self._do(begin)
-        if (there := await self.header()) is not None:
-            there.check(header, str(self.path))
+        if (existing := await self.header()) is not None:
+            existing.check(header, str(self.path))
 
-    async def acquire(self, lease: float, take: int | None = None) -> Sequence[int]:
+    async def acquire(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
         watched: dict[int, Watched] = {}
         told = 0
         while (
-            taken := await self._read(lambda db: self._shards.acquire(db, lease, take, watched, self._seal))
+            taken := await self._read(lambda db: self._shards.acquire(db, lease, max_shards, watched, self._seal))
         ) is None:
             if len(watched) > told:
                 told = len(watched)
@@ -199,8 +199,8 @@ class SqliteStore:
 
         return await self._read(fetch)
 
-    async def intend(self, rows: list[int], at: float) -> None:
-        await self._do(_Intent(rows, at))
+    async def mark_in_flight(self, rows: list[int], at: float) -> None:
+        await self._do(_Mark(rows, at))
 
     def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:
         return self._put(_Outcome(changes, at), may_linger=True)
@@ -271,9 +271,10 @@ class SqliteStore:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
+        if version != VERSION:
+            age = "a newer" if version > VERSION else "an older"
             raise JobRefused(
-                f"the journal {self.path} was written by a newer release of aiosymphony (format {version}, this one "
+                f"the journal {self.path} was written by {age} release of aiosymphony (format {version}, this one "
                 f"knows {VERSION}): use that release",
             )
         if not self._read_only and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
@@ -350,7 +351,7 @@ class SqliteStore:
             before = db.total_changes
             writes: list[_Write] = []
             for operation in group:
-                if isinstance(operation.function, _Intent | _Outcome):
+                if isinstance(operation.function, _Mark | _Outcome):
                     writes.append(operation.function)
                 else:
                     self._write(db, writes)
@@ -379,9 +380,9 @@ class SqliteStore:
             answer(group)
 
     def _write(self, db: sqlite3.Connection, writes: Sequence[_Write]) -> None:
-        """Outcomes, in their order, then intents: in as few statements as can be.
+        """Outcomes, in their order, then rows that are about to be sent: in as few statements as can be.
 
-        No row is in both, as an intent is durable before there can be an outcome.
+        No row is in both, as its mark is durable before it can have an outcome.
         """
         if not writes:
             return
@@ -390,7 +391,7 @@ class SqliteStore:
         together: dict[float, dict[int, str | None]] = {}
         seen: set[int] = set()
         for outcome in writes:
-            if isinstance(outcome, _Intent):
+            if isinstance(outcome, _Mark):
                 continue
             for change in outcome.changes:
                 steps = None if change.steps is None else _json(change.steps)
@@ -404,12 +405,12 @@ class SqliteStore:
                 together.setdefault(outcome.at, {}).update(zip(change.rows, ids, strict=True))
         if together:
             db.execute(_RECORD, (*shared, _json(together)))
-        intents = [write for write in writes if isinstance(write, _Intent)]
-        if intents:
-            numbers = [n for intent in intents for n in intent.rows]
+        marks = [write for write in writes if isinstance(write, _Mark)]
+        if marks:
+            numbers = [n for mark in marks for n in mark.rows]
             # They leave after this commit: the latest time is the nearest.
-            at = max(intent.at for intent in intents)
-            if db.execute(_INTEND, (at, _json(numbers))).rowcount != len(numbers):
+            at = max(mark.at for mark in marks)
+            if db.execute(_MARK_IN_FLIGHT, (at, _json(numbers))).rowcount != len(numbers):
                 raise Fenced(f"rows of the job in {self.path} were changed by someone else: stopped")
 
     def _commit_sealed(self, db: sqlite3.Connection) -> None:
@@ -427,7 +428,7 @@ class SqliteStore:
 
 
 @attrs.define(eq=False)
-class _Intent:
+class _Mark:
     """Rows that are about to be sent."""
 
     rows: Sequence[int]
@@ -442,7 +443,7 @@ class _Outcome:
     at: float
 
 
-_Write = _Intent | _Outcome
+_Write = _Mark | _Outcome
 """What many callers ask for at once, so that it is written together."""
 
 

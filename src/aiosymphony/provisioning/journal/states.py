@@ -2,11 +2,12 @@
 
 ::
 
-    TODO ──> INTENT ──> DONE
-      ^         │  └──> FAILED      surely not carried out
-      │         ├─────> CONFLICT    left alone
-      └─────────┤                   surely not carried out, and to be sent again
-                └─────> UNKNOWN     nobody can say; looked up when the job is started again
+    TODO ──> IN_FLIGHT ──> DONE
+      ^        │ ├───────> FAILED     surely not carried out
+      │        │ ├───────> CONFLICT   left alone
+      └────────┘ └───────> UNKNOWN    its outcome is unknown: looked up when the job is started again
+
+A row goes back to TODO if it was surely not carried out and is to be sent again, and if a look-up does not find it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ __all__ = [
     "CONFLICTING",
     "FAILURES",
     "FINDINGS",
+    "FINISHED",
     "GONE",
     "INVALID",
     "IN_DOUBT",
@@ -26,18 +28,17 @@ __all__ = [
     "OPEN",
     "REJECTED",
     "RESUMED",
-    "SETTLED",
     "State",
 ]  # fmt: skip
 
-State = Literal["TODO", "INTENT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
+State = Literal["TODO", "IN_FLIGHT", "DONE", "FAILED", "UNKNOWN", "CONFLICT"]
 
 ALL: Final[tuple[State, ...]] = get_args(State)
-OPEN: Final[tuple[State, ...]] = ("TODO", "INTENT")
+OPEN: Final[tuple[State, ...]] = ("TODO", "IN_FLIGHT")
 """What a job still has to deal with."""
-SETTLED: Final[tuple[State, ...]] = ("DONE", "FAILED", "UNKNOWN", "CONFLICT")
+FINISHED: Final[tuple[State, ...]] = ("DONE", "FAILED", "UNKNOWN", "CONFLICT")
 """What it has dealt with."""
-RESUMED: Final[tuple[State, ...]] = ("INTENT", "UNKNOWN")
+RESUMED: Final[tuple[State, ...]] = ("IN_FLIGHT", "UNKNOWN")
 """What is looked up first when a job is started again."""
 REJECTED: Final[tuple[State, ...]] = ("FAILED", "CONFLICT")
 """What was surely not carried out."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import attrs
 
-__all__ = ["ACTIONS", "ONE_CREATE", "Action", "Do", "Step"]
+__all__ = ["ACTIONS", "ONE_CREATE", "Action", "ActionKind", "Step"]
 
-Do = Literal["create", "update", "enable", "disable", "skip", "conflict", "invalid"]
-ACTIONS: tuple[Do, ...] = ("create", "update", "enable", "disable", "skip", "conflict", "invalid")
+ActionKind = Literal["create", "update", "enable", "disable", "skip", "conflict", "invalid"]
+ACTIONS: tuple[ActionKind, ...] = ("create", "update", "enable", "disable", "skip", "conflict", "invalid")
 Step = dict[str, Any]
 """One request of an action: ``{"do": "create"}``, ``{"do": "update", "set": {…}}``, ``{"do": "role", "role": …}``,
 ``{"do": "features", "set": {…}}`` or ``{"do": "active", "active": …}``. All but the first may be repeated freely."""
@@ -33,7 +33,7 @@ class Action:
         row: The row's columns; empty if the row is invalid.
     """
 
-    do: Do
+    do: ActionKind
     line: int
     label: str
     id: str | None = None

@@ -19,7 +19,7 @@ from ..actual import Actual, ActualUser
 from ..rows.base import Kind
 from ..rows.users import User, user_class
 from ..rows.wanted import Wanted, WantedRow
-from .actions import Action, Do, Step
+from .actions import Action, ActionKind, Step
 from .file import Plan
 
 __all__ = ["decide", "plan"]
@@ -36,29 +36,29 @@ def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
         return Action("conflict", line, user.label, reason=f"{len(matches)} users match: {ids}", row=row)
     if not matches:
         return Action("create", line, user.label, steps=_steps_to_create(user), row=row)
-    there = matches[0]
-    changes = _changes(user, there)
+    existing = matches[0]
+    changes = _changes(user, existing)
     fixed = sorted(user.fixed & changes.keys())
     if fixed:
         reason = f"differs in {', '.join(fixed)}, which the {user.kind.capitalize()} API cannot change"
-        return Action("conflict", line, user.label, there.id, changes, (), reason, row)
+        return Action("conflict", line, user.label, existing.id, changes, (), reason, row)
     steps = _steps_to_change(user, changes)
-    do: Do = "skip"
+    do: ActionKind = "skip"
     if steps:
         only_active = [step["active"] for step in steps if step["do"] == "active"] if len(steps) == 1 else []
         do = ("enable" if only_active[0] else "disable") if only_active else "update"
-    return Action(do, line, user.label, there.id, changes, steps, row=row)
+    return Action(do, line, user.label, existing.id, changes, steps, row=row)
 
 
-def _changes(user: User, there: ActualUser) -> dict[str, tuple[Any, Any]]:
+def _changes(user: User, existing: ActualUser) -> dict[str, tuple[Any, Any]]:
     """Column to (there, wanted), for what differs."""
     changes: dict[str, tuple[Any, Any]] = {}
     for name, wanted in user.to_dict().items():
-        found = there.values.get(name)
+        found = existing.values.get(name)
         if name in ("active", "status"):
             # A listing that does not tell lists those who are active.
-            if user.active != (there.active is not False):
-                changes[name] = (there.active is not False, user.active)
+            if user.active != (existing.active is not False):
+                changes[name] = (existing.active is not False, user.active)
         elif name == "roles":
             if lacking := [role for role in wanted if role not in (found or ())]:
                 changes[name] = (sorted(found or ()), lacking)
@@ -123,19 +123,19 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
     made = Plan(
         desired.kind, target, input_name=desired.name, input_digest=desired.digest, disable_missing=disable_missing
     )
-    actual.forget_taken()
+    actual.reset_claims()
     made.known, made.whole = len(actual), actual.whole
     if disable_missing and not actual.whole:
         raise JobRefused("users can be disabled by their absence only against a whole listing")
     state = _State()
     contested: set[str] = set()
-    for item in desired.both():
+    for item in desired.checked_rows():
         if isinstance(item, WantedRow):
             matches = actual.find(item.user.identities())
             action = decide(item.user, matches, item.line)
             for match in matches:
                 state.add(match)
-                earlier = actual.take(match.id, action.do)
+                earlier = actual.claim(match.id, action.do)
                 if earlier is not None and action.do != "conflict":
                     # The file's rows contradict each other: neither is carried out.
                     if match.id not in contested and earlier != "conflict":
@@ -155,21 +155,21 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
                 f"{made.counts['invalid']} rows of {desired.name} are wrong, so nobody can say who is missing from it; "
                 "correct them first, or leave out --disable-missing",
             )
-        for there in actual.untaken():
-            if there.active is not False:
-                state.add(there)
-                made._add(_disable(desired.kind, there))
+        for existing in actual.unclaimed():
+            if existing.active is not False:
+                state.add(existing)
+                made._add(_disable(desired.kind, existing))
     made.state = state.digest()
     return made
 
 
-def _disable(kind: Kind, there: ActualUser) -> Action:
+def _disable(kind: Kind, existing: ActualUser) -> Action:
     keys = [name for name, column in user_class(kind).columns().items() if column.key]
-    row = {name: there.values[name] for name in keys if name in there.values}
+    row = {name: existing.values[name] for name in keys if name in existing.values}
     row |= {"active": False} if kind == "connect" else {"status": "DISABLED"}
     change = {"active" if kind == "connect" else "status": (True, False)}
-    label = str(there.values.get(keys[0], there.id))
-    return Action("disable", 0, label, there.id, change, [{"do": "active", "active": False}], row=row)
+    label = str(existing.values.get(keys[0], existing.id))
+    return Action("disable", 0, label, existing.id, change, [{"do": "active", "active": False}], row=row)
 
 
 class _State:

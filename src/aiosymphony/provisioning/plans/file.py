@@ -20,7 +20,7 @@ from ...files import private_file
 from ..rows.base import Kind
 from ..rows.users import user_class
 from ..rows.wanted import Problem, WantedRow
-from .actions import ACTIONS, Action, Do
+from .actions import ACTIONS, Action, ActionKind
 from .sound import check_action
 
 __all__ = ["Plan"]
@@ -63,7 +63,7 @@ class Plan:
     def rows(self) -> int:
         return self.counts.total()
 
-    def actions(self, *kinds: Do) -> Iterator[Action]:
+    def actions(self, *kinds: ActionKind) -> Iterator[Action]:
         """The actions in the order of the file, then those about users that are not in it."""
         with self._spooling():
             self._file.flush()
@@ -81,7 +81,7 @@ class Plan:
                     if not kinds or action.do in kinds:
                         yield action
 
-    def both(self) -> Iterator[WantedRow | list[Problem]]:
+    def checked_rows(self) -> Iterator[WantedRow | list[Problem]]:
         """The rows it was made from, as a desired state gives them."""
         user_type = user_class(self.kind)
         for action in self.actions():

@@ -110,12 +110,12 @@ class Figures:
 
     @property
     def done(self) -> int:
-        """Rows that are as wanted, those that were so before included."""
+        """Rows that match the file, those that were already correct included."""
         return self.state("DONE")
 
     @property
     def skipped(self) -> int:
-        """Rows that were as wanted before the job began."""
+        """Rows that were already correct before the job began."""
         return self.counts.get(("skip", "DONE"), 0)
 
     @property
@@ -125,12 +125,12 @@ class Figures:
 
     @property
     def unknown(self) -> int:
-        """Rows of which nobody can say whether they were carried out."""
+        """Rows whose outcome is unknown."""
         return self.state("UNKNOWN")
 
     @property
-    def untouched(self) -> int:
-        """Rows that are still to be done."""
+    def not_finished(self) -> int:
+        """Rows that are to do or in flight."""
         return self.state(*OPEN)
 
     def found(self, kind: str) -> int:
@@ -140,7 +140,7 @@ class Figures:
     @property
     def exit_code(self) -> int:
         """0 done, 2 some rows failed, 3 an outcome is unknown, 75 stopped and resumable."""
-        if self.untouched:
+        if self.not_finished:
             return 75
         if self.unknown:
             return 3
@@ -150,24 +150,22 @@ class Figures:
     def next_steps(self) -> list[str]:
         """What the operator should do, most urgent first."""
         steps = []
-        if self.untouched:
-            steps.append(f"{self.untouched} rows are still to be done: run the same command again.")
+        if self.not_finished:
+            steps.append(f"{self.not_finished} rows are not finished: run the same command to resume.")
         if self.found("doubled"):
             steps.append(
-                f"{self.found('doubled')} users are there more than once: disable those that are too many. If this "
+                f"{self.found('doubled')} users exist more than once: disable those that are too many. If this "
                 "job made them, a write landed later than --settle: choose a longer one next time."
             )
         if self.unknown:
             steps.append(
-                f"Of {self.unknown} rows nobody can say whether they were carried out: run the same command again, "
+                f"The outcome of {self.unknown} rows is unknown: run the same command again, "
                 "which looks them up before anything else."
             )
         if self.found("missing"):
-            steps.append(f"{self.found('missing')} users that were created are not there now: plan anew.")
+            steps.append(f"{self.found('missing')} users that were created do not exist now: plan anew.")
         if self.found("different"):
-            steps.append(
-                f"{self.found('different')} users are there with other values than wanted; the audit below names them."
-            )
+            steps.append(f"{self.found('different')} users differ from the file; the audit below names them.")
         invalid = self.counts.get(("invalid", "FAILED"), 0)
         if self.failed > invalid:
             steps.append(
@@ -175,7 +173,7 @@ class Figures:
             )
         if invalid:
             steps.append(f"{invalid} rows of the file are wrong: correct them there, and apply the file as a new job.")
-        return steps or ["Nothing: everybody is there as wanted."]
+        return steps or ["Nothing to do: all users match the file."]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -188,7 +186,7 @@ class Figures:
                 "skipped": self.skipped,
                 "failed": self.failed,
                 "unknown": self.unknown,
-                "untouched": self.untouched,
+                "not_finished": self.not_finished,
             },
             "actions": [
                 {"action": action, "state": state, "rows": count}

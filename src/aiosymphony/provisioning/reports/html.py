@@ -77,9 +77,9 @@ def _verdict(report: Figures) -> tuple[str, str]:
         case 0:
             return f"All {report.total} rows are done.", "good"
         case 75:
-            return f"Not finished: {report.untouched} of {report.total} rows are still to be done.", "open"
+            return f"Not finished: {report.not_finished} of {report.total} rows are to do or in flight.", "open"
         case 3:
-            return f"Finished, and {report.unknown} outcomes are unknown.", "open"
+            return f"Finished; {report.unknown} outcomes are unknown.", "open"
         case _:
             return f"Finished; {report.done} of {report.total} rows are done.", "bad"
 
@@ -88,10 +88,10 @@ def _tiles(report: Figures) -> str:
     tiles = [
         ("rows", report.total, ""),
         ("done", report.done, "good"),
-        ("as wanted before", report.skipped, ""),
+        ("already correct", report.skipped, ""),
         ("failed", report.failed, "bad" if report.failed else ""),
         ("unknown", report.unknown, "open" if report.unknown else ""),
-        ("untouched", report.untouched, "open" if report.untouched else ""),
+        ("not finished", report.not_finished, "open" if report.not_finished else ""),
         ("looked up", report.looked_up, ""),
     ]
     return (
@@ -123,7 +123,7 @@ def _plots(report: Figures) -> str:
     return (
         f'<h2>Throughput</h2><p class="key"><i class="rate"></i>rows done per second</p>{rate}'
         '<h2>Latency</h2><p class="key"><i class="median"></i>median<i class="p95"></i>95th percentile, '
-        f"from the intent to the outcome of a row that did not have to be looked up</p>{latency}"
+        f"from the mark in the journal to the outcome of a row that did not have to be looked up</p>{latency}"
     )
 
 
@@ -176,8 +176,8 @@ def _detail(rest: list[object]) -> str:
     match rest:
         case [dict() as changes]:
             return "<br>".join(
-                f"{escape(str(name))}: {escape(str(there))} → {escape(str(wanted))}"
-                for name, (there, wanted) in changes.items()
+                f"{escape(str(name))}: {escape(str(existing))} → {escape(str(wanted))}"
+                for name, (existing, wanted) in changes.items()
             )
         case [list() as ids]:
             return escape(", ".join(map(str, ids)))
@@ -187,7 +187,8 @@ def _detail(rest: list[object]) -> str:
 
 def _actions(report: Figures) -> str:
     rows = "".join(
-        f'<tr><td>{escape(action)}</td><td>{escape(state.lower())}</td><td class="number">{count:,}</td></tr>'
+        f"<tr><td>{escape(action)}</td><td>{escape(state.lower().replace('_', ' '))}</td>"
+        f'<td class="number">{count:,}</td></tr>'
         for (action, state), count in sorted(report.counts.items())
     )
     return (

@@ -57,7 +57,7 @@ class Report(Figures):
         columns: set[str] = set()
         began = math.inf
         async for row in each_row(store):
-            columns.update(row.row)
+            columns.update(row.values)
             self.attempts += row.attempts
             if row.state in FAILURES:
                 key = (row.state, row.code, _VARIABLE.sub("…", row.message))

@@ -66,8 +66,8 @@ async def write_rest(figures: Figures, store: JobStore, path: str | PathLike[str
         lines.write([*names, "_line", "_state", "_reason"])
         count = 0
         async for row in each_row(store, NOT_DONE):
-            if row.row and row.line:
-                cells = [_cell(row.row.get(name)) for name in names]
+            if row.values and row.line:
+                cells = [_cell(row.values.get(name)) for name in names]
                 lines.write([*cells, row.line, row.state, row.message])
                 count += 1
     return count

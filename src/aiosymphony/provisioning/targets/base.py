@@ -21,12 +21,12 @@ __all__ = [
     "Connection",
     "Created",
     "Held",
-    "Refused",
+    "InDoubt",
+    "Rejected",
     "Result",
     "Target",
     "TargetKind",
-    "Unclear",
-    "observe",
+    "read_actual",
 ]
 
 
@@ -38,7 +38,7 @@ class Created:
 
 
 @attrs.frozen
-class Refused:
+class Rejected:
     """The user was surely not created.
 
     Attributes:
@@ -53,7 +53,7 @@ class Refused:
 
 
 @attrs.frozen
-class Unclear:
+class InDoubt:
     """The answer does not tell whether the user was created."""
 
     message: str
@@ -74,7 +74,7 @@ class Held:
     stops: JobError | None = None
 
 
-Result = Created | Refused | Held | Unclear
+Result = Created | Rejected | Held | InDoubt
 
 
 class Target(Protocol):
@@ -128,7 +128,7 @@ class Target(Protocol):
         ...
 
 
-async def observe(target: Target, users: Iterable[User] | None = None) -> Actual:
+async def read_actual(target: Target, users: Iterable[User] | None = None) -> Actual:
     """See what is there: whole, or as much of it as concerns these users.
 
     Args:

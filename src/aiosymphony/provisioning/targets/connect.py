@@ -14,8 +14,8 @@ from ..plans.actions import Step
 from ..rows.base import Kind, keys_of
 from ..rows.connect import ConnectUser
 from ..rows.users import User
-from .base import Connection, Created, Held, Refused, Result, TargetKind, Unclear
-from .retrying import pages_patiently, patiently
+from .base import Connection, Created, Held, InDoubt, Rejected, Result, TargetKind
+from .retrying import pages_retrying, retrying
 
 if TYPE_CHECKING:
     from aiosymphony_api.connect.models import User as ApiUser
@@ -49,24 +49,24 @@ class ConnectTarget:
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the company, a hundred at a time."""
         with self._ready():
-            async for page in pages_patiently(self._connect.users.list(self._company)):
+            async for page in pages_retrying(self._connect.users.list(self._company)):
                 yield [_actual(user) for user in page if isinstance(user.id, str)]
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by address, in a listing of the company."""
         wanted = {key for user in users for key in user.identities()}
         return [
-            there
+            existing
             async for page in self.everyone()
-            for there in page
-            if not wanted.isdisjoint(keys_of(there.values, ConnectUser))
+            for existing in page
+            if not wanted.isdisjoint(keys_of(existing.values, ConnectUser))
         ]
 
     async def get(self, user_id: str) -> ActualUser | None:
         """The user of this company with this id."""
         try:
             with self._ready():
-                return _actual(await patiently(lambda: self._connect.users.get(self._company, user_id)))
+                return _actual(await retrying(lambda: self._connect.users.get(self._company, user_id)))
         except NotFound:
             return None
 
@@ -110,16 +110,16 @@ class ConnectTarget:
         error = result.error
         if error is None:
             if result.user is None or not isinstance(result.user.id, str):
-                return Unclear("the answer has no id")
+                return InDoubt("the answer has no id")
             return Created(result.user.id)
         if error.may_have_acted:
-            return Unclear(error.message)
+            return InDoubt(error.message)
         code = str(next((each for each in (error.code, result.status) if each is not None), ""))
         if error.company_not_ready:
             return Held(code, error.message, stops=self._not_ready())
         if error.throttled:
             return Held(code, error.message)
-        return Refused(code, error.message, exists=error.code == ConnectCode.EMAIL_EXISTS)
+        return Rejected(code, error.message, exists=error.code == ConnectCode.EMAIL_EXISTS)
 
 
 def _actual(user: ApiUser) -> ActualUser:

@@ -15,8 +15,8 @@ from ..plans.actions import Step
 from ..rows.base import Kind
 from ..rows.pod import PodUser
 from ..rows.users import User
-from .base import Connection, Created, Result, TargetKind, Unclear
-from .retrying import pages_patiently, patiently
+from .base import Connection, Created, InDoubt, Result, TargetKind
+from .retrying import pages_retrying, retrying
 
 if TYPE_CHECKING:
     from aiosymphony_api.pod.models import Feature, UserSystemInfo
@@ -49,7 +49,7 @@ class PodTarget:
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the pod, with their features, a thousand at a time."""
-        async for page in pages_patiently(self._pod.users.list(include_features=True)):
+        async for page in pages_retrying(self._pod.users.list(include_features=True)):
             yield [
                 _actual(user.user_attributes, user.user_system_info, user.roles, user.features)
                 for user in page
@@ -61,8 +61,8 @@ class PodTarget:
         wanted = [user for user in users if isinstance(user, PodUser)]
         names = [user.user_name for user in wanted if user.user_name]
         emails = [user.email_address for user in wanted if user.email_address]
-        by_name = await patiently(lambda: self._pod.users.get_many(usernames=names))
-        by_email = await patiently(lambda: self._pod.users.get_many(emails=emails, local=True))
+        by_name = await retrying(lambda: self._pod.users.get_many(usernames=names))
+        by_email = await retrying(lambda: self._pod.users.get_many(emails=emails, local=True))
         found = [*by_name.found, *by_email.found]
         ids = {user.id for user in found if user.id is not None}
         with_features = any(user.features for user in wanted)
@@ -86,8 +86,8 @@ class PodTarget:
 
     async def _detail(self, uid: int, *, with_features: bool = False) -> ActualUser | None:
         try:
-            user = await patiently(lambda: self._pod.users.detail(uid))
-            features = await patiently(lambda: self._pod.users.list_features(uid)) if with_features else None
+            user = await retrying(lambda: self._pod.users.detail(uid))
+            features = await retrying(lambda: self._pod.users.list_features(uid)) if with_features else None
         except (BadRequest, NotFound):
             return None
         return _actual(user.user_attributes, user.user_system_info, user.roles, features)
@@ -99,7 +99,7 @@ class PodTarget:
             V2UserCreate(user_attributes=_attributes(row), roles=list(row["roles"]) if "roles" in row else None)
         )
         if made.user_system_info is None or made.user_system_info.id is None:
-            return [Unclear("the answer has no id")]
+            return [InDoubt("the answer has no id")]
         return [Created(str(made.user_system_info.id))]
 
     async def take_step(self, user_id: str, step: Step) -> None:

@@ -11,7 +11,7 @@ from ...errors import JobInterrupted, PaginationError, SymphonyError
 from ...paging import Pager
 from .verdicts import Verdict, judge, retry_after
 
-__all__ = ["pages_patiently", "patiently"]
+__all__ = ["pages_retrying", "retrying"]
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ WAITS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each further try."""
 
 
-async def patiently(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_CLOCK) -> T:
+async def retrying(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_CLOCK) -> T:
     """Call something that only reads, again and again while its failures look passing."""
     for tries in range(len(WAITS)):
         try:
@@ -32,7 +32,7 @@ async def patiently(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_C
     return await read()
 
 
-async def pages_patiently(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[Sequence[T]]:
+async def pages_retrying(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[Sequence[T]]:
     """The pages of a listing; after a failure that looks passing, from the page that failed on.
 
     Raises:

@@ -3,7 +3,7 @@
 ============  ==========================================================================  =========================
 verdict       what is known                                                               what becomes of the row
 ============  ==========================================================================  =========================
-IN_DOUBT      the server may have carried it out                                          INTENT, looked up later
+IN_DOUBT      the server may have carried it out                                          IN_FLIGHT, looked up later
 HELD          surely not carried out, and another time it may be: no connection,          TODO, sent after a hold
               throttled, a login or a look-up that failed, any answer with Retry-After
 ALIKE         surely not carried out, and no other row would be: a refused login, a       TODO, and the job stops
@@ -22,7 +22,7 @@ from enum import Enum
 
 from ...errors import ApiError, PaginationError, SymphonyError, TransportError
 from ...retry import Failure, classify
-from .base import Created, Result, Unclear
+from .base import Created, InDoubt, Result
 
 __all__ = ["Verdict", "believable", "judge", "retry_after"]
 
@@ -79,18 +79,18 @@ def _cause(error: SymphonyError) -> SymphonyError:
 
 
 def believable(results: Sequence[Result], asked: int) -> Sequence[Result]:
-    """The results of a create, but for those that cannot be true: they are unclear.
+    """The results of a create, but for those that cannot be true: they are in doubt.
 
     Too many or too few tell nothing of anybody, an id that two users have tells nothing of these two, and an empty one
     is none.
     """
     if len(results) != asked:
-        return [Unclear(f"{len(results)} results came for {asked} users")] * asked
+        return [InDoubt(f"{len(results)} results came for {asked} users")] * asked
     ids = Counter(result.id for result in results if isinstance(result, Created))
     if len(ids) == ids.total() and "" not in ids:
         return results
     return [
-        Unclear("the answer has no id of its own for this user")
+        InDoubt("the answer has no id of its own for this user")
         if isinstance(result, Created) and (not result.id or ids[result.id] > 1)
         else result
         for result in results
