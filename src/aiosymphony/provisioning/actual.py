@@ -1,4 +1,4 @@
-"""What the tenant holds, kept beside memory: a private temporary database that goes away with the object."""
+"""The users of a tenant, in a private temporary database that goes away with the object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Actual", "ActualUser"]
 
 @attrs.frozen
 class ActualUser:
-    """A user that is there.
+    """A user that exists.
 
     Attributes:
         id: The id by which it is changed: Connect's user id, the Pod's number as text.
@@ -104,10 +104,11 @@ class Actual:
         return list(found.values())
 
     def reset_claims(self) -> None:
+        """Forget which users the rows of a file mean."""
         self._db.execute("UPDATE user SET claimed = NULL WHERE claimed IS NOT NULL")
 
     def claim(self, user_id: str, by: str) -> str | None:
-        """Note that a row of the file means this user; what an earlier row noted, if one did."""
+        """Note that a row of the file means this user; returns what an earlier row noted, if one did."""
         earlier = self._db.execute("SELECT claimed FROM user WHERE id = ?", (user_id,)).fetchone()[0]
         self._db.execute("UPDATE user SET claimed = ? WHERE id = ?", (by, user_id))
         return None if earlier is None else str(earlier)

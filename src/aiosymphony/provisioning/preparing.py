@@ -1,4 +1,4 @@
-"""From a file to a plan: see what is there, decide, and make sure later that a saved plan still holds."""
+"""From a file to a plan: read the tenant, decide, and check later that a saved plan still holds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
 
 async def make_plan(target: Target, desired: Wanted, *, disable_missing: bool = False) -> Plan:
-    """See what is there and decide what makes it look like the file. Nothing is written.
+    """Read the tenant and decide what makes it match the file. Nothing is written.
 
     A small file is looked up row by row, if the target can; otherwise the whole tenant is listed.
 

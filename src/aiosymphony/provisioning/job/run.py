@@ -1,8 +1,8 @@
 """The job: carries a plan out, so that it can be killed at any moment and started again.
 
 The rule: what is about to be sent is durable in the journal before a byte leaves, and its outcome after the answer.
-What was in doubt - a lost reply, a 504, a crash - is never simply sent again: the job waits until a late write must
-have landed (``settle``), looks the row up, and decides anew from what it finds.
+A row in doubt - a lost reply, a 504, a crash - is never simply sent again: the job waits until a late write must have
+taken effect (``settle``), looks the row up, and decides anew from what it finds.
 
 The promise that follows from it: each row is carried out exactly once, if the server refuses duplicate keys or if
 ``settle`` is longer than a write or a look-up of the server ever lags. Otherwise the audit at the end names each
@@ -64,9 +64,9 @@ class Job:
         target: Where.
         store: The journal. If it holds a job already, that job goes on.
         concurrency: Requests at once.
-        settle: Seconds after which a write that was cut off must have landed and be visible to a look-up.
-        attempts: How often a row is tried whose outcome stays unknown.
-        lease: Seconds for which the journal is held without a sign of life.
+        settle: Seconds to wait before checking whether an interrupted write took effect.
+        attempts: Tries for a row whose outcome stays unknown.
+        lease: Seconds after which another process may take the journal over, if this one shows no sign of life.
         max_shards: How many shards to work on at a time; None for all.
         audit: Whether to list the tenant at the end and compare.
         give_up_after: The job stops, to be resumed, when the server has carried nothing out for so many seconds. It
@@ -121,7 +121,8 @@ class Job:
             shards: Into how many parts to divide a new job for several processes.
 
         Raises:
-            JobError: It cannot begin, or it stopped and can be resumed by the same call.
+            JobRefused: The job cannot begin.
+            JobInterrupted: The job stopped; the same call resumes it.
         """
         await self._begin(plan, shards)
         await self._lease.begin(self._max_shards, self._fail)

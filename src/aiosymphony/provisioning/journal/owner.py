@@ -1,4 +1,4 @@
-"""Who runs a job, so that a second process can tell a dead owner from a live one."""
+"""Who runs a job: tells a second process whether the owner is alive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEAD = "dead"
 
 @attrs.frozen
 class Owner:
-    """A process, told apart from any other that ever has its number.
+    """Identifies a process, even if its pid is reused.
 
     Attributes:
         machine: The machine and, where there are such, its boot and its process namespace.
@@ -67,11 +67,11 @@ class Owner:
         return f"process {self.pid} on {self.host}"
 
     def retire(self) -> None:
-        """It writes nothing more, although its process goes on."""
+        """This owner writes nothing more, although its process lives on."""
         _ALIVE.discard(self.nonce)
 
     def is_gone(self) -> bool:
-        """Whether it surely runs no more; False when that cannot be told from here."""
+        """Whether the process has surely ended; False if that cannot be told from here."""
         if self.machine != _machine():
             return False
         if self.pid == os.getpid():

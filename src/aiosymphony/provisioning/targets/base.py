@@ -1,4 +1,4 @@
-"""Where users are provisioned: what a plan and a job need of it, and nothing of how it is reached."""
+"""Targets: what a plan and a job need of the place where users are provisioned."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Target(Protocol):
 
 
 async def read_actual(target: Target, users: Iterable[User] | None = None) -> Actual:
-    """See what is there: whole, or as much of it as concerns these users.
+    """Read the users of a tenant: all of them, or those that have a key of these.
 
     Args:
         target: The tenant.

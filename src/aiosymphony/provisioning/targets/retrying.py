@@ -1,4 +1,4 @@
-"""Reading under trouble: what a client gives up on after its retries, a job may wait for longer."""
+"""Reads that are retried for longer than the client retries them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAITS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 async def retrying(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_CLOCK) -> T:
-    """Call something that only reads, again and again while its failures look passing."""
+    """Call something that only reads, and retry it while its failures look temporary."""
     for tries in range(len(WAITS)):
         try:
             return await read()
@@ -33,7 +33,7 @@ async def retrying(read: Callable[[], Awaitable[T]], *, clock: Clock = SYSTEM_CL
 
 
 async def pages_retrying(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> AsyncIterator[Sequence[T]]:
-    """The pages of a listing; after a failure that looks passing, from the page that failed on.
+    """The pages of a listing; after a failure that looks temporary, from the page that failed on.
 
     Raises:
         JobError: The server does not move on from page to page, so that the listing has no end.
