@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_CODECS = (
-    "array", "decode_int", "decode_ints", "decode_union", "encode_int", "encode_ints", "mapping", "plain", "to_json",
-)  # fmt: skip
+_DECODERS = ("array", "decode_int", "decode_ints", "decode_union", "mapping", "plain")
+_ENCODERS = ("encode_int", "encode_ints", "to_json")
 
 #: Names by module, for each kind of generated module. Formatting removes those that a module does not use.
 IMPORTS: dict[str, dict[str, tuple[str, ...]]] = {
     "operation": {
-        "aiosymphony.errors": ("error_from_response",),
-        "aiosymphony.operation": (
-            *_CODECS, "Caller", "Operation", "Request", "cookies", "deep_object", "exploded", "form_body",
-            "header_fields", "id_segment", "joined", "json_body", "json_text", "multipart_body", "path_segment",
-            "query_string", "read", "read_optional", "with_safe_ids",
+        "aiosymphony.wire.decoding": (*_DECODERS, "read", "read_optional"),
+        "aiosymphony.wire.encoding": (
+            *_ENCODERS, "cookies", "deep_object", "exploded", "form_body", "header_fields", "id_segment", "joined",
+            "json_body", "json_text", "multipart_body", "path_segment", "query_string", "with_safe_ids",
         ),
+        "aiosymphony.wire.operation": ("Caller", "Operation", "Request"),
+        "aiosymphony.wire.responses": ("error_from_response",),
     },
-    "model": {"aiosymphony.operation": (*_CODECS, "NO_EXTRA", "Model", "Variant", "extra", "know_types", "read_dict")},
-    "enum": {"aiosymphony.operation": ("OpenIntEnum", "OpenStrEnum", "decode_int", "plain")},
-    "package": {"aiosymphony.operation": ("Operations",)},
+    "model": {
+        "aiosymphony.wire.decoding": (*_DECODERS, "Variant", "extra", "read_dict"),
+        "aiosymphony.wire.encoding": _ENCODERS,
+        "aiosymphony.wire.models": ("NO_EXTRA", "Model", "know_types"),
+    },
+    "enum": {
+        "aiosymphony.wire.decoding": ("decode_int", "plain"),
+        "aiosymphony.wire.models": ("OpenIntEnum", "OpenStrEnum"),
+    },
+    "package": {"aiosymphony.wire.operation": ("Operations",)},
 }  # fmt: skip
 
 #: The variables of comprehensions in generated code, from the outermost inwards.

@@ -49,11 +49,11 @@ if TYPE_CHECKING:
     from .errors import Unauthorized as Unauthorized
     from .limits import Limit as Limit
     from .limits import Limits as Limits
-    from .operation import Operation as Operation
     from .paging import Pager as Pager
     from .pod.client import PodClient as PodClient
     from .retry import RetryPolicy as RetryPolicy
     from .session import Attempt as Attempt
+    from .wire.operation import Operation as Operation
 
 # Without it, Python prints warnings of libraries on stderr in programs that set up no logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -84,7 +84,7 @@ _HOMES = {
     "NotFound": "errors",
     "Ok": "bulk",
     "OnBehalfOf": "auth.on_behalf_of",
-    "Operation": "operation",
+    "Operation": "wire.operation",
     "OutcomeUnknown": "errors",
     "Pager": "paging",
     "PaginationError": "errors",

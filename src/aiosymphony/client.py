@@ -9,17 +9,17 @@ from typing import Any, ParamSpec, Self, TypeVar
 from .auth.store import TokenStore
 from .errors import ConfigError
 from .limits import Limiter, Limits
-from .operation import Operation, Request
 from .retry import RetryPolicy
 from .session import Auth, Observer, Session
 from .transport import MAX_BYTES, Transport
+from .wire.operation import Operation, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Client:
-    """An API client: a :class:`~aiosymphony.operation.Caller` with resources on it.
+    """An API client: a :class:`~aiosymphony.wire.operation.Caller` with resources on it.
 
     Use it as an async context manager, in one event loop. Opening sends nothing; the first call logs in.
     """

@@ -1,4 +1,4 @@
-"""Connect's error codes. They arrive as text or as numbers; :func:`aiosymphony.errors.read_code` makes them numbers."""
+"""Connect's error codes. They arrive as text or numbers; :func:`aiosymphony.wire.responses.read_code` makes numbers."""
 
 from __future__ import annotations
 

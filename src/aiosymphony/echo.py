@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import OutcomeUnknown, clean_text
-from .text import same_text
+from .errors import OutcomeUnknown
+from .text import clean_text, same_text
 
 if TYPE_CHECKING:
-    from .operation import Operation
     from .session import Session
+    from .wire.operation import Operation
 
 
 def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[str, object, object]) -> None:

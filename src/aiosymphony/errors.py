@@ -27,22 +27,10 @@ Every error can be pickled, and none of them holds a token, a key or a request b
 
 from __future__ import annotations
 
-import math
-import re
-import time
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
-
-import orjson
+from typing import Any, Protocol, Self
 
 from .codes import ConnectCode
-from .jsontext import is_deeper, parse_exactly
-
-if TYPE_CHECKING:
-    from .operation import Operation
 
 __all__ = [
     "ApiError",
@@ -67,16 +55,33 @@ __all__ = [
     "Unauthorized",
 ]
 
-SAID_LIMIT = 2048
-_LONGEST_CODE = 64
 _SHORTEST_SECRET = 8
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?([eE]\+?[0-9]+)?")
-_DETAILS_DEPTH = 20
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
 _AMBIGUOUS_4XX = frozenset({408})
-_JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
-# Control characters, those that turn the direction of text, and halves of characters, which nothing can print.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class OperationFacts(Protocol):
+    """What an error tells of an :class:`~aiosymphony.Operation`."""
+
+    @property
+    def id(self) -> str:
+        """Such as ``v2_user_get``."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The path with placeholders."""
+        ...
+
+    @property
+    def reads(self) -> bool:
+        """Whether it surely changes nothing."""
+        ...
 
 
 class SymphonyError(Exception):
@@ -99,7 +104,7 @@ class SymphonyError(Exception):
     may_have_acted: bool
     _reads: bool
 
-    def __init__(self, message: str = "", *, operation: Operation[..., Any] | None = None, trace_id: str = "") -> None:
+    def __init__(self, message: str = "", *, operation: OperationFacts | None = None, trace_id: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.trace_id = trace_id
@@ -109,7 +114,7 @@ class SymphonyError(Exception):
         if operation is not None:
             self.about(operation)
 
-    def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
+    def about(self, operation: OperationFacts, trace_id: str = "") -> None:
         """Name the request this error belongs to, where the raising place did not know it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
         self._reads = operation.reads
@@ -181,7 +186,7 @@ class AuthError(SymphonyError):
         message: str = "",
         *,
         status: int | None = None,
-        operation: Operation[..., Any] | None = None,
+        operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
@@ -208,7 +213,7 @@ class TransportError(SymphonyError):
         sent: bool = True,
         permanent: bool = False,
         kind: str = "disconnected",
-        operation: Operation[..., Any] | None = None,
+        operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         self.sent = sent  # first: naming the operation asks for it
@@ -217,7 +222,7 @@ class TransportError(SymphonyError):
         super().__init__(message, operation=operation, trace_id=trace_id)
         self.may_have_acted = sent and not self._reads
 
-    def about(self, operation: Operation[..., Any], trace_id: str = "") -> None:
+    def about(self, operation: OperationFacts, trace_id: str = "") -> None:
         super().about(operation, trace_id)
         self.may_have_acted = self.sent and not self._reads
 
@@ -235,7 +240,7 @@ class OutcomeUnknown(SymphonyError):
     Look up what the request would have created or changed before sending it again. ``__cause__`` is the failure.
     """
 
-    def __init__(self, message: str = "", *, operation: Operation[..., Any] | None = None, trace_id: str = "") -> None:
+    def __init__(self, message: str = "", *, operation: OperationFacts | None = None, trace_id: str = "") -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
         self.may_have_acted = True
 
@@ -276,7 +281,7 @@ class ApiError(SymphonyError):
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
         server_time: float | None = None,
-        operation: Operation[..., Any] | None = None,
+        operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
@@ -353,7 +358,7 @@ class DecodeError(SymphonyError):
         *,
         path: str = "$",
         status: int = 200,
-        operation: Operation[..., Any] | None = None,
+        operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
@@ -379,7 +384,7 @@ class PaginationError(SymphonyError):
         *,
         resume: Mapping[str, Any] | None = None,
         items: int = 0,
-        operation: Operation[..., Any] | None = None,
+        operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
@@ -439,41 +444,6 @@ class JobInterrupted(JobError):
     """A provisioning job stopped; the same call resumes it."""
 
 
-_BY_STATUS: dict[int, type[ApiError]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    429: RateLimited,
-}
-_BY_CODE: dict[int, type[ApiError]] = {
-    ConnectCode.DOMAIN_NOT_ALLOWED: BadRequest,
-    ConnectCode.EMAIL_EXISTS: Conflict,
-    ConnectCode.COMPANY_NOT_READY: NotFound,
-    ConnectCode.DOMAINS_TAKEN: Conflict,
-    ConnectCode.USER_MISSING: NotFound,
-}
-
-
-def error_type(status: int, code: int | str | None = None, retry_after: float | None = None) -> type[ApiError]:
-    """The class of error for a status and one of Connect's codes, of a request or of one row in a 207.
-
-    The code is asked first, as Connect sends the same code under 400, 404 and 409. Throttling, 408 and 5xx alone say
-    nothing of the request, and are what they are whatever code they carry.
-
-    Args:
-        status: The status of the answer or of the row.
-        code: Connect's code, from :func:`read_code`; None if there is none, or it is the Pod's.
-        retry_after: The ``Retry-After`` of the answer.
-    """
-    if is_throttled(status, retry_after):
-        return RateLimited
-    if isinstance(code, int) and code in _BY_CODE and not is_ambiguous(status, retry_after) and status < 500:
-        return _BY_CODE[code]
-    return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-
-
 def is_throttled(status: int, retry_after: float | None) -> bool:
     """Whether an answer means "too fast": 429, or a 400 with Retry-After as an Agent makes of a backend's 429."""
     return status == 429 or (status == 400 and retry_after is not None)
@@ -482,125 +452,3 @@ def is_throttled(status: int, retry_after: float | None) -> bool:
 def is_ambiguous(status: int, retry_after: float | None) -> bool:
     """Whether a status leaves open if the request took effect. A 503 with Retry-After was refused at the door."""
     return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _AMBIGUOUS_4XX
-
-
-def error_from_response(
-    operation: Operation[..., Any], status: int, headers: Mapping[str, str], content: bytes
-) -> SymphonyError:
-    """Make the error for an answer that is no documented result; the one place where statuses become exceptions.
-
-    Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}`` and the problem documents of
-    Connect (RFC 7807 with ``detailErrorCode``); anything else, such as a gateway's HTML page, is quoted.
-    """
-    retry_after = parse_retry_after(headers.get("Retry-After"))
-    body = _json_object(content)
-    said = str(body.get("message") or body.get("detail") or body.get("title") or "")
-    detail_code = read_code(body.get("detailErrorCode"))
-    code = read_code(body.get("code")) if detail_code is None else detail_code
-    if not said and not body and content:
-        said = content[: 4 * SAID_LIMIT].decode("utf-8", "replace")
-    said = clean_text(said)
-    trace_id = clean_text(headers.get("X-Trace-Id") or str(body.get("X-Trace-Id") or ""), 64)
-    if 200 <= status < 300:
-        return DecodeError(f"answered {status}, which the document of this operation does not name",
-                           status=status, operation=operation, trace_id=trace_id)  # fmt: skip
-    message = f"answered {status} {_phrase(status)}".rstrip()
-    if 300 <= status < 400:
-        message += " (redirects are never followed, as they would carry the token elsewhere)"
-    if said:
-        message += f": {said}"
-    if code is not None:
-        message += f" (code {code})"
-    if is_throttled(status, retry_after) and retry_after is not None:
-        message += f"; retry after {retry_after:g} s"
-    return error_type(status, detail_code, retry_after)(
-        message,
-        status=status,
-        code=code,
-        said=said,
-        retry_after=retry_after,
-        details={k: v for k, v in body.items() if k not in ("code", "message")} if len(content) <= SAID_LIMIT else {},
-        server_time=_timestamp(headers.get("Date")),
-        operation=operation,
-        trace_id=trace_id,
-    )
-
-
-def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
-    """Seconds to wait from a ``Retry-After`` header: a number or an HTTP date; None for anything unusable.
-
-    Zero means now and is kept. A date in the past is zero; one without a time zone is in GMT. Negative numbers, NaN,
-    infinity, digits of other scripts and garbage are ignored.
-    """
-    if value is None:
-        return None
-    if _SECONDS.fullmatch(value.strip()):
-        seconds = float(value)
-        return seconds if seconds < math.inf else None
-    at = _timestamp(value)
-    return None if at is None else max(0.0, at - (time.time() if now is None else now))
-
-
-def read_code(value: object) -> int | str | None:
-    """An error code as it came in an answer, read so that text and number are one: Connect's examples all show text.
-
-    Args:
-        value: The JSON value.
-
-    Returns:
-        A number where the value is one or is the text of one; other text as it is, fit to be shown; None for null.
-    """
-    if value is None or isinstance(value, int):
-        return value
-    text = clean_text(str(value), _LONGEST_CODE)
-    # Only where the number gives the same text back: "007" is a code of its own.
-    return int(text) if text.isascii() and text.isdecimal() and str(int(text)) == text else text
-
-
-def _timestamp(value: str | None) -> float | None:
-    """The moment that an HTTP date names; it is in GMT unless it says otherwise."""
-    # Python reads "2_1" and the digits of every script as numbers.
-    if value is None or not value.isascii() or "_" in value:
-        return None
-    try:
-        date = parsedate_to_datetime(value)
-        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-def clean_text(said: object, limit: int = SAID_LIMIT) -> str:
-    """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed.
-
-    Args:
-        said: The text. A number is its digits; an object or an array, which may be nested without end, its kind.
-        limit: The most characters.
-    """
-    text = said if isinstance(said, str) else str(said) if isinstance(said, int | float) else f"({type(said).__name__})"
-    text = _JWT.sub("***", text[: 2 * limit])
-    text = visible(text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def visible(text: str) -> str:
-    """Text with everything in it that a terminal obeys instead of showing it, line breaks included, as escapes."""
-    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    """The fields of an error answer; none if it is no JSON object, or one that nobody could read."""
-    try:
-        body = orjson.loads(content)
-        if not isinstance(body, dict) or is_deeper(body, _DETAILS_DEPTH):
-            return {}
-        exact: dict[str, Any] = parse_exactly(content, float)
-    except (ValueError, RecursionError):
-        return {}
-    return exact
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

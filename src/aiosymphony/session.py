@@ -23,9 +23,9 @@ from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, AuthError, ConfigError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
 from .limits import Limit, Limiter, Limits
-from .operation import Caller, Operation, Request
 from .retry import Failure, RetryBudget, RetryPolicy, classify, delay
 from .transport import MAX_BYTES, RequestHeaders, Response, Transport
+from .wire.operation import Caller, Operation, Request
 
 __all__ = ["Attempt", "Auth", "Session"]
 
@@ -99,7 +99,7 @@ Observer = Callable[[Attempt], None]
 
 
 class Session:
-    """Sends requests with tokens, limits and retries; a :class:`~aiosymphony.operation.Caller`."""
+    """Sends requests with tokens, limits and retries; a :class:`~aiosymphony.wire.operation.Caller`."""
 
     def __init__(
         self,

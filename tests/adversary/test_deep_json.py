@@ -14,18 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony.cli.output import print_json, print_tree
-from aiosymphony.errors import (
-    ApiError,
-    BadRequest,
-    ConfigError,
-    DecodeError,
-    JobError,
-    OutcomeUnknown,
-    error_from_response,
-)
-from aiosymphony.operation import deep_object, json_body, json_text, to_json
+from aiosymphony.errors import ApiError, BadRequest, ConfigError, DecodeError, JobError, OutcomeUnknown
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
+from aiosymphony.wire.encoding import deep_object, json_body, json_text, to_json
+from aiosymphony.wire.responses import error_from_response
 from aiosymphony_api.pod.api.user_administration import v2_admin_user_create_post
 from aiosymphony_api.pod.api.users import v2_user_get
 from aiosymphony_api.pod.models import UserV2, V2UserAttributes, V2UserCreate

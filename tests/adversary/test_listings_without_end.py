@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 import pytest
 
 from aiosymphony.errors import JobError, JobInterrupted, PaginationError
-from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
 from aiosymphony.provisioning.targets.retrying import pages_retrying
 from aiosymphony.retry import RetryPolicy
+from aiosymphony.wire.encoding import query_string
 from tests.faults.clients import OPEN_READ, THING, Clients
 from tests.faults.server import Exchange, FaultServer, Step, reply
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony.cli.call import read_arguments
-from aiosymphony.errors import BadRequest, ConfigError, error_from_response
-from aiosymphony.operation import header_fields, json_body, json_text, path_segment, query_string
+from aiosymphony.errors import BadRequest, ConfigError
+from aiosymphony.wire.encoding import header_fields, json_body, json_text, path_segment, query_string
+from aiosymphony.wire.responses import error_from_response
 from aiosymphony_api.connect.api.users import api_v2_companies_company_id_users_post
 from aiosymphony_api.connect.models import User
 from aiosymphony_api.pod.api.streams import v1_im_create_post

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from aiosymphony.errors import ConfigError, DecodeError
-from aiosymphony.operation import TextInt
+from aiosymphony.wire.models import TextInt
 from codegen.document import generate_from
 from codegen.files import differences
 

@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from aiosymphony.errors import ConfigError, DecodeError
-from aiosymphony.operation import NO_EXTRA, TextInt, json_body, path_segment, query_string
+from aiosymphony.wire.encoding import json_body, path_segment, query_string
+from aiosymphony.wire.models import NO_EXTRA, TextInt
 from aiosymphony_api.connect.models import Company, CompanyState
 from aiosymphony_api.login.models import Token
 from aiosymphony_api.pod import OPERATIONS

@@ -26,9 +26,9 @@ import pytest
 import respx
 
 from aiosymphony import ConnectClient, PodClient, StaticToken
-from aiosymphony.operation import Model
 from aiosymphony.paging import Pager
 from aiosymphony.transport.httpx import HttpxTransport
+from aiosymphony.wire.models import Model
 
 from .samples import SPECS, Samples, apis, document
 from .test_operations import Documented, documented, succeeds, validator

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import DecodeError
-from aiosymphony.operation import Model, OpenStrEnum
+from aiosymphony.wire.models import Model, OpenStrEnum
 
 from .samples import Samples, apis, document
 

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import ApiError, DecodeError, SymphonyError
-from aiosymphony.operation import Model, Operation, Request, TextInt
 from aiosymphony.transport.httpx import HttpxTransport
+from aiosymphony.wire.models import Model, TextInt
+from aiosymphony.wire.operation import Operation, Request
 
 from .samples import METHODS, PAGED_BY, SPECS, Samples, apis, document
 

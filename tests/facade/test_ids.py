@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony import ConfigError
-from aiosymphony.operation import url_safe_id
+from aiosymphony.wire.encoding import url_safe_id
 from aiosymphony_api.pod import OPERATIONS
 from aiosymphony_api.pod.models import MessageIds, V1IMAttributes, V3RoomAttributes
 

@@ -9,10 +9,10 @@ import aiohttp
 import orjson
 
 from aiosymphony.auth.oauth import ClientCredentials
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import Operation, Request
 from aiosymphony.session import Session
 from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.wire.operation import Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from .canary import CANARY
 from .clock import LoopClock
@@ -44,7 +44,7 @@ def operation(
         return parse_json(content)
 
     def parse_json(content: bytes) -> Any:
-        from aiosymphony.operation import read
+        from aiosymphony.wire.decoding import read
 
         return read(made, 200, content, lambda value: value)
 

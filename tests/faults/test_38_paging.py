@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from aiosymphony.errors import PaginationError, ServerError
-from aiosymphony.operation import query_string
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit
 from aiosymphony.retry import RetryPolicy
+from aiosymphony.wire.encoding import query_string
 
 from .clients import OPEN_READ, THING, Clients
 from .server import Exchange, FaultServer, Step, close, reply

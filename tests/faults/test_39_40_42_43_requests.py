@@ -10,8 +10,9 @@ import pytest
 
 from aiosymphony import ClientCredentials, ConnectClient, PodClient, StaticToken
 from aiosymphony.errors import ConfigError, NotFound, SymphonyError, TransportError
-from aiosymphony.operation import Request, header_fields
 from aiosymphony.retry import RetryPolicy
+from aiosymphony.wire.encoding import header_fields
+from aiosymphony.wire.operation import Request
 from aiosymphony_api.pod.api.file_extension.file_ext_v1_allowed_extensions_extension_delete import OPERATION as FORBID
 
 from .canary import CANARY, Trail

@@ -18,11 +18,11 @@ from aiosymphony.errors import (
     PaginationError,
     SymphonyError,
     TransportError,
-    error_type,
 )
 from aiosymphony.provisioning.targets.base import Created, Held, InDoubt, Rejected, Result
 from aiosymphony.provisioning.targets.verdicts import Verdict, believable, judge, retry_after
 from aiosymphony.retry import Failure, classify
+from aiosymphony.wire.responses import error_type
 
 IN_DOUBT, HELD, ALIKE, REFUSED = Verdict.IN_DOUBT, Verdict.HELD, Verdict.ALIKE, Verdict.REFUSED
 

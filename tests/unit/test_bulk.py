@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from aiosymphony import Failed, Ok, bulk
 from aiosymphony.auth.static import StaticToken
 from aiosymphony.errors import ConfigError
-from aiosymphony.operation import Operation, Request
 from aiosymphony.session import Session
 from aiosymphony.transport import Response
+from aiosymphony.wire.operation import Operation, Request
 from tests.faults.clock import JumpingLoop, LoopClock, busiest
 
 
@@ -295,7 +295,7 @@ def test_attempts_count_the_requests_of_each_item() -> None:
     )  # fmt: skip
 
     def _fail(status: int) -> None:
-        from aiosymphony.errors import error_from_response
+        from aiosymphony.wire.responses import error_from_response
 
         raise error_from_response(operation, status, {}, b"")
 

@@ -38,11 +38,10 @@ from aiosymphony.errors import (
     SymphonyError,
     TransportError,
     Unauthorized,
-    clean_text,
-    error_from_response,
-    parse_retry_after,
 )
-from aiosymphony.operation import Operation, Request
+from aiosymphony.text import clean_text
+from aiosymphony.wire.operation import Operation, Request
+from aiosymphony.wire.responses import error_from_response, parse_retry_after
 
 GET: Operation[[], None] = Operation(
     id="thing_get", api="pod", method="GET", path="/pod/v1/thing/{id}", tag="t",

@@ -17,10 +17,10 @@ from aiosymphony.errors import (
     PaginationError,
     SymphonyError,
     TransportError,
-    error_from_response,
 )
-from aiosymphony.operation import Operation, Request
 from aiosymphony.retry import Failure, RetryBudget, RetryPolicy, classify, delay
+from aiosymphony.wire.operation import Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 POST: Operation[[], None] = Operation(
     id="thing_post", api="pod", method="POST", path="/pod/thing", tag="t",

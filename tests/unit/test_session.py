@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from aiosymphony import StaticToken
-from aiosymphony.operation import Operation, Request
 from aiosymphony.session import Session
 from aiosymphony.transport import Response
+from aiosymphony.wire.operation import Operation, Request
 
 
 class Noting:

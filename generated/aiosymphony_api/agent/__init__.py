@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aiosymphony.operation import Operations
+from aiosymphony.wire.operation import Operations
 
 if TYPE_CHECKING:
     from . import api as api

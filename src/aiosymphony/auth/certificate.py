@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..operation import Caller
 from ..transport import Transport
+from ..wire.operation import Caller
 from .grants import grant_of
 from .keys import path_of
 from .secrets import keeps_arguments_secret

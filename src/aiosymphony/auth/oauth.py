@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 from yarl import URL
 
-from ..errors import ConfigError, DecodeError, error_from_response
-from ..operation import Caller, Operation, Request
+from ..errors import ConfigError, DecodeError
 from ..urls import check_base_url
+from ..wire.operation import Caller, Operation, Request
+from ..wire.responses import error_from_response
 from .secrets import HeaderSecret, Secret, keeps_arguments_secret
 from .tokens import Grant
 

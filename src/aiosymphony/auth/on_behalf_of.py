@@ -7,7 +7,7 @@ from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
-from ..operation import Caller
+from ..wire.operation import Caller
 from .grants import grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import jwt
 
 from ..errors import ApiError, ConfigError
-from ..operation import Caller, Operation
+from ..wire.operation import Caller, Operation
 from .grants import grant_of
 from .keys import PrivateKey
 from .secrets import Secret, keeps_arguments_secret

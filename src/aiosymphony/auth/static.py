@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from ..operation import Caller
+from ..wire.operation import Caller
 from .secrets import HeaderSecret, keeps_arguments_secret
 from .tokens import Grant, Source
 

@@ -21,7 +21,8 @@ import typer
 from aiosymphony_api import PACKAGES as APIS
 
 from ..errors import ConfigError, DecodeError
-from ..operation import Model, Operation
+from ..wire.models import Model
+from ..wire.operation import Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .output import JsonOption, print_json, print_tree, say
 

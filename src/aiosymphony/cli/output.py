@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import ConfigError, DecodeError, JobError, JobRefused, OutcomeUnknown, SymphonyError, visible
+from ..errors import ConfigError, DecodeError, JobError, JobRefused, OutcomeUnknown, SymphonyError
 from ..jsontext import NotJsonError, dump
-from ..operation import model_as_dict
+from ..text import visible
+from ..wire.encoding import model_as_dict
 
 FAILED: Final = 1
 SOME_FAILED: Final = 2

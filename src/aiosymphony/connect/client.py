@@ -12,11 +12,11 @@ from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
 from ..config import connect_options_from_env
 from ..errors import ConfigError
 from ..limits import Limits
-from ..operation import Operation
 from ..retry import RetryPolicy
 from ..session import LOGIN_API, Observer
 from ..transport import Transport
 from ..urls import check_base_url
+from ..wire.operation import Operation
 
 if TYPE_CHECKING:
     from .companies import Companies

@@ -15,8 +15,9 @@ from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
 
 from ..arguments import texts
 from ..echo import check_echo
-from ..errors import CompanyFailed, CompanyTimeout, ConfigError, clean_text
+from ..errors import CompanyFailed, CompanyTimeout, ConfigError
 from ..session import Session
+from ..text import clean_text
 
 
 class Companies:

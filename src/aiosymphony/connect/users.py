@@ -21,11 +21,13 @@ from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 from ..bulk import Ok, bulk
 from ..codes import ConnectCode
 from ..echo import mismatch
-from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, clean_text, error_type, is_ambiguous, read_code
-from ..operation import JSON, Operation, Request, json_body, path_segment
+from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, is_ambiguous
 from ..paging import CurrentPage, Page, Pager, Query
 from ..session import Session
-from ..text import fold
+from ..text import clean_text, fold
+from ..wire.encoding import JSON, json_body, path_segment
+from ..wire.operation import Operation, Request
+from ..wire.responses import error_type, read_code
 
 T = TypeVar("T")
 

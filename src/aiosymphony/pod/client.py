@@ -13,11 +13,11 @@ from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
 from ..config import pod_options_from_config, pod_options_from_env
 from ..errors import ConfigError
 from ..limits import Limits
-from ..operation import Operation
 from ..retry import RetryPolicy
 from ..session import Auth, Observer
 from ..transport import RequestHeaders, Transport
 from ..urls import check_base_url
+from ..wire.operation import Operation
 
 if TYPE_CHECKING:
     from ..auth.on_behalf_of import AppTokens

@@ -17,9 +17,9 @@ from aiosymphony_api.pod.api.info_barriers import (
 from aiosymphony_api.pod.models import BulkActionResult, Group, Policy
 
 from ..errors import DecodeError
-from ..operation import Request
 from ..paging import Pager
 from ..session import Session
+from ..wire.operation import Request
 from .pagers import array_pager
 
 PAGE_SIZE = 10_000

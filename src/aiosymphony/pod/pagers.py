@@ -8,9 +8,9 @@ from typing import TypeVar
 from aiosymphony_api.agent.models import Pagination as AgentPagination
 from aiosymphony_api.pod.models import Pagination
 
-from ..operation import Request
 from ..paging import Page, Pager, Query, SkipLimit
 from ..session import Session
+from ..wire.operation import Request
 
 T = TypeVar("T")
 

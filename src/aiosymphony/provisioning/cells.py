@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, TextIO
 
-from ..errors import visible
+from ..text import visible
 
 __all__ = ["CsvLines", "harmless", "plain"]
 

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 import aiosymphony.cli
 from aiosymphony.cli import main
-from aiosymphony.errors import BadRequest, visible
+from aiosymphony.errors import BadRequest
 from aiosymphony.provisioning import Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.cells import harmless, plain
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.journal.base import Change, JobHeader
 from aiosymphony.provisioning.plans.decide import plan
+from aiosymphony.text import visible
 
 # Clears the screen, sets the title, colours, turns text around; also in eight bits; and rich's own markup.
 EVIL = (

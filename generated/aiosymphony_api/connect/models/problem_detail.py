@@ -6,16 +6,15 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     decode_int,
-    encode_int,
     extra,
     mapping,
     plain,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

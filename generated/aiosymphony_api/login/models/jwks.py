@@ -6,15 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     array,
     extra,
     mapping,
     plain,
     read_dict,
 )
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

@@ -6,16 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     decode_int,
     decode_ints,
-    encode_int,
-    encode_ints,
     extra,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int, encode_ints
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenStrEnum, plain
+from aiosymphony.wire.decoding import plain
+from aiosymphony.wire.models import OpenStrEnum
 
 
 class AdminStreamFilterScope(OpenStrEnum):

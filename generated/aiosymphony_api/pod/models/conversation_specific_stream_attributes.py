@@ -6,14 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     decode_ints,
-    encode_ints,
     extra,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_ints
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

@@ -6,13 +6,11 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     extra,
-    know_types,
     read_dict,
 )
+from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 
 _new = object.__new__
 

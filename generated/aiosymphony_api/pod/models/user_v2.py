@@ -6,18 +6,16 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     array,
     decode_int,
-    encode_int,
     extra,
-    know_types,
     mapping,
     plain,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int
+from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 
 from ..models.user_v2_account_type import UserV2AccountType, decode_user_v2_account_type, known_user_v2_account_type
 

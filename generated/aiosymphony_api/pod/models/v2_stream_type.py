@@ -6,12 +6,11 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

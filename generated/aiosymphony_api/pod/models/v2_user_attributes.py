@@ -6,15 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     extra,
-    know_types,
     mapping,
     plain,
     read_dict,
 )
+from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 
 from ..models.v2_user_attributes_account_type import (
     V2UserAttributesAccountType,

@@ -6,14 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     decode_int,
-    encode_int,
     extra,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 _new = object.__new__
 

@@ -6,14 +6,13 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     decode_int,
-    encode_int,
     extra,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 from ..models.policy_policy_type import PolicyPolicyType, decode_policy_policy_type, known_policy_policy_type
 

@@ -6,16 +6,14 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     array,
     decode_int,
-    encode_int,
     extra,
-    know_types,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int
+from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 
 _new = object.__new__
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import attrs
 
-from ...errors import ApiError, OutcomeUnknown, SymphonyError, clean_text
+from ...errors import ApiError, OutcomeUnknown, SymphonyError
+from ...text import clean_text
 from ..actual import ActualUser
 from ..journal.base import Change, JobRow
 from ..journal.states import CONFLICTING, GONE, IN_DOUBT, LOOKED_UP, State

@@ -13,7 +13,8 @@ import attrs
 import orjson
 
 from ...clock import Clock
-from ...errors import JobInterrupted, JobRefused, visible
+from ...errors import JobInterrupted, JobRefused
+from ...text import visible
 from .base import Fenced
 from .owner import Owner
 from .seal import Seal

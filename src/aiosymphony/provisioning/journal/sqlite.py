@@ -20,7 +20,8 @@ import attrs
 import orjson
 
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import JobError, JobInterrupted, JobRefused, visible
+from ...errors import JobError, JobInterrupted, JobRefused
+from ...text import visible
 from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind

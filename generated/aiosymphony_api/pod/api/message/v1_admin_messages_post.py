@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
-    array,
+from aiosymphony.wire.decoding import array, read
+from aiosymphony.wire.encoding import (
     json_body,
-    read,
     with_safe_ids,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.message_detail import MessageDetail, decode_message_detail
 from ...models.message_ids import MessageIds

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read
+from aiosymphony.wire.encoding import (
     json_body,
     query_string,
-    read,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.v2_presence import V2Presence, decode_v2_presence
 from ...models.v2_presence_status import V2PresenceStatus

@@ -13,13 +13,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
-    read,
-)
+from aiosymphony.wire.decoding import read
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.session_info import SessionInfo, decode_session_info
 

@@ -12,17 +12,14 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
-    array,
+from aiosymphony.wire.decoding import array, read_optional
+from aiosymphony.wire.encoding import (
     json_body,
     path_segment,
     query_string,
-    read_optional,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.stream_attributes import StreamAttributes, decode_stream_attributes
 from ...models.stream_filter import StreamFilter

@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read
+from aiosymphony.wire.encoding import (
     id_segment,
-    read,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.stream_attributes import StreamAttributes, decode_stream_attributes
 

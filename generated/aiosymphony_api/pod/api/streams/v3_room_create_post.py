@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read
+from aiosymphony.wire.encoding import (
     json_body,
-    read,
     with_safe_ids,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.v3_room_attributes import V3RoomAttributes
 from ...models.v3_room_detail import V3RoomDetail, decode_v3_room_detail

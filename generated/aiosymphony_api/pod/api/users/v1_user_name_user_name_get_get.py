@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read_optional
+from aiosymphony.wire.encoding import (
     path_segment,
-    read_optional,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.user import User, decode_user
 

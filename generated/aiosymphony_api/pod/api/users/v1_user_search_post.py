@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read_optional
+from aiosymphony.wire.encoding import (
     json_body,
     query_string,
-    read_optional,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.user_search_query import UserSearchQuery
 from ...models.user_search_results import UserSearchResults, decode_user_search_results

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read_optional
+from aiosymphony.wire.encoding import (
     query_string,
-    read_optional,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.user_v2 import UserV2, decode_user_v2
 

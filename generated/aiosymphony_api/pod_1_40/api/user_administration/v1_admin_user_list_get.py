@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
-    decode_ints,
-    read,
-)
+from aiosymphony.wire.decoding import decode_ints, read
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 
 def build() -> Request[list[int]]:

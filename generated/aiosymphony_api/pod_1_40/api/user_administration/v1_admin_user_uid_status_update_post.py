@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read
+from aiosymphony.wire.encoding import (
     json_body,
     path_segment,
-    read,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.success_response import SuccessResponse, decode_success_response
 from ...models.user_status import UserStatus

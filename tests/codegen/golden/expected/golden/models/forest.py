@@ -6,13 +6,12 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     array,
     plain,
     read_dict,
 )
+from aiosymphony.wire.models import NO_EXTRA, Model
 
 from ..models.level import Level, decode_level
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiosymphony.operation import OpenIntEnum, decode_int
+from aiosymphony.wire.decoding import decode_int
+from aiosymphony.wire.models import OpenIntEnum
 
 
 class Level(OpenIntEnum):

@@ -6,20 +6,17 @@ from typing import Any
 
 from attrs import define
 
-from aiosymphony.operation import (
-    NO_EXTRA,
-    Model,
+from aiosymphony.wire.decoding import (
     array,
     decode_int,
     decode_ints,
-    encode_int,
-    encode_ints,
     extra,
-    know_types,
     mapping,
     plain,
     read_dict,
 )
+from aiosymphony.wire.encoding import encode_int, encode_ints
+from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 
 from ..models.kind import Kind, decode_kind, known_kind
 from ..models.level import Level, decode_level

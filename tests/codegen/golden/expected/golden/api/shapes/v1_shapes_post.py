@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
-    array,
-    decode_union,
+from aiosymphony.wire.decoding import array, decode_union, read
+from aiosymphony.wire.encoding import (
     json_body,
-    read,
     to_json,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.circle import Circle, variant_circle
 from ...models.kind import Kind, decode_kind, known_kind

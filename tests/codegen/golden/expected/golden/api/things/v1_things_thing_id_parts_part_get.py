@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.errors import error_from_response
-from aiosymphony.operation import (
-    Caller,
-    Operation,
-    Request,
+from aiosymphony.wire.decoding import read_optional
+from aiosymphony.wire.encoding import (
     cookies,
     deep_object,
     exploded,
@@ -26,8 +23,9 @@ from aiosymphony.operation import (
     json_text,
     path_segment,
     query_string,
-    read_optional,
 )
+from aiosymphony.wire.operation import Caller, Operation, Request
+from aiosymphony.wire.responses import error_from_response
 
 from ...models.kind import Kind
 from ...models.part import Part, decode_part

@@ -1,0 +1,290 @@
+"""The bytes of an answer to values and models; called by generated code.
+
+Good answers are read in one pass. Whatever that pass cannot read is read a second time, with care and with a place for
+the error, so that good answers do not pay for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+
+from ..errors import DecodeError
+from ..jsontext import MAX_DEPTH, MAX_WRITTEN, ExactFloat, holds_null, is_deeper, may_be_integer, parse_exactly
+from .models import TextInt
+from .operation import Operation
+
+M = TypeVar("M")
+
+_INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_LEAVES = frozenset({str, int, bool, type(None)})
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def decode_int(value: Any) -> Any:
+    """An integer's slow path: digits in a string are a number; anything else is passed on as it is."""
+    return TextInt(value) if isinstance(value, str) and _INT64_TEXT(value) else plain(value)
+
+
+def decode_ints(values: Any) -> Any:
+    """An array of integers; it is passed on as it is if it holds no digits in strings."""
+    for value in array(values):
+        if type(value) is not int:
+            return [decode_int(value) for value in values]
+    return values
+
+
+def array(value: Any) -> Any:
+    """The value if it is a JSON array; strings and objects can be iterated too and must not pass for one."""
+    if not isinstance(value, list):
+        raise TypeError("expected an array")
+    return value
+
+
+def mapping(value: Any) -> Any:
+    """The value if it is a JSON object."""
+    if not isinstance(value, dict):
+        raise TypeError("expected an object")
+    return value
+
+
+def extra(leftover: dict[str, Any]) -> Any:
+    """What is left of an object once its known fields are taken."""
+    if type(leftover) is dict:
+        for item in leftover.values():
+            if type(item) not in _LEAVES:
+                break
+        else:
+            return leftover
+    return plain(leftover, -1)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value without a documented shape, as the JSON parser would have made it.
+
+    Raises:
+        ValueError: It is nested too deep, or holds a number that has to be read from the text once more.
+    """
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    if isinstance(value, dict | list):
+        if depth == MAX_DEPTH:
+            raise ValueError("nested too deep")
+        if isinstance(value, dict):
+            return {key: plain(item, depth + 1) for key, item in dict.items(value)}
+        return [plain(item, depth + 1) for item in value]
+    if kind is ExactFloat:
+        return float(value)
+    if kind is float and may_be_integer(value):
+        raise ValueError("rounded")
+    return value
+
+
+def read(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
+    """Parse a JSON answer and decode it.
+
+    Raises:
+        DecodeError: It is not JSON, or not of the documented shape; ``path`` says where.
+    """
+    try:
+        value = orjson.loads(content)
+        # A scan costs little next to parsing, and an answer without a null needs no second look.
+        return decode(_keeping_nulls(value) if holds_null(content) else value)
+    except _UNREADABLE:
+        pass
+    return _read_slowly(operation, status, content, decode)
+
+
+def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
+    """As :func:`read`, for an operation that may have nothing to say: a bare ``null`` is None."""
+    try:
+        value = orjson.loads(content)
+        return None if value is None else decode(_keeping_nulls(value) if holds_null(content) else value)
+    except _UNREADABLE:
+        pass
+    return _read_slowly(operation, status, content, decode)
+
+
+def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
+    """Decode a JSON object that the caller keeps: it is copied, not consumed.
+
+    Raises:
+        DecodeError: It is not of the documented shape; ``path`` says where.
+    """
+    try:
+        return decode(_keeping_nulls(source))
+    except _UNREADABLE:
+        pass
+    if is_deeper(source, MAX_WRITTEN):
+        raise DecodeError(f"cannot read the object: it holds itself, or is nested more than {MAX_WRITTEN} levels deep")
+    value: Any = source
+    try:
+        value = _with_exact_floats(source)
+        return decode(_keeping_nulls(value))
+    except _UNREADABLE:
+        pass
+    path, found = _locate(value, decode)
+    raise DecodeError(f"cannot read the object: {found} at {path} is not what the API's document says", path=path)
+
+
+def _read_slowly(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
+    """Read an answer again: with integers of any size, or to find out what is wrong with it.
+
+    Doing all of it a second time keeps it off the path of good answers.
+    """
+    path = "$"
+    try:
+        value = orjson.loads(content)
+        deep = is_deeper(value, MAX_DEPTH)
+        value = None if deep else parse_exactly(content)
+    except (ValueError, RecursionError) as error:
+        why = f"is not JSON ({error})" if content else "is empty"
+    else:
+        try:
+            if not deep:
+                return decode(_keeping_nulls(value))
+        except _UNREADABLE:
+            pass
+        if deep:
+            why = f"is nested more than {MAX_DEPTH} levels deep"
+        else:
+            path, found = _locate(value, decode)
+            why = f"has {found} at {path}, which is not what the API's document says"
+    value = None  # what prints the locals of a traceback would fail over it
+    message = f"the answer (status {status}, {len(content)} bytes) {why}"
+    raise DecodeError(message, path=path, status=status, operation=operation)
+
+
+def _with_exact_floats(value: Any) -> Any:
+    """A copy of what a caller gave, whose floats are floats: there is no text in which they may be integers."""
+    if isinstance(value, Mapping):
+        return {key: _with_exact_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_exact_floats(item) for item in value]
+    return ExactFloat(value) if type(value) is float else value
+
+
+class Variant(NamedTuple):
+    """One of the objects that a value may be: the names of its fields, values that mark it, and how to read it."""
+
+    names: frozenset[str]
+    marks: Mapping[str, frozenset[Any]]
+    decode: Callable[[dict[str, Any]], Any]
+
+    def fit(self, value: Mapping[str, Any]) -> tuple[int, int]:
+        """How well an object fits: its marks first, then its fields."""
+        marks = sum(
+            1 if isinstance(value[name], str | int) and value[name] in known else -1
+            for name, known in self.marks.items()
+            if name in value
+        )
+        return marks, 2 * len(self.names & value.keys()) - len(self.names)
+
+
+def decode_union(
+    value: Any,
+    *variants: Variant,
+    array: Callable[[Any], Any] | None = None,
+    mapping: Callable[[Any], Any] | None = None,
+    text: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Read a value that may be of several kinds. A kind that was not expected is passed on as it is."""
+    if isinstance(value, dict):
+        if variants:
+            return max(variants, key=lambda variant: variant.fit(value)).decode(value)
+        return mapping(value) if mapping else plain(value)
+    if isinstance(value, list):
+        return array(value) if array else plain(value)
+    return text(value) if text and isinstance(value, str) else plain(value)
+
+
+class _NullKeeper(dict[str, Any]):
+    """An object with nulls in or below it. Taking a field leaves its null behind, to end among what is left over."""
+
+    __slots__ = ()
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        value = self.get(key)
+        if value is None:
+            return default
+        del self[key]
+        return value
+
+
+def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
+    """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`.
+
+    Raises:
+        ValueError: It is nested too deep to be written again.
+    """
+    if not levels:
+        raise ValueError("nested too deep")
+    if isinstance(value, dict | Mapping):
+        copy = {key: item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for key, item in value.items()}
+        for item in copy.values():
+            if item is None or (type(item) not in _LEAVES and _holds_null(item)):
+                return _NullKeeper(copy)
+        return copy
+    if isinstance(value, list):
+        return [item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for item in value]
+    return value
+
+
+def _holds_null(value: Any) -> bool:
+    """Whether a null stands in a value that was copied before."""
+    if isinstance(value, list):
+        return any(item is None or (type(item) not in _LEAVES and _holds_null(item)) for item in value)
+    return isinstance(value, _NullKeeper)
+
+
+class _TracedObject(_NullKeeper):
+    """An object that remembers which of its fields was taken last."""
+
+    __slots__ = ("last",)
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        self.last = (f".{key}" if key.isidentifier() else f"[{key!r}]", self.get(key))
+        return super().pop(key, default)
+
+    def items(self) -> Any:
+        for key in list(self):
+            self.last = (f".{key}" if key.isidentifier() else f"[{key!r}]", self[key])
+            yield key, self[key]
+
+
+class _TracedArray(list[Any]):
+    """An array that remembers which of its items was read last."""
+
+    __slots__ = ("last",)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index, item in enumerate(list.__iter__(self)):
+            self.last = (f"[{index}]", item)
+            yield item
+
+
+def _traced(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _TracedObject({key: _traced(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return _TracedArray([_traced(item) for item in value])
+    return value
+
+
+def _locate(source: Any, decode: Callable[[Any], Any]) -> tuple[str, str]:
+    """Where decoding fails, and what kind of JSON stands there. No value is named: it may be a secret."""
+    value = source
+    path = "$"
+    try:
+        value = _traced(source)
+        decode(value)
+    except _UNREADABLE:
+        while (last := getattr(value, "last", None)) is not None:
+            path += last[0]
+            value = last[1]
+    return path, next((kind for json_type, kind in _KINDS.items() if isinstance(value, json_type)), "a number")

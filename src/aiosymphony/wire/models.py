@@ -1,0 +1,150 @@
+"""What generated models are made of.
+
+Models read tolerantly and write strictly. What a server adds (unknown fields, unknown enum values, explicit nulls,
+numbers sent as strings) is kept and written back as it came; a field that is None is not written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import IntEnum, StrEnum
+from reprlib import recursive_repr
+from typing import Any, Self
+
+__all__ = ["NO_EXTRA", "Model", "OpenIntEnum", "OpenStrEnum", "TextInt", "know_types"]
+
+
+class _NoExtra(Mapping[str, Any]):
+    """The one empty mapping that all models without unknown fields share."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+    def __reduce__(self) -> str:
+        return "NO_EXTRA"
+
+
+NO_EXTRA: Mapping[str, Any] = _NoExtra()
+# Tokens and passwords travel in models of logins and of users: no repr, and so no log and no traceback, shows them.
+_NAMES_A_SECRET = re.compile(r"token\Z|password|salt\Z|secret", re.IGNORECASE).search
+
+
+class Model:
+    """Base of generated models.
+
+    Fields are keyword arguments and attributes; a field that is absent is None. ``additional_properties`` holds what
+    the document does not name, and fields that a server sent as an explicit null. Models compare by value.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    additional_properties: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, ready for a JSON encoder. Fields that are None are left out."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        try:
+            return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        except RecursionError:  # too deep to be compared: a listing that goes on is better than one that breaks
+            return False
+
+    __hash__ = None  # type: ignore[assignment]  # models are mutable
+
+    @recursive_repr("…")
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__slots__)
+        try:
+            fields = ", ".join(
+                f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={_masked(value)!r}"
+                for name, value in shown
+                if value is not None and value is not NO_EXTRA
+            )
+        except RecursionError:  # a log line must not fail over what a server nested
+            fields = "…"
+        return f"{self.__class__.__name__}({fields})"
+
+
+def know_types(cls: type[Any], names: Mapping[str, Any]) -> None:
+    """Let ``typing.get_type_hints`` and ``inspect.signature`` find what stands below a class in its constructor.
+
+    attrs gives the constructor a namespace of its own. It is made before what models import below themselves, which
+    waits as models may name each other.
+    """
+    namespace: dict[str, Any] = getattr(cls.__init__, "__globals__")  # noqa: B009 - type-checkers do not know it
+    namespace.update({name: value for name, value in names.items() if isinstance(value, type)})
+
+
+def _masked(value: Any) -> Any:
+    """A value as it may be shown: a server may add a secret where the document names none."""
+    if isinstance(value, dict):
+        return {
+            key: "***" if isinstance(key, str) and _NAMES_A_SECRET(key) else _masked(item)
+            for key, item in value.items()
+        }
+    return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+class OpenStrEnum(StrEnum):
+    """A string enumeration that may grow: a value this release does not know becomes a member without a name."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = ""
+        member._value_ = value
+        return member
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows the value by a name."""
+        return self._name_ != ""
+
+
+class OpenIntEnum(IntEnum):
+    """An integer enumeration that may grow: a value this release does not know becomes a member without a name."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if type(value) is not int:
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = ""
+        member._value_ = value
+        return member
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows the value by a name."""
+        return self._name_ != ""
+
+
+class TextInt(int):
+    """An integer that came as a JSON string. It counts as the number and is written back as the string it was."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.text,)

@@ -1,0 +1,145 @@
+"""Operations and requests.
+
+A generated operation is an :class:`Operation`: a record of facts (method, path, which token, whether it may be
+repeated) that binds a builder, arguments to :class:`Request`, and a parser, status and bytes to result. Whoever can
+send a request is a :class:`Caller`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from importlib import import_module
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+import attrs
+
+from .models import know_types
+
+__all__ = ["Caller", "Operation", "Operations", "Request"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Operation(Generic[P, T]):
+    """One operation of an API: its facts, how to ask for it, how to read the answer.
+
+    Attributes:
+        id: The operation's id, such as ``v2_user_get``; unique within an API.
+        api: Which host serves it: ``pod``, ``agent``, ``login`` or ``connect``.
+        method: The HTTP method, upper case.
+        path: The path from the host's root with placeholders, such as ``/pod/v1/admin/user/{uid}``.
+        tag: The tag the API's document files it under.
+        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none. Of several ways in,
+            the one with the fewest.
+        other_auth: The other ways in, each as ``auth``, those with the fewest first; for servers that refuse ``auth``.
+        kind: What it does: ``read``, ``put`` (says how something is to be), ``make``, ``end`` or ``take`` (takes
+            something out); None if nobody has said.
+        idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
+        deprecated: Whether the document marks it so.
+        paging: The name of its paging strategy; None if it answers in one piece.
+        family: The family whose limits a pod keeps apart (``search``, ``conversation``, ``membership``), or None.
+        build: Arguments to request; refuses what cannot be sent with :class:`ConfigError`.
+        parse: Status, headers and content to result; raises :class:`ApiError` or :class:`DecodeError`.
+    """
+
+    id: str
+    api: str
+    method: str
+    path: str
+    tag: str
+    auth: tuple[str, ...] = ()
+    other_auth: tuple[tuple[str, ...], ...] = ()
+    kind: str | None = None
+    idempotent: bool = False
+    deprecated: bool = False
+    paging: str | None = None
+    family: str | None = None
+    build: Callable[P, Request[T]]
+    parse: Callable[[int, Mapping[str, str], bytes], T]
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.id}: {self.method} {self.path}>"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it surely changes nothing: by its kind, or if nobody has stated that, by its method."""
+        return self.method in _READ_METHODS if self.kind is None else self.kind == "read"
+
+
+class Request(Generic[T]):
+    """One request, ready to be sent except for its host and its token. Its repr shows no value that was filled in.
+
+    Attributes:
+        operation: What is asked for.
+        path: The percent-encoded path from the host's root; starts with a slash.
+        query: The percent-encoded query string without the question mark; empty for none.
+        headers: Headers that the arguments asked for; no token is among them.
+        body: The body, None for none.
+        content_type: The body's media type, None if there is no body.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "operation", "path", "query")
+
+    def __init__(
+        self,
+        operation: Operation[..., T],
+        path: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.content_type = content_type
+
+    @property
+    def target(self) -> str:
+        """The path with the query, as it goes on the wire."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def __repr__(self) -> str:
+        return f"<Request {self.operation.method} {self.operation.path}>"
+
+
+class Caller(Protocol):
+    """Anything that can carry out a request, as ``PodClient`` and ``ConnectClient`` can."""
+
+    def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:
+        """Send the request and return what its operation's parser makes of the answer."""
+        ...
+
+
+class Operations(Mapping[str, Operation[..., Any]]):
+    """The operations of one API by id. An operation's module is imported when the operation is first asked for."""
+
+    __slots__ = ("_modules", "_package")
+
+    def __init__(self, package: str, modules: Mapping[str, str]) -> None:
+        self._package = package
+        self._modules = modules
+
+    def __getitem__(self, operation_id: str) -> Operation[..., Any]:
+        operation: Operation[..., Any] = import_module(self._modules[operation_id], self._package).OPERATION
+        return operation
+
+    def __contains__(self, operation_id: object) -> bool:
+        return operation_id in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} operations of {self._package}>"
+
+
+know_types(Operation, globals())
