@@ -7,14 +7,14 @@ import asyncio
 import time
 from collections import Counter
 
-from aiosymphony.config import pod_from_env
+from aiosymphony import PodClient
 
 HOURS = 6
 
 
 async def main() -> None:
     now = int(time.time() * 1000)
-    async with pod_from_env() as pod:
+    async with PodClient.from_env() as pod:
         actions: Counter[tuple[str, str]] = Counter()
         # The next page is fetched while this one is being counted.
         async for action in pod.audit_trail.list(now - HOURS * 3_600_000, now).prefetch():

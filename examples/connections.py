@@ -2,11 +2,11 @@
 
 import asyncio
 
-from aiosymphony.config import pod_from_env
+from aiosymphony import PodClient
 
 
 async def main() -> None:
-    async with pod_from_env() as pod:
+    async with PodClient.from_env() as pod:
         # Users of the own pod need no connection: look for the others.
         outside = [user async for user in pod.users.search("partner", local=False) if user.company != "Sandbox"]
         known = {connection.user_id for connection in await pod.connections.list(status="ALL")}

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from aiosymphony.config import pod_from_env
+from aiosymphony import PodClient
 
 
 async def main() -> None:
-    async with pod_from_env() as pod:
+    async with PodClient.from_env() as pod:
         me = await pod.session.info()
         feed = await pod.presence.create_feed()
 

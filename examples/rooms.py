@@ -2,11 +2,11 @@
 
 import asyncio
 
-from aiosymphony.config import pod_from_env
+from aiosymphony import PodClient
 
 
 async def main() -> None:
-    async with pod_from_env() as pod:
+    async with PodClient.from_env() as pod:
         me = await pod.session.info()
         users = [user.user_system_info.id for user in await pod.users.list().collect(limit=6)]
         ann, bob, *others = [uid for uid in users if uid != me.id]

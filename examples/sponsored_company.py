@@ -5,7 +5,7 @@ For a sandbox, set SYMPHONY_CONNECT_URL to its url and SYMPHONY_TOKEN_URL to its
 
 import asyncio
 
-from aiosymphony.config import connect_from_env
+from aiosymphony import ConnectClient
 from aiosymphony_api.connect.models import User
 
 PEOPLE = [
@@ -16,7 +16,7 @@ PEOPLE = [
 
 
 async def main() -> None:
-    async with connect_from_env() as connect:
+    async with ConnectClient.from_env() as connect:
         found = await connect.companies.list(vanity_name="lyondell")
         company = (
             found[0]

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from aiosymphony.config import pod_from_env
+from aiosymphony import PodClient
 
 
 async def main() -> None:
-    async with pod_from_env() as pod:
+    async with PodClient.from_env() as pod:
         # The directory, as everybody sees it.
         async for found in pod.users.search("ada", local=True):
             print("found", found.display_name, found.email_address)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
 
-# Not lazy: the function has the name of its module, and would lose to it as soon as anything imports that.
-from .bulk import bulk as bulk
-
 if TYPE_CHECKING:
+    from ._bulk import BulkRun as BulkRun
+    from ._bulk import Failed as Failed
+    from ._bulk import Ok as Ok
+    from ._bulk import bulk as bulk
+    from ._create_once import create_once as create_once
     from .auth.certificate import CertificateAuth as CertificateAuth
     from .auth.oauth import ClientCredentials as ClientCredentials
     from .auth.on_behalf_of import OnBehalfOf as OnBehalfOf
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from .auth.static import StaticToken as StaticToken
     from .auth.store import FileTokenStore as FileTokenStore
     from .auth.store import TokenStore as TokenStore
-    from .bulk import BulkRun as BulkRun
-    from .bulk import Failed as Failed
-    from .bulk import Ok as Ok
     from .connect.client import ConnectClient as ConnectClient
     from .errors import ApiError as ApiError
     from .errors import AuthError as AuthError
@@ -49,10 +48,10 @@ if TYPE_CHECKING:
     from .errors import Unauthorized as Unauthorized
     from .limits import Limit as Limit
     from .limits import Limits as Limits
+    from .observer import Attempt as Attempt
     from .paging import Pager as Pager
     from .pod.client import PodClient as PodClient
     from .retry import RetryPolicy as RetryPolicy
-    from .session import Attempt as Attempt
     from .wire.operation import Operation as Operation
 
 # Without it, Python prints warnings of libraries on stderr in programs that set up no logging.
@@ -61,10 +60,10 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 # Name -> module. A test holds this against the imports above, which type-checkers read.
 _HOMES = {
     "ApiError": "errors",
-    "Attempt": "session",
+    "Attempt": "observer",
     "AuthError": "errors",
     "BadRequest": "errors",
-    "BulkRun": "bulk",
+    "BulkRun": "_bulk",
     "CertificateAuth": "auth.certificate",
     "ClientCredentials": "auth.oauth",
     "CompanyFailed": "errors",
@@ -73,7 +72,7 @@ _HOMES = {
     "Conflict": "errors",
     "ConnectClient": "connect.client",
     "DecodeError": "errors",
-    "Failed": "bulk",
+    "Failed": "_bulk",
     "FileTokenStore": "auth.store",
     "Forbidden": "errors",
     "JobError": "errors",
@@ -82,7 +81,7 @@ _HOMES = {
     "Limit": "limits",
     "Limits": "limits",
     "NotFound": "errors",
-    "Ok": "bulk",
+    "Ok": "_bulk",
     "OnBehalfOf": "auth.on_behalf_of",
     "Operation": "wire.operation",
     "OutcomeUnknown": "errors",
@@ -98,9 +97,12 @@ _HOMES = {
     "TokenStore": "auth.store",
     "TransportError": "errors",
     "Unauthorized": "errors",
+    # Their modules have names of their own: a module that is imported hides what has its name.
+    "bulk": "_bulk",
+    "create_once": "_create_once",
 }
 
-__all__ = ["__version__", "bulk", *_HOMES]  # noqa: PLE0604 - the keys are names
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are names
 
 
 def __getattr__(name: str) -> Any:

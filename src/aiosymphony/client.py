@@ -6,11 +6,13 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from .auth.base import Auth
 from .auth.store import TokenStore
 from .errors import ConfigError
 from .limits import Limiter, Limits
+from .observer import Observer
 from .retry import RetryPolicy
-from .session import Auth, Observer, Session
+from .session import Session
 from .transport import MAX_BYTES, Transport
 from .wire.operation import Operation, Request
 

@@ -12,90 +12,36 @@ import os
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from weakref import WeakSet
 
 import attrs
 
+from .auth.base import LOGIN_API, Auth, Grant, OwnLoginTransport, Source
 from .auth.store import PatientStore, TokenStore
-from .auth.tokens import Grant, IssuedToken, SharedToken, Source, TokenCache
+from .auth.tokens import IssuedToken, SharedToken, TokenCache
 from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, AuthError, ConfigError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
 from .limits import Limit, Limiter, Limits
+from .observer import Attempt, Observer
 from .retry import Failure, RetryBudget, RetryPolicy, classify, delay
 from .transport import MAX_BYTES, RequestHeaders, Response, Transport
-from .wire.operation import Caller, Operation, Request
+from .wire.operation import Operation, Request
 
-__all__ = ["Attempt", "Auth", "Session"]
+__all__ = ["Session"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
 logger = logging.getLogger("aiosymphony.session")
 
-LOGIN_API: Final = "login"
-"""Operations of this API obtain and end tokens; they go to hosts of their own."""
 
 _MOST_FROM_STORE: Final = 3
 """How many tokens that others put into a store may be refused to one call before it fails."""
 
 _HEADERS: Final = {"bearer": ("Authorization", "Bearer "), "appToken": ("sessionToken", "")}
 """The header and its prefix for security schemes that are not named like their header."""
-
-
-class Auth(Protocol):
-    """How a client gets its tokens: :class:`RsaAuth`, :class:`ClientCredentials` and the others.
-
-    One that has an attribute ``login_transport`` carries its logins itself, as certificates need connections of their
-    own; it is closed with the client.
-    """
-
-    @property
-    def identity(self) -> str:
-        """What tells this account from others in a token store; empty if its tokens are not to be kept in one."""
-        ...
-
-    async def login(self, scheme: str, caller: Caller) -> Grant:
-        """Obtain the token of a security scheme (``sessionToken``, ``keyManagerToken`` or ``bearer``).
-
-        ``caller`` puts no token on a request: one that a login needs stands in the request's own headers.
-
-        Raises:
-            ConfigError: This kind of authentication has no such token.
-            SymphonyError: The login failed.
-        """
-        ...
-
-
-@attrs.frozen
-class Attempt:
-    """One send of a request, as an observer sees it. It holds no URL, no header and no body.
-
-    Attributes:
-        operation: What was called.
-        server: The base URL that it was sent to.
-        number: 1 for the first send of a call, 2 for its first retry, and so on.
-        status: The status of the answer; None if none arrived.
-        duration: Seconds from taking a place in the limiter to the whole answer.
-        bytes_sent: Size of the request's body.
-        bytes_received: Size of the answer's body, after decompression.
-        error: What failed, or None.
-        trace_id: The ``X-Trace-Id`` sent.
-    """
-
-    operation: Operation[..., Any]
-    server: str
-    number: int
-    status: int | None
-    duration: float
-    bytes_sent: int
-    bytes_received: int
-    error: SymphonyError | None
-    trace_id: str
-
-
-Observer = Callable[[Attempt], None]
 
 
 class Session:
@@ -532,7 +478,7 @@ class _Core:
         self.clock = clock
         self.parent = parent
         self.children: WeakSet[_Core] = WeakSet()
-        self.login_transport: Transport = getattr(auth, "login_transport", transport)
+        self.login_transport = auth.login_transport if isinstance(auth, OwnLoginTransport) else transport
         self.routes: dict[Operation[..., Any], _Route] = {}
         self.bare_routes: dict[Operation[..., Any], _Route] = {}
         self.tokens: dict[str, TokenCache] = {}

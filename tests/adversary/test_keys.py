@@ -33,7 +33,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiosymphony import CertificateAuth, ConfigError, OnBehalfOf, PodClient, RsaAuth
-from aiosymphony.config import pod_from_env
 from aiosymphony.transport.aiohttp import AiohttpTransport
 
 PASSWORD = "Kanarienvogel-im-Kohlebergwerk"
@@ -230,11 +229,11 @@ def test_case_54_the_password_opens_an_encrypted_key_wherever_one_is_taken(name:
     both = files.path("both", path.read_bytes() + files.certificate)
     CertificateAuth(both, password=PASSWORD)
     environment = {"SYMPHONY_POD_URL": URL, "SYMPHONY_BOT_USERNAME": "bot", "SYMPHONY_PRIVATE_KEY": str(path)}
-    assert "SYMPHONY_PRIVATE_KEY_PASSWORD" in str(refusal(lambda: pod_from_env(environment)))
-    pod_from_env(environment | {"SYMPHONY_PRIVATE_KEY_PASSWORD": PASSWORD})
+    assert "SYMPHONY_PRIVATE_KEY_PASSWORD" in str(refusal(lambda: PodClient.from_env(environment)))
+    PodClient.from_env(environment | {"SYMPHONY_PRIVATE_KEY_PASSWORD": PASSWORD})
     environment = {"SYMPHONY_POD_URL": URL, "SYMPHONY_CERTIFICATE": str(both)}
-    assert "SYMPHONY_CERTIFICATE_PASSWORD" in str(refusal(lambda: pod_from_env(environment)))
-    pod_from_env(environment | {"SYMPHONY_CERTIFICATE_PASSWORD": PASSWORD})
+    assert "SYMPHONY_CERTIFICATE_PASSWORD" in str(refusal(lambda: PodClient.from_env(environment)))
+    PodClient.from_env(environment | {"SYMPHONY_CERTIFICATE_PASSWORD": PASSWORD})
     key = {"path": str(path), "password": PASSWORD}
     for account in ({"bot": {"username": "bot", "privateKey": key}}, {"app": {"appId": "app", "privateKey": key}}):
         config = files.folder / "config.json"
@@ -280,7 +279,7 @@ def test_case_54_keys_as_environments_and_editors_write_them_serve(
     text = write(pem)
     RsaAuth("bot", text)
     RsaAuth("bot", files.path("written", text.encode()))
-    pod_from_env({"SYMPHONY_POD_URL": URL, "SYMPHONY_BOT_USERNAME": "bot", "SYMPHONY_PRIVATE_KEY": text})
+    PodClient.from_env({"SYMPHONY_POD_URL": URL, "SYMPHONY_BOT_USERNAME": "bot", "SYMPHONY_PRIVATE_KEY": text})
 
 
 def test_case_54_a_key_among_certificates_serves(files: Files) -> None:
@@ -331,7 +330,7 @@ def test_case_54_no_frame_of_a_refusal_holds_the_key_or_the_password(name: str, 
         lambda: RsaAuth("bot", text, password="wrong-" + PASSWORD),
         lambda: OnBehalfOf("app", text, password="wrong-" + PASSWORD),
         lambda: CertificateAuth(files.path(name), files.path("certificate"), password="wrong-" + PASSWORD),
-        lambda: pod_from_env(
+        lambda: PodClient.from_env(
             {
                 "SYMPHONY_POD_URL": URL,
                 "SYMPHONY_BOT_USERNAME": "bot",

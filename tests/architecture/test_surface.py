@@ -15,7 +15,7 @@ SURFACE = """
     ConfigError Conflict ConnectClient DecodeError Failed FileTokenStore Forbidden JobError JobInterrupted
     JobRefused Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown Pager PaginationError PodClient
     RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore TransportError Unauthorized
-    __version__ bulk
+    __version__ bulk create_once
 """.split()  # noqa: SIM905 - read at a glance
 
 
@@ -38,10 +38,12 @@ def test_what_type_checkers_see_is_what_there_is() -> None:
     assert seen == set(aiosymphony.__all__)
 
 
-def test_bulk_stays_the_function_when_its_module_is_imported() -> None:
-    import aiosymphony.bulk
+def test_functions_stay_what_they_are_when_their_modules_are_imported() -> None:
+    import aiosymphony._bulk
+    import aiosymphony._create_once
 
-    assert callable(aiosymphony.bulk)
+    assert inspect.isfunction(aiosymphony.bulk)
+    assert inspect.isfunction(aiosymphony.create_once)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -23,8 +23,8 @@ from aiosymphony import (
     StaticToken,
     TransportError,
 )
+from aiosymphony.observer import Attempt
 from aiosymphony.sandbox import Sandbox
-from aiosymphony.session import Attempt
 from aiosymphony.transport.httpx import HttpxTransport
 
 

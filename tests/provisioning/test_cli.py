@@ -20,8 +20,8 @@ from typing import Any
 import orjson
 import pytest
 
+from aiosymphony import ConnectClient
 from aiosymphony.cli import main
-from aiosymphony.config import connect_from_env
 
 ROWS = 60
 DELAY = 0.03
@@ -79,7 +79,7 @@ def company(sandbox: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyP
     vanity = f"c{abs(hash(str(tmp_path))):x}"
 
     async def make() -> str:
-        async with connect_from_env() as connect:
+        async with ConnectClient.from_env() as connect:
             made = await connect.companies.create(name=vanity, vanity_name=vanity, email_domains=[f"{vanity}.com"])
             assert made.id is not None
             await connect.companies.wait_until_completed(made.id, interval=0.05)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiosymphony.auth.base import Grant
 from aiosymphony.auth.secrets import HeaderSecret
-from aiosymphony.auth.tokens import Grant, TokenCache
+from aiosymphony.auth.tokens import TokenCache
 from aiosymphony.errors import ApiError, AuthError, ServerError, TransportError
 from tests.faults.clock import JumpingLoop, LoopClock
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..transport import Transport
 from ..wire.operation import Caller
-from .grants import grant_of
+from .base import Grant, grant_of
 from .keys import path_of
 from .secrets import keeps_arguments_secret
-from .tokens import Grant
 
 
 class CertificateAuth:
@@ -54,7 +53,7 @@ class CertificateAuth:
         return f"CertificateAuth({str(self._certificate)!r})"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
-        """See :class:`~aiosymphony.session.Auth`. The request has neither body nor content type: pods refuse both."""
+        """See :class:`~aiosymphony.auth.base.Auth`. The request has neither body nor content type: pods refuse both."""
         from aiosymphony_api.login.api.certificate_authentication import (  # noqa: PLC0415 - loads when it is used
             keyauth_v1_authenticate_post,
             sessionauth_v1_authenticate_post,

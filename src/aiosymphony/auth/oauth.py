@@ -12,8 +12,8 @@ from ..errors import ConfigError, DecodeError
 from ..urls import check_base_url
 from ..wire.operation import Caller, Operation, Request
 from ..wire.responses import error_from_response
+from .base import Grant
 from .secrets import HeaderSecret, Secret, keeps_arguments_secret
-from .tokens import Grant
 
 TOKEN_URL = "https://us-auth.prod.symphony.com/oauth/token"  # noqa: S105 - an address, no secret
 AUDIENCE = "https://api.symphony.com/partners"
@@ -42,7 +42,7 @@ class ClientCredentials:
         self.identity = f"oauth:{client_id}"
         """What tells this account from others in a token store."""
         url = URL(check_base_url(token_url, "token_url"))
-        self.host = str(url.origin())
+        self.login_host = str(url.origin())
         """The server of the token endpoint, without the path."""
         self._operation = Operation(
             id="oauth_token_post",
@@ -59,7 +59,7 @@ class ClientCredentials:
         return f"ClientCredentials({self._client_id!r}, ***)"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
-        """See :class:`~aiosymphony.session.Auth`."""
+        """See :class:`~aiosymphony.auth.base.Auth`."""
         if scheme != "bearer":
             raise ConfigError(f"ClientCredentials gives no {scheme!r} token: use RsaAuth for a pod")
         return await caller.execute(self._build())

@@ -8,11 +8,11 @@ from typing import Final
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
 from ..wire.operation import Caller
-from .grants import grant_of
+from .base import Grant, grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt
 from .secrets import keeps_arguments_secret
-from .tokens import REFUSAL_REMEMBERED, Grant, IssuedToken, TokenCache
+from .tokens import REFUSAL_REMEMBERED, IssuedToken, TokenCache
 
 APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
 """The application's own token, with which it logs in for users."""
@@ -55,7 +55,7 @@ class OnBehalfOf:
         return f"OnBehalfOf({self._app_id!r}, {self._key!r})"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
-        """See :class:`~aiosymphony.session.Auth`."""
+        """See :class:`~aiosymphony.auth.base.Auth`."""
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
             login_pubkey_app_authenticate_post,
         )
@@ -108,7 +108,7 @@ class UserOfApp:
         return f"UserOfApp({self.identity!r})"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
-        """See :class:`~aiosymphony.session.Auth`. An app token that has expired is renewed once."""
+        """See :class:`~aiosymphony.auth.base.Auth`. An app token that has expired is renewed once."""
         if scheme != "sessionToken":
             raise ConfigError(f"acting for a user gives no {scheme!r} token")
         since = self._app_tokens.now()

@@ -11,10 +11,9 @@ import jwt
 
 from ..errors import ApiError, ConfigError
 from ..wire.operation import Caller, Operation
-from .grants import grant_of
+from .base import Grant, grant_of
 from .keys import PrivateKey
 from .secrets import Secret, keeps_arguments_secret
-from .tokens import Grant
 
 if TYPE_CHECKING:
     from aiosymphony_api.login.models import Token
@@ -81,7 +80,7 @@ class RsaAuth:
         return f"RsaAuth({self._username!r}, {self._key!r})"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
-        """See :class:`~aiosymphony.session.Auth`."""
+        """See :class:`~aiosymphony.auth.base.Auth`."""
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
             login_pubkey_authenticate_post,
             relay_pubkey_authenticate_post,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..errors import ConfigError
 from ..wire.operation import Caller
+from .base import Grant, Source
 from .secrets import HeaderSecret, keeps_arguments_secret
-from .tokens import Grant, Source
 
 
 class StaticToken:
@@ -34,7 +34,7 @@ class StaticToken:
         return "StaticToken(***)"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:  # noqa: ARG002 - the protocol's arguments
-        """See :class:`~aiosymphony.session.Auth`. The life that a JWT hints at is not used: there is no other token."""
+        """See :class:`~aiosymphony.auth.base.Auth`. A JWT's own life is ignored: there is no other token."""
         token = self._key_manager_token if scheme == "keyManagerToken" else self._token
         if token is None:
             raise ConfigError("StaticToken has no key manager's token: give it as key_manager_token")

@@ -21,13 +21,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from enum import Enum
 
 import attrs
 import jwt
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
+from .base import Grant, Source
 from .secrets import HeaderSecret
 from .store import PatientStore, StoredToken
 
@@ -40,34 +40,6 @@ QUIET_AFTER_FAILED_REFRESH = 30.0
 REFUSAL_REMEMBERED = 60.0
 
 _NEVER = float("inf")
-
-
-class Source(Enum):
-    """Where a token is from, which says what its refusal means."""
-
-    LOGIN = "login"
-    """The server has just issued it: another login brings nothing better."""
-    STORE = "store"
-    """Another process was issued it, who knows when."""
-    GIVEN = "given"
-    """The caller gave it, and there is no other."""
-
-
-@attrs.frozen
-class Grant:
-    """What a login brought.
-
-    Attributes:
-        token: The token.
-        expires_in: For how many seconds it holds; None if the server did not say.
-        source: Where it is from.
-        authorization: The bearer token that came with it, if one did.
-    """
-
-    token: HeaderSecret
-    expires_in: float | None = None
-    source: Source = Source.LOGIN
-    authorization: HeaderSecret | None = None
 
 
 @attrs.frozen(eq=False)

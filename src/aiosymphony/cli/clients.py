@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import connect_from_env, from_config, pod_from_env
+from ..connect.client import ConnectClient
 from ..errors import ConfigError
+from ..pod.client import PodClient
 
 if TYPE_CHECKING:
     from ..connect.client import ConnectClient
@@ -49,7 +50,7 @@ def open_client(
             "leave out --config, --username and --private-key"
         )
     environment: Mapping[str, str] = os.environ
-    return connect_from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})
+    return ConnectClient.from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})
 
 
 def _pod(config: Path | None, url: str | None, username: str | None, private_key: Path | None) -> PodClient:
@@ -60,10 +61,10 @@ def _pod(config: Path | None, url: str | None, username: str | None, private_key
     if config is not None:
         if given:
             raise ConfigError("--config says where and as whom: leave out --url, --username and --private-key")
-        return from_config(config)
+        return PodClient.from_config(config)
     environment = dict(os.environ)
     if "SYMPHONY_BOT_USERNAME" in given or "SYMPHONY_PRIVATE_KEY" in given:
         # Whoever names an account means it, whatever other login the environment holds.
         for other in ("SYMPHONY_SESSION_TOKEN", "SYMPHONY_CERTIFICATE"):
             environment.pop(other, None)
-    return pod_from_env(environment | given)
+    return PodClient.from_env(environment | given)

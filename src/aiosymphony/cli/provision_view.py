@@ -19,8 +19,8 @@ from ..provisioning.plans.actions import ACTIONS
 from .output import console, say
 
 if TYPE_CHECKING:
+    from ..observer import Attempt
     from ..provisioning import Job, Plan, Progress, Report
-    from ..session import Attempt
 
 __all__ = ["Traffic", "needs_force", "print_counts", "print_plan", "print_report", "show_progress"]
 

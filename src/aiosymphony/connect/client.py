@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from ..auth.base import LOGIN_API, OwnLoginHost
 from ..auth.oauth import ClientCredentials
+from ..auth.secrets import keeps_arguments_secret
 from ..auth.static import StaticToken
 from ..auth.store import TokenStore
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
-from ..config import connect_options_from_env
 from ..errors import ConfigError
 from ..limits import Limits
+from ..observer import Observer
 from ..retry import RetryPolicy
-from ..session import LOGIN_API, Observer
+from ..settings import ConnectSettings
 from ..transport import Transport
 from ..urls import check_base_url
 from ..wire.operation import Operation
@@ -55,20 +59,20 @@ class ConnectClient(Client):
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
             transport: Carries the requests, and is closed with the client; aiohttp by default.
-            observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+            observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Keeps tokens where other processes of the same account find them.
 
         Raises:
             ConfigError: A URL is not usable.
         """
         base = check_base_url(base_url, "base_url")
-        token_host = getattr(auth, "host", base)
+        login_host = auth.login_host if isinstance(auth, OwnLoginHost) else base
 
         def host(operation: Operation[..., Any]) -> str:
             if operation.api == "connect":
                 return base
             if operation.api == LOGIN_API:
-                return token_host
+                return login_host
             raise ConfigError(
                 f"{operation.id} is an operation of {operation.api!r}, which a ConnectClient does not serve"
             )
@@ -88,12 +92,29 @@ class ConnectClient(Client):
         self._base_url = base
 
     @classmethod
-    def from_env(cls) -> Self:
-        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.connect_from_env`.
+    @keeps_arguments_secret
+    def from_env(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        limits: Limits | None = None,
+        observer: Observer | None = None,
+    ) -> Self:
+        """A client from environment variables. On a subclass it makes one of that class.
 
-        On a subclass it makes one of that class.
+        ``SYMPHONY_CLIENT_ID`` and ``SYMPHONY_CLIENT_SECRET``. Optional: ``SYMPHONY_CONNECT_URL``,
+        ``SYMPHONY_TOKEN_URL``, ``SYMPHONY_AUDIENCE``; production by default.
+
+        Args:
+            environment: The variables.
+            limits: Bounds on concurrency and rate.
+            observer: Called after each send.
+
+        Raises:
+            ConfigError: A variable is missing or unusable; the message names it.
         """
-        return cls(**connect_options_from_env())
+        settings = ConnectSettings.from_env(environment)
+        return cls(settings.auth, base_url=settings.base_url or BASE_URL, limits=limits, observer=observer)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"

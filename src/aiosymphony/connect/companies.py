@@ -13,22 +13,17 @@ from aiosymphony_api.connect.api.companies import (
 )
 from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
 
-from ..arguments import texts
-from ..echo import check_echo
 from ..errors import CompanyFailed, CompanyTimeout, ConfigError
-from ..session import Session
+from ..resource import Resource, check_echo, texts
 from ..text import clean_text
 
 
-class Companies:
+class Companies(Resource):
     """Companies that the partner sponsors.
 
     A company is created in the background, in about 20 minutes, and must be ``COMPLETED`` before it can have users.
     Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def create(self, *, name: str, vanity_name: str, email_domains: Iterable[str]) -> Company:
         """Begin to create a company (``POST /api/v2/companies``); :meth:`wait_until_completed` waits for the end.

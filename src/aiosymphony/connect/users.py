@@ -18,12 +18,11 @@ from aiosymphony_api.connect.api.users import (
 )
 from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
-from ..bulk import Ok, bulk
+from .._bulk import Ok, bulk
 from ..codes import ConnectCode
-from ..echo import mismatch
 from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, is_ambiguous
 from ..paging import CurrentPage, Page, Pager, Query
-from ..session import Session
+from ..resource import Resource, mismatch
 from ..text import clean_text, fold
 from ..wire.encoding import JSON, json_body, path_segment
 from ..wire.operation import Operation, Request
@@ -86,14 +85,11 @@ class UserResult:
         return self.error is None
 
 
-class Users:
+class Users(Resource):
     """Users of sponsored companies. Ids are those of Connect, not Symphony's numeric ones.
 
     Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def create(
         self, company_id: str, users: Iterable[User], *, batch_size: int = MAX_BATCH, concurrency: int = 4

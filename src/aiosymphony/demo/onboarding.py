@@ -8,11 +8,11 @@ import attrs
 
 from aiosymphony_api.connect.models import Company
 
+from .._create_once import create_once
 from ..connect.client import ConnectClient
 from ..provisioning.rows.wanted import WantedRow
 from ..text import fold
 from .comparing import Thing
-from .doubt import create_once
 from .progress import Stage
 
 KIND = "Connect user"

@@ -9,12 +9,12 @@ import attrs
 
 from aiosymphony_api.pod.models import UserV2, V3RoomDetail
 
-from ..bulk import Failed, bulk
+from .._bulk import Failed, bulk
+from .._create_once import create_once
 from ..errors import DecodeError
 from ..pod.client import PodClient
 from ..provisioning.rows.wanted import WantedRow
 from .comparing import Thing
-from .doubt import create_once
 from .progress import Stage
 
 I = TypeVar("I")  # noqa: E741 - the item

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from ..session import Attempt
+from ..observer import Attempt
 
 
 @attrs.frozen

@@ -12,19 +12,15 @@ from aiosymphony_api.pod.api.application import (
 )
 from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
 
-from ..echo import check_echo
-from ..session import Session
+from ..resource import Resource, check_echo
 
 
-class Applications:
+class Applications(Resource):
     """Applications that a pod's administrators publish to its users.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer applications, and
     what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def create(self, application: ApplicationDetail) -> ApplicationDetail:
         """Create an application (``POST /pod/v1/admin/app/create``).

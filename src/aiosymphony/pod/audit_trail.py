@@ -8,18 +8,15 @@ from aiosymphony_api.agent.api.audit_trail import v1_audittrail_privilegeduser_g
 from aiosymphony_api.agent.models import V1AuditTrailInitiatorResponse
 
 from ..paging import Cursor, Page, Pager, Query
-from ..session import Session
+from ..resource import Resource
 from .pagers import next_cursor
 
 PAGE_SIZE = 500
 """Actions a page; the most that an Agent gives. It gives 50 if not asked."""
 
 
-class AuditTrail:
+class AuditTrail(Resource):
     """Actions of privileged users, from the Agent at ``agent_url``."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def list(
         self,

@@ -32,22 +32,19 @@ from aiosymphony_api.pod.models import (
 )
 
 from ..paging import Pager
-from ..session import Session
+from ..resource import Resource
 from .pagers import array_pager
 
 PAGE_SIZE = 100
 """Certificates asked for at once; Symphony documents neither a default nor a maximum."""
 
 
-class Certificates:
+class Certificates(Resource):
     """Certificates that the pod trusts. A fingerprint, a hexadecimal hash, is a certificate's id.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer certificates,
     and what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def create(
         self,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..auth.secrets import HeaderSecret
+from ..auth.base import Auth
+from ..auth.secrets import HeaderSecret, keeps_arguments_secret
 from ..auth.store import TokenStore
 from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
-from ..config import pod_options_from_config, pod_options_from_env
 from ..errors import ConfigError
 from ..limits import Limits
+from ..observer import Observer
 from ..retry import RetryPolicy
-from ..session import Auth, Observer
+from ..settings import PodSettings
 from ..transport import RequestHeaders, Transport
 from ..urls import check_base_url
 from ..wire.operation import Operation
@@ -80,7 +83,7 @@ class PodClient(Client):
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
             transport: Carries the requests, and is closed with the client; aiohttp by default.
-            observer: Called with an :class:`~aiosymphony.session.Attempt` after each send.
+            observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Keeps tokens where other processes of the same account find them.
 
         Raises:
@@ -120,20 +123,68 @@ class PodClient(Client):
         self._app_tokens: AppTokens | None = None
 
     @classmethod
-    def from_env(cls) -> Self:
-        """A client from ``SYMPHONY_...`` environment variables; see :func:`aiosymphony.config.pod_from_env`.
+    @keeps_arguments_secret
+    def from_env(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        limits: Limits | None = None,
+        observer: Observer | None = None,
+    ) -> Self:
+        """A client from environment variables. On a subclass it makes one of that class.
 
-        On a subclass it makes one of that class.
+        ``SYMPHONY_POD_URL`` and one way to log in: ``SYMPHONY_BOT_USERNAME`` with ``SYMPHONY_PRIVATE_KEY`` (a path or
+        PEM text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Encrypted keys take their
+        password from ``SYMPHONY_PRIVATE_KEY_PASSWORD`` or ``SYMPHONY_CERTIFICATE_PASSWORD``. Optional:
+        ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``.
+
+        Args:
+            environment: The variables.
+            limits: Bounds on concurrency and rate.
+            observer: Called after each send.
+
+        Raises:
+            ConfigError: A variable is missing or unusable; the message names it.
         """
-        return cls(**pod_options_from_env())
+        return cls._from_settings(PodSettings.from_env(environment), limits, observer)
 
     @classmethod
-    def from_config(cls, path: str | Path) -> Self:
-        """A client from a file like the BDK's ``config.yaml``; see :func:`aiosymphony.config.from_config`.
+    def from_config(cls, path: str | Path, *, limits: Limits | None = None, observer: Observer | None = None) -> Self:
+        """A client from a file like the BDK's ``config.yaml``. On a subclass it makes one of that class.
 
-        On a subclass it makes one of that class.
+        YAML (needs the extra ``aiosymphony[yaml]``) or JSON. Understood are ``scheme``, ``host``, ``port``, ``context``
+        at the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with ``username`` and
+        ``privateKey`` or ``certificate``; ``app`` with ``appId`` and ``privateKey``, where there is no ``bot``;
+        ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Relative paths
+        are relative to the file. Other keys are ignored.
+
+        Args:
+            path: The file.
+            limits: Bounds on concurrency and rate.
+            observer: Called after each send.
+
+        Raises:
+            ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
         """
-        return cls(**pod_options_from_config(path))
+        return cls._from_settings(PodSettings.from_config(path), limits, observer)
+
+    @classmethod
+    def _from_settings(cls, settings: PodSettings, limits: Limits | None, observer: Observer | None) -> Self:
+        transport = None
+        if settings.ca_file is not None or settings.proxy is not None:
+            from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+
+            transport = AiohttpTransport(ca_file=settings.ca_file, proxy=settings.proxy)
+        return cls(
+            settings.base_url,
+            settings.auth,
+            session_auth_url=settings.session_auth_url,
+            key_manager_url=settings.key_manager_url,
+            agent_url=settings.agent_url,
+            transport=transport,
+            limits=limits,
+            observer=observer,
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"

@@ -19,18 +19,14 @@ from aiosymphony_api.pod.models import (
     V1ConnectionListGetStatus,
 )
 
-from ..echo import check_echo
-from ..session import Session
+from ..resource import Resource, check_echo
 
 
-class Connections:
+class Connections(Resource):
     """The caller's connections. Users of one pod are connected without any request.
 
     Every method raises what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def list(self, *, status: str | None = None, user_ids: Iterable[int] | None = None) -> list[UserConnection]:
         """The caller's connections, all in one answer (``GET /pod/v1/connection/list``).

@@ -16,18 +16,15 @@ from aiosymphony_api.pod.api.user_administration import (
 )
 from aiosymphony_api.pod.models import Disclaimer, StringId, SuccessResponse
 
-from ..session import Session
+from ..resource import Resource
 
 
-class Disclaimers:
+class Disclaimers(Resource):
     """Disclaimers of the pod, and the users they are assigned to.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer disclaimers, and
     what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def list(self) -> builtins.list[Disclaimer]:
         """All disclaimers (``GET /pod/v1/admin/disclaimer/list``)."""

@@ -14,18 +14,15 @@ from aiosymphony_api.pod.api.app_entitlement import (
 )
 from aiosymphony_api.pod.models import PodAppEntitlement, UserAppEntitlement, UserAppEntitlementPatch
 
-from ..session import Session
+from ..resource import Resource
 
 
-class Entitlements:
+class Entitlements(Resource):
     """What the pod, and each user, may do with each application. A user has the pod's setting until given another.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer entitlements, and
     what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def list(self) -> builtins.list[PodAppEntitlement]:
         """The pod's entitlements, one per application (``GET /pod/v1/admin/app/entitlement/list``)."""

@@ -18,7 +18,7 @@ from aiosymphony_api.pod.models import BulkActionResult, Group, Policy
 
 from ..errors import DecodeError
 from ..paging import Pager
-from ..session import Session
+from ..resource import Resource
 from ..wire.operation import Request
 from .pagers import array_pager
 
@@ -44,7 +44,7 @@ class MemberResult:
         return self.error is None
 
 
-class InformationBarriers:
+class InformationBarriers(Resource):
     """Groups, their members, and the policies between groups.
 
     Group ids may be standard base64 or URL-safe, percent-encoded or not.
@@ -52,9 +52,6 @@ class InformationBarriers:
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer barriers, and what
     :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def list_groups(self) -> list[Group]:
         """All groups (``GET /pod/v1/admin/group/list``)."""

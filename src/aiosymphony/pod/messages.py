@@ -24,9 +24,8 @@ from aiosymphony_api.pod.models import (
     MessageSuppressionResponse,
 )
 
-from ..arguments import texts
 from ..paging import Cursor, Offset, Page, Pager, Query
-from ..session import Session
+from ..resource import Resource, texts
 from .pagers import next_cursor
 
 PAGE_SIZE = 100
@@ -36,7 +35,7 @@ WINDOW_MS = 24 * 60 * 60 * 1000
 """The longest time, in milliseconds, that one request for message ids may span."""
 
 
-class Messages:
+class Messages(Resource):
     """Status, receipts and relations of messages.
 
     Message and stream ids may be standard base64 or URL-safe, percent-encoded or not.
@@ -44,9 +43,6 @@ class Messages:
     Beside what each method names, all raise :class:`Forbidden` if the account lacks the role, and what
     :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def get_status(self, message_id: str) -> MessageStatus:
         """Who wrote a message, and who has got and read it (``GET /pod/v1/message/{mid}/status``).

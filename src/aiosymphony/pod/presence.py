@@ -18,19 +18,15 @@ from aiosymphony_api.pod.api.presence import (
 )
 from aiosymphony_api.pod.models import SuccessResponse, V2Presence, V2PresenceStatus, V2UserPresence
 
-from ..echo import mismatch
 from ..paging import LastId, Page, Pager, Query
-from ..session import Session
+from ..resource import Resource, mismatch
 
 
-class Presence:
+class Presence(Resource):
     """Presence. Its category is text, such as ``AVAILABLE``, ``BUSY``, ``DO_NOT_DISTURB``, ``AWAY`` or ``OFFLINE``.
 
     Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def get_own(self) -> V2Presence:
         """The caller's presence (``GET /pod/v2/user/presence``)."""

@@ -35,21 +35,16 @@ from aiosymphony_api.pod.models import (
     V3RoomDetail,
 )
 
-from ..arguments import texts
-from ..echo import check_echo
 from ..paging import Page, Pager, Query, SkipLimit
-from ..session import Session
+from ..resource import Resource, check_echo, texts
 
 
-class Rooms:
+class Rooms(Resource):
     """Chat rooms. Room ids may be standard base64, as clients show them, or URL-safe, percent-encoded or not.
 
     What is called ``admin_…`` works on any room of the pod and needs an administrator's entitlement; the rest works on
     rooms that the caller is in. Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     # --- rooms --------------------------------------------------------------------------------------------------------
 

@@ -6,14 +6,11 @@ from aiosymphony_api.pod.api.session import v2_sessioninfo_get
 from aiosymphony_api.pod.api.users import v1_user_manifest_own_get, v1_user_manifest_own_post
 from aiosymphony_api.pod.models import ServiceAccountManifest, SuccessResponse, UserV2
 
-from ..session import Session
+from ..resource import Resource
 
 
-class CurrentSession:
+class CurrentSession(Resource):
     """The account that is logged in. Every method raises what :meth:`Session.execute` raises."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def info(self) -> UserV2:
         """The caller's own user (``GET /pod/v2/sessioninfo``).

@@ -32,21 +32,17 @@ from aiosymphony_api.pod.models import (
     V2StreamAttributes,
 )
 
-from ..arguments import texts
 from ..paging import Page, Pager, Query, SkipLimit, TimeWindow
-from ..session import Session
+from ..resource import Resource, texts
 
 
-class Streams:
+class Streams(Resource):
     """Conversations: IMs of two, MIMs of more, rooms, and wall posts. Stream and message ids may be standard base64, as
     clients show them, or URL-safe, percent-encoded or not.
 
     What is called ``admin_…``, :meth:`list_for_user` and :meth:`list_members` work on any stream of the pod and need an
     administrator's entitlement. All methods raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def get(self, stream_id: str) -> V2StreamAttributes:
         """A stream that the caller is in (``GET /pod/v2/streams/{sid}/info``)."""

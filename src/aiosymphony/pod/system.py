@@ -24,7 +24,7 @@ from aiosymphony_api.pod.api.user_administration import v1_admin_system_roles_li
 from aiosymphony_api.pod.models import FileExtension, Protocol, RoleDetail, SsoConfiguration, SuccessResponse
 
 from ..paging import Cursor, Page, Pager, Query
-from ..session import Session
+from ..resource import Resource
 from .pagers import array_pager, next_cursor
 
 PROTOCOLS_PAGE_SIZE = 1000
@@ -34,15 +34,12 @@ EXTENSIONS_PAGE_SIZE = 100
 """File extensions a page; Symphony documents neither a default nor a maximum."""
 
 
-class System:
+class System(Resource):
     """Settings of the pod. Methods that are not for administrators alone say so.
 
     Beside what each method names, all raise :class:`Forbidden` if the account lacks the role, and what
     :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     async def list_features(self) -> list[str]:
         """Names of all feature entitlements that exist (``GET /pod/v1/admin/system/features/list``)."""

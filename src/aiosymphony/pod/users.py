@@ -72,12 +72,10 @@ from aiosymphony_api.pod.models import (
     V3UserDetail,
 )
 
-from ..arguments import texts
-from ..bulk import Failed, bulk
-from ..echo import check_echo
+from .._bulk import Failed, bulk
 from ..errors import ConfigError
 from ..paging import Cursor, Page, Pager, Query, SkipLimit
-from ..session import Session
+from ..resource import Resource, check_echo, texts
 from ..text import fold
 from .pagers import array_pager, next_cursor
 
@@ -106,16 +104,13 @@ class FoundUsers(Generic[K]):
     missing: list[K]
 
 
-class Users:
+class Users(Resource):
     """Users of this pod and, where the directory is asked, of pods that the caller can see.
 
     What is called detail, list, find, create, update, and everything about status, roles, features, delegates, avatars
     and sessions, is for administrators: :class:`Forbidden` without the entitlement. Users cannot be deleted, only
     disabled. Beside what each method names, all raise what :meth:`Session.execute` raises.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     # --- look up ------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from ...bulk import BulkRun, Failed, bulk
+from ..._bulk import BulkRun, Failed, bulk
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobError, JobInterrupted, JobRefused, SymphonyError
 from ..actual import ActualUser

@@ -11,7 +11,7 @@ import attrs
 
 from ...errors import JobError
 from ...limits import Limiter, Limits
-from ...session import Observer
+from ...observer import Observer
 from ..actual import Actual, ActualUser
 from ..plans.actions import Step
 from ..rows.base import Kind

@@ -137,9 +137,9 @@ def _check(where: Connection) -> None:
 
 @asynccontextmanager
 async def _open(where: Connection) -> AsyncIterator[ConnectTarget]:
-    from ...config import connect_from_env  # noqa: PLC0415 - brings a client and its transport
+    from ...connect.client import ConnectClient  # noqa: PLC0415 - brings a client and its transport
 
-    async with connect_from_env(limits=where.limits, observer=where.observer) as connect:
+    async with ConnectClient.from_env(limits=where.limits, observer=where.observer) as connect:
         yield ConnectTarget(connect, where.company or "")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
 
-from ...bulk import Failed, bulk
+from ..._bulk import Failed, bulk
 from ...errors import BadRequest, ConfigError, JobRefused, NotFound
 from ..actual import ActualUser
 from ..plans.actions import Step
@@ -152,12 +152,12 @@ def _check(where: Connection) -> None:
 
 @asynccontextmanager
 async def _open(where: Connection) -> AsyncIterator[PodTarget]:
-    from ...config import from_config, pod_from_env  # noqa: PLC0415 - brings a client and its transport
+    from ...pod.client import PodClient  # noqa: PLC0415 - brings a client and its transport
 
     if where.config is None:
-        pod = pod_from_env(limits=where.limits, observer=where.observer)
+        pod = PodClient.from_env(limits=where.limits, observer=where.observer)
     else:
-        pod = from_config(where.config, limits=where.limits, observer=where.observer)
+        pod = PodClient.from_config(where.config, limits=where.limits, observer=where.observer)
     async with pod:
         yield PodTarget(pod)
 

@@ -1,4 +1,4 @@
-"""Whether an answer belongs to the request it came for.
+"""What resources have in common: their session, and what they check of arguments and of answers.
 
 A response that nobody asked for, left on a pooled connection, is handed to the next request on it. The status is good
 and the body decodes; only its content tells. So what a create returns is compared with what was asked.
@@ -6,14 +6,31 @@ and the body decodes; only its content tells. So what a create returns is compar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from .errors import OutcomeUnknown
+from .errors import ConfigError, OutcomeUnknown
+from .session import Session
 from .text import clean_text, same_text
+from .wire.operation import Operation
 
-if TYPE_CHECKING:
-    from .session import Session
-    from .wire.operation import Operation
+
+class Resource:
+    """Base of what stands on a client, such as ``pod.users``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+
+def texts(name: str, values: Iterable[str]) -> list[str]:
+    """Several texts as a list.
+
+    Raises:
+        ConfigError: One text came instead of several: its letters would be taken for them.
+    """
+    if isinstance(values, str):
+        raise ConfigError(f"{name}: expected several texts, such as a list, not the one {values!r}. Nothing was sent.")
+    return [*values]
 
 
 def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[str, object, object]) -> None:

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from aiosymphony import ConfigError, ConnectClient, PodClient, StaticToken
-from aiosymphony.config import connect_from_env, pod_from_env
 from aiosymphony.sandbox import Sandbox
 
 BDK = """
@@ -58,7 +57,7 @@ async def test_the_environment(tmp_path: Path) -> None:
             "SYMPHONY_CLIENT_SECRET": given.client_secret,
             "SYMPHONY_TOKEN_URL": f"{sandbox.url}/oauth/token",
         }
-        async with pod_from_env(environment) as pod, connect_from_env(environment) as connect:
+        async with PodClient.from_env(environment) as pod, ConnectClient.from_env(environment) as connect:
             assert isinstance(pod, PodClient)
             assert isinstance(connect, ConnectClient)
             assert (await pod.session.info()).username == sandbox.bot.username
@@ -120,7 +119,7 @@ def test_a_client_that_cannot_be_made_leaves_no_variable_in_its_traceback(monkey
 )
 def test_what_is_missing_in_the_environment_is_named(environment: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        pod_from_env(environment)
+        PodClient.from_env(environment)
 
 
 @pytest.mark.parametrize(
