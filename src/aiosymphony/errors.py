@@ -101,14 +101,14 @@ class SymphonyError(Exception):
     method: str
     path_template: str
     trace_id: str
-    may_have_acted: bool
     _reads: bool
+    _acted: bool | None
 
     def __init__(self, message: str = "", *, operation: OperationFacts | None = None, trace_id: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.trace_id = trace_id
-        self.may_have_acted = False
+        self._acted = None
         self.operation = self.method = self.path_template = ""
         self._reads = False
         if operation is not None:
@@ -125,6 +125,22 @@ class SymphonyError(Exception):
         self.operation, self.method, self.path_template = other.operation, other.method, other.path_template
         self._reads = other._reads
         self.trace_id = other.trace_id
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether the server may have carried the request out, in this attempt or an earlier one.
+
+        What the error itself says of its attempt, unless it was set by somebody who knows of the others.
+        """
+        return self._leaves_open() if self._acted is None else self._acted
+
+    @may_have_acted.setter
+    def may_have_acted(self, value: bool) -> None:
+        self._acted = value
+
+    def _leaves_open(self) -> bool:
+        """Whether this failure leaves open if its request took effect."""
+        return False
 
     def after_doubt(self) -> None:
         """Note that an earlier attempt of the same call may have been carried out, whatever is known of this one."""
@@ -216,15 +232,13 @@ class TransportError(SymphonyError):
         operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
-        self.sent = sent  # first: naming the operation asks for it
+        super().__init__(message, operation=operation, trace_id=trace_id)
+        self.sent = sent
         self.permanent = permanent
         self.kind = kind
-        super().__init__(message, operation=operation, trace_id=trace_id)
-        self.may_have_acted = sent and not self._reads
 
-    def about(self, operation: OperationFacts, trace_id: str = "") -> None:
-        super().about(operation, trace_id)
-        self.may_have_acted = self.sent and not self._reads
+    def _leaves_open(self) -> bool:
+        return self.sent and not self._reads
 
     def after_doubt(self) -> None:
         super().after_doubt()
@@ -240,9 +254,8 @@ class OutcomeUnknown(SymphonyError):
     Look up what the request would have created or changed before sending it again. ``__cause__`` is the failure.
     """
 
-    def __init__(self, message: str = "", *, operation: OperationFacts | None = None, trace_id: str = "") -> None:
-        super().__init__(message, operation=operation, trace_id=trace_id)
-        self.may_have_acted = True
+    def _leaves_open(self) -> bool:
+        return True
 
     def hint(self) -> str:
         return "The server may have acted: look the result up before sending this again."
@@ -291,7 +304,9 @@ class ApiError(SymphonyError):
         self.said = said
         self.retry_after = retry_after
         self.details = {} if details is None else details
-        self.may_have_acted = is_ambiguous(status, retry_after) and not self._reads
+
+    def _leaves_open(self) -> bool:
+        return is_ambiguous(self.status, self.retry_after) and not self._reads
 
     def redact(self, secret: str) -> None:
         super().redact(secret)
@@ -364,7 +379,9 @@ class DecodeError(SymphonyError):
         super().__init__(message, operation=operation, trace_id=trace_id)
         self.path = path
         self.status = status
-        self.may_have_acted = not self._reads
+
+    def _leaves_open(self) -> bool:
+        return not self._reads
 
 
 class PaginationError(SymphonyError):

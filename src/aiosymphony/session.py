@@ -81,7 +81,16 @@ class Session:
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
         patient = None if store is None else PatientStore(store)
-        self._core = _Core(hosts, auth, transport, main, families, RetryBudget(), patient, site, clock)
+        self._core = _Core(
+            hosts=hosts,
+            auth=auth,
+            transport=transport,
+            limiter=main,
+            families=families,
+            store=patient,
+            site=site,
+            clock=clock,
+        )
         self._routes = self._core.routes
         self._owner = True
         self._retry = RetryPolicy() if retry is None else retry
@@ -413,7 +422,7 @@ class _Call:
             error.may_have_acted = False  # whether a login took effect or not, it may simply be repeated
         for _, token in self.used:
             error.redact(token.secret.reveal())
-        if isinstance(request.headers, RequestHeaders):  # a login or a logout, which carries a token of its own
+        if request.carries_token and request.headers is not None:
             for value in request.headers.values():
                 error.redact(value)
         return _bare(error)
@@ -451,58 +460,37 @@ class _Route:
     proven: bool = True
 
 
+@attrs.define(kw_only=True, eq=False)
 class _Core:
     """What a session and its copies with other options share."""
 
-    def __init__(
-        self,
-        hosts: Callable[[Operation[..., Any]], str],
-        auth: Auth,
-        transport: Transport,
-        limiter: Limiter,
-        families: Mapping[str, Limiter],
-        budget: RetryBudget,
-        store: PatientStore | None,
-        site: str,
-        clock: Clock,
-        parent: _Core | None = None,
-    ) -> None:
-        self.hosts = hosts
-        self.auth = auth
-        self.transport = transport
-        self.limiter = limiter
-        self.families = families
-        self.budget = budget
-        self.store = store
-        self.site = site
-        self.clock = clock
-        self.parent = parent
-        self.children: WeakSet[_Core] = WeakSet()
-        self.login_transport = auth.login_transport if isinstance(auth, OwnLoginTransport) else transport
-        self.routes: dict[Operation[..., Any], _Route] = {}
-        self.bare_routes: dict[Operation[..., Any], _Route] = {}
-        self.tokens: dict[str, TokenCache] = {}
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.pid = 0
-        self.calls: dict[_Call, asyncio.Task[Any] | None] = {}
-        self.resting: set[asyncio.Timeout] = set()
-        self.closed = False
-        self.idle: asyncio.Event | None = None
+    hosts: Callable[[Operation[..., Any]], str]
+    auth: Auth
+    transport: Transport
+    limiter: Limiter
+    families: Mapping[str, Limiter]
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+    store: PatientStore | None
+    site: str
+    clock: Clock
+    parent: _Core | None = None
+    children: WeakSet[_Core] = attrs.field(factory=WeakSet, init=False)
+    login_transport: Transport = attrs.field(
+        default=attrs.Factory(lambda core: _login_transport(core.auth, core.transport), takes_self=True), init=False
+    )
+    routes: dict[Operation[..., Any], _Route] = attrs.field(factory=dict, init=False)
+    bare_routes: dict[Operation[..., Any], _Route] = attrs.field(factory=dict, init=False)
+    tokens: dict[str, TokenCache] = attrs.field(factory=dict, init=False)
+    loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+    pid: int = attrs.field(default=0, init=False)
+    calls: dict[_Call, asyncio.Task[Any] | None] = attrs.field(factory=dict, init=False)
+    resting: set[asyncio.Timeout] = attrs.field(factory=set, init=False)
+    closed: bool = attrs.field(default=False, init=False)
+    idle: asyncio.Event | None = attrs.field(default=None, init=False)
 
     def with_auth(self, auth: Auth) -> _Core:
         """Other tokens over the same connections and limits."""
-        child = _Core(
-            self.hosts,
-            auth,
-            self.transport,
-            self.limiter,
-            self.families,
-            self.budget,
-            self.store,
-            self.site,
-            self.clock,
-            self,
-        )
+        child = attrs.evolve(self, auth=auth, parent=self)
         child.closed = self.closed
         self.children.add(child)
         return child
@@ -630,6 +618,10 @@ class _Core:
             await self.transport.close()
         if self.login_transport is not self.transport:
             await self.login_transport.close()
+
+
+def _login_transport(auth: Auth, transport: Transport) -> Transport:
+    return auth.login_transport if isinstance(auth, OwnLoginTransport) else transport
 
 
 async def _wait_in_line(limiter: Limiter, route: _Route) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from aiosymphony import StaticToken
@@ -53,3 +54,16 @@ async def test_the_transport_is_told_whether_a_request_may_be_sent_twice(
         await session.execute(operation.build())
     assert transport.repeatable == [idempotent] * 2
     await session.close()
+
+
+def test_a_built_request_stays_as_it_was_built() -> None:
+    operation: Operation[[], None] = Operation(
+        id="thing_get", api="pod", method="GET", path="/thing", tag="t", build=lambda: request, parse=lambda *_: None
+    )
+    request = Request(operation, "/thing", "a=1")
+    with_token = request.with_token({"sessionToken": "token"})
+    assert (request.headers, request.carries_token) == (None, False)
+    assert (with_token.headers, with_token.carries_token, with_token.target) == (
+        {"sessionToken": "token"}, True, "/thing?a=1")  # fmt: skip
+    other = with_token.as_operation(attrs.evolve(operation, idempotent=True))
+    assert (with_token.operation.idempotent, other.operation.idempotent, other.carries_token) == (False, True, True)

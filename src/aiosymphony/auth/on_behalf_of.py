@@ -7,6 +7,7 @@ from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
+from ..transport import RequestHeaders
 from ..wire.operation import Caller
 from .base import Grant, grant_of
 from .keys import PrivateKey
@@ -132,12 +133,10 @@ class UserOfApp:
             login_pubkey_app_username_username_authenticate_post,
         )
 
-        from ..transport import RequestHeaders  # noqa: PLC0415
-
         request = (
             login_pubkey_app_user_user_id_authenticate_post.build(self._user)
             if isinstance(self._user, int)
             else login_pubkey_app_username_username_authenticate_post.build(self._user)
         )
-        request.headers = RequestHeaders({"sessionToken": app_token.secret.reveal()})
-        return grant_of(await caller.execute(request))
+        headers = RequestHeaders({"sessionToken": app_token.secret.reveal()})
+        return grant_of(await caller.execute(request.with_token(headers)))

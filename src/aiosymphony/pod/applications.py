@@ -64,7 +64,7 @@ class Applications(Resource):
         """
         request = v1_admin_app_id_update_post.build(app_id, body=application)
         if application.authentication_keys is None:
-            request.operation = _UPDATE_WITHOUT_KEY
+            request = request.as_operation(_UPDATE_WITHOUT_KEY)
         return await self._session.execute(request)
 
     async def delete(self, app_id: str) -> SuccessResponse:

@@ -241,8 +241,8 @@ class PodClient(Client):
 
         token = self._session.token_cache("sessionToken").discard()
         if token is not None:
-            request = sessionauth_v1_logout_post.build()
-            request.headers = RequestHeaders({"sessionToken": token.reveal()})
+            headers = RequestHeaders({"sessionToken": token.reveal()})
+            request = sessionauth_v1_logout_post.build().with_token(headers)
             await self._session.without_tokens().execute(request)
 
     async def authorization_token(self) -> HeaderSecret | None:

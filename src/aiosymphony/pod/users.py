@@ -461,7 +461,7 @@ class Users(Resource):
             )
         request = v2_admin_user_uid_update_post.build(uid, body=given if attributes is None else attributes)
         if attributes is None or (attributes.current_key is None and attributes.previous_key is None):
-            request.operation = _UPDATE_WITHOUT_KEY
+            request = request.as_operation(_UPDATE_WITHOUT_KEY)
         return await self._session.execute(request)
 
     async def get_status(self, uid: int) -> UserStatus:

@@ -76,12 +76,13 @@ class Request(Generic[T]):
         operation: What is asked for.
         path: The percent-encoded path from the host's root; starts with a slash.
         query: The percent-encoded query string without the question mark; empty for none.
-        headers: Headers that the arguments asked for; no token is among them.
+        headers: Headers that the arguments asked for; no token is among them unless ``carries_token`` says so.
         body: The body, None for none.
         content_type: The body's media type, None if there is no body.
+        carries_token: Whether the headers hold a token, as those of some logins do; no error may repeat it.
     """
 
-    __slots__ = ("body", "content_type", "headers", "operation", "path", "query")
+    __slots__ = ("body", "carries_token", "content_type", "headers", "operation", "path", "query")
 
     def __init__(
         self,
@@ -91,6 +92,8 @@ class Request(Generic[T]):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str | None = None,
+        *,
+        carries_token: bool = False,
     ) -> None:
         self.operation = operation
         self.path = path
@@ -98,6 +101,23 @@ class Request(Generic[T]):
         self.headers = headers
         self.body = body
         self.content_type = content_type
+        self.carries_token = carries_token
+
+    def with_token(self, headers: Mapping[str, str]) -> Request[T]:
+        """The same request with a token of its own in its headers, for what is sent with no other."""
+        return Request(self.operation, self.path, self.query, headers, self.body, self.content_type, carries_token=True)
+
+    def as_operation(self, operation: Operation[..., T]) -> Request[T]:
+        """The same request under other facts, such as that it may be repeated."""
+        return Request(
+            operation,
+            self.path,
+            self.query,
+            self.headers,
+            self.body,
+            self.content_type,
+            carries_token=self.carries_token,
+        )
 
     @property
     def target(self) -> str:
