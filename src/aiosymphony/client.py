@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Coroutine
+from functools import cached_property
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -120,9 +122,10 @@ class Client:
         return self._with_session(self._session.with_options(timeout=timeout, retry=retry, max_bytes=max_bytes))
 
     def _with_session(self, session: Session) -> Self:
-        other = object.__new__(type(self))
-        # Resources are cached in __dict__ and hold the session they were made with: the copy makes its own.
-        other.__dict__.update({name: value for name, value in self.__dict__.items() if name.startswith("_")})
+        other = copy.copy(self)
+        # A resource holds the session that it was made with: the copy makes its own.
+        for name in [name for name in vars(other) if isinstance(getattr(type(other), name, None), cached_property)]:
+            del other.__dict__[name]
         other._session = session
         return other
 
