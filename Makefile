@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-# What runs the dependencies of users; generation pins its own, and jobs add no others.
-LOWEST := tests/adversary tests/architecture tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit
+# What runs the dependencies of users; generation pins its own, and jobs, which take long, add no others.
+LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit \
+	--ignore tests/adversary/test_kills.py --ignore tests/adversary/test_troubled_jobs.py
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
