@@ -1,4 +1,4 @@
-"""That no case lost its tests, wherever they are."""
+"""That no case of docs/faults.md lost its tests, wherever they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "faults.md"
 FOLDERS = ("faults", "adversary", "provisioning", "unit")
 CASES = range(1, 73)
 NAMED = re.compile(r"^(?:async )?def test_(?:case_)?((?:\d\d_)+(?:to_\d\d_)?)\w+", re.MULTILINE)
@@ -29,3 +30,8 @@ def tested() -> set[int]:
 @pytest.mark.parametrize("case", CASES)
 def test_each_case_has_a_test_by_its_number(case: int, tested: set[int]) -> None:
     assert case in tested
+
+
+def test_the_page_lists_these_cases() -> None:
+    listed = re.findall(r"^(\d+)\. ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number in listed] == [*CASES]
