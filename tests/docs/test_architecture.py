@@ -1,4 +1,4 @@
-"""What docs/architecture.md says of modules, floors and states is so."""
+"""What docs/architecture.md and CONTRIBUTING.md say of modules, floors and states is so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACES = (SOURCE, SOURCE / "provisioning", ROOT)
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("document", "least"), [("docs/architecture.md", 50)])
+@pytest.mark.parametrize(("document", "least"), [("docs/architecture.md", 50), ("CONTRIBUTING.md", 30)])
 def test_every_path_that_is_named_exists(document: str, least: int) -> None:
     quoted = re.findall(r"`([^`\s]+)`", (ROOT / document).read_text(encoding="utf-8"))
     paths = {each for each in quoted if not each.startswith("./") and re.search(r"/|\.(py|toml|json|md)$", each)}
