@@ -296,6 +296,7 @@ def test_redacting_removes_a_secret_everywhere_and_leaves_our_own_words_alone() 
         ("0", 0.0),
         ("0.5", 0.5),
         (" 3 ", 3.0),
+        ("3\x1f", 3.0),
         ("-1", None),
         ("-0.0", None),
         ("nan", None),

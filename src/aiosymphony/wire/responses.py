@@ -122,8 +122,9 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
     """
     if value is None:
         return None
-    if _SECONDS.fullmatch(value.strip()):
-        seconds = float(value)
+    # str.strip takes more for blanks than float does, such as the unit separator.
+    if _SECONDS.fullmatch(number := value.strip()):
+        seconds = float(number)
         return seconds if seconds < math.inf else None
     at = _timestamp(value)
     return None if at is None else max(0.0, at - (time.time() if now is None else now))
