@@ -4,15 +4,17 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "aiosymphony"
 GENERATED = ROOT / "generated" / "aiosymphony_api"
 
-# Layers from the ground up. A module may import from its own layer and from those before it, and never from one after.
+# Layers from the ground up. A module may import from its own layer and from those before it, and never from one after:
+# neither when it is imported, nor in a function, nor for types alone.
 LAYERS = (
     {"_version", "codes"},
     {"errors", "clock", "context", "files", "jsontext", "text"},
@@ -27,57 +29,87 @@ LAYERS = (
 )
 # Alone: it knows nothing of the client, so that it cannot share its mistakes. Only the command line starts it.
 ALONE = {"sandbox"}
+# The doors of the house open onto every room.
+DOORS = {"", "testing"}
 
 
-def layer_of(part: str) -> int:
-    return next(number for number, layer in enumerate(LAYERS) if part in layer)
+# Imports that go up, or around, all the same, each with its reason. They may not happen when a module is imported.
+LISTED = {
+    ("cli.sandbox", "sandbox.serve"): "the command line starts the sandbox, which is alone",
+}
 
 
-def modules() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
+@cache
+def modules() -> dict[str, Path]:
+    """Every module by its name below `aiosymphony`; the package itself has none."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
-def imported(path: Path) -> set[str]:
-    """The first part, below `aiosymphony`, of everything that a module imports when it is imported."""
+@cache
+def arrows() -> dict[tuple[str, str], set[str]]:
+    """Which module imports which, and when: on being imported (`now`), in functions (`late`), or for types alone."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for name, path in modules().items():
+        for when, target in _imports(ast.parse(path.read_text()), path, "now"):
+            if target != name:
+                found.setdefault((name, target), set()).add(when)
+    return found
+
+
+def _imports(tree: ast.AST, path: Path, when: str) -> Iterator[tuple[str, str]]:
     package = ("aiosymphony", *path.relative_to(SOURCE).parent.parts)
-    found: set[str] = set()
-    for node in _at_import_time(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
+    for node in ast.iter_child_nodes(tree):
+        kind, names = when, []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            kind = "late"
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            kind = "types"
+        elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(filter(None, (base, node.module)))
-            names = [f"{module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        found |= {name.split(".")[1] for name in names if name.startswith("aiosymphony.")}
-    return found
+            names = [".".join(filter(None, (base, node.module, alias.name))) for alias in node.names]
+        for name in names:
+            if name.startswith("aiosymphony."):
+                target = name.removeprefix("aiosymphony.")
+                while target not in modules():  # what is imported from it is no module
+                    target = target.rpartition(".")[0]
+                yield when, target
+        yield from _imports(node, path, kind)
 
 
-def _at_import_time(tree: ast.AST) -> list[ast.AST]:
-    """Nodes outside functions and outside `if TYPE_CHECKING`."""
-    found: list[ast.AST] = []
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
-        found.append(node)
-        found += _at_import_time(node)
-    return found
+def layer_of(module: str) -> int:
+    part = module.split(".", maxsplit=1)[0]
+    return next(number for number, layer in enumerate(LAYERS) if part in layer)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_arrows_point_down(path: Path) -> None:
-    part = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if part in {"__init__", "testing", "__main__"}:
-        return  # the doors of the house: they open onto every room
-    known = imported(path)
-    if part in ALONE:
-        assert known <= {part}, f"{part} must stand alone, and imports {known - {part}}"
-        return
-    upward = {other for other in known if other in ALONE or layer_of(other) > layer_of(part)}
-    assert not upward, f"{path.name} imports from above: {upward}"
+def points_up(module: str, other: str) -> bool:
+    part, other_part = module.split(".", maxsplit=1)[0], other.split(".", maxsplit=1)[0]
+    if part in DOORS or part == other_part:
+        return False
+    return bool({part, other_part} & ALONE) or other_part in DOORS or layer_of(other) > layer_of(module)
+
+
+def test_arrows_point_down_whenever_they_are_followed() -> None:
+    upward = {(module, other): when for (module, other), when in arrows().items() if points_up(module, other)}
+    assert upward.keys() <= LISTED.keys()
+    assert not any("now" in when for when in upward.values())
+
+
+def test_no_arrows_run_in_a_circle() -> None:
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for module, other in arrows():
+        if module and (module, other) not in LISTED:
+            sorter.add(module, other)
+    sorter.prepare()  # raises CycleError, which shows the circle
+
+
+def test_what_is_listed_is_needed() -> None:
+    assert LISTED.keys() <= arrows().keys()
 
 
 def test_the_sandbox_never_imports_the_client_not_even_lazily() -> None:
@@ -158,15 +190,10 @@ is to import its package first, so that this is what an interpreter of its own w
 
 
 def test_each_module_imports_alone_without_a_warning() -> None:
-    names = [name_of(path) for path in modules() if path.name != "__main__.py"]
+    names = [f"aiosymphony.{name}".rstrip(".") for name, path in modules().items() if path.name != "__main__.py"]
     command = [sys.executable, "-W", "error", "-c", EACH_ALONE, *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     wrong = [f"{name}: {problem}" for name, problem in told if problem]
     assert not wrong, "\n".join([*wrong, done.stderr])
     assert sorted(name for name, _ in told) == sorted(names)
-
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
