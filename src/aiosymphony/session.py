@@ -21,7 +21,7 @@ from .auth.base import LOGIN_API, Auth, Grant, OwnLoginTransport, Source
 from .auth.store import PatientStore, TokenStore
 from .auth.tokens import IssuedToken, SharedToken, TokenCache
 from .clock import SYSTEM_CLOCK, Clock
-from .context import SENDS
+from .context import REPEATS, SENDS, Repeats
 from .errors import ApiError, AuthError, ConfigError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
 from .limits import Limit, Limiter, Limits
 from .observer import Attempt, Observer
@@ -159,7 +159,7 @@ class Session:
                             await cache.get()
                     if limiter is not None:
                         has_place = limiter.try_acquire() or await core.wait_in_line(limiter, route, call)
-                    if call.repeats is not None and core.closed:
+                    if call.repeats is not None and not core.may_repeat():
                         raise call.repeats
                     # Held by the call and not by a local, which would show in tracebacks with locals.
                     call.headers = RequestHeaders({"X-Trace-Id": call.trace_id})
@@ -236,7 +236,7 @@ class Session:
         if isinstance(failure, Unauthorized) and call.used:
             call.repeats = None
             return await self._after_refusal(route, call, failure)
-        if core.closed:
+        if not core.may_repeat():
             raise _final(failure, operation)
         call.failures += 1
         elapsed = clock.monotonic() - call.started
@@ -245,7 +245,7 @@ class Session:
             raise _final(failure, operation)
         logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure)
         if wait:
-            await core.until_closed(clock.sleep(wait))
+            await core.while_repeating(clock.sleep(wait))
         call.repeats = failure
         return route
 
@@ -484,7 +484,7 @@ class _Core:
     loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
     pid: int = attrs.field(default=0, init=False)
     calls: dict[_Call, asyncio.Task[Any] | None] = attrs.field(factory=dict, init=False)
-    resting: set[asyncio.Timeout] = attrs.field(factory=set, init=False)
+    repeats: Repeats = attrs.field(factory=Repeats, init=False)
     closed: bool = attrs.field(default=False, init=False)
     idle: asyncio.Event | None = attrs.field(default=None, init=False)
 
@@ -547,24 +547,32 @@ class _Core:
         return cache
 
     async def wait_in_line(self, limiter: Limiter, route: _Route, call: _Call) -> bool:
-        """Take a place; whether one was taken. A call that is to be repeated leaves the line when the client closes."""
+        """Take a place; whether one was taken. A call leaves the line when it may not be repeated any more."""
         line = _wait_in_line(limiter, route)
         if call.repeats is not None:
-            return await self.until_closed(line)
+            return await self.while_repeating(line)
         await line
         return True
 
-    async def until_closed(self, waiting: Awaitable[None]) -> bool:
-        """Wait for something, no longer than until the client closes; whether it has come."""
-        rest = asyncio.timeout(0.0 if self.closed else None)
+    def may_repeat(self) -> bool:
+        """Whether a call of this context may be sent once more."""
+        own = REPEATS.get()
+        return not self.closed and (own is None or own.allowed)
+
+    async def while_repeating(self, waiting: Awaitable[None]) -> bool:
+        """Wait for something, as long as the call may be repeated; whether it has come."""
+        rest = asyncio.timeout(None if self.may_repeat() else 0.0)
+        told_by = [self.repeats] if (own := REPEATS.get()) is None else [self.repeats, own]
         try:
             async with rest:
-                self.resting.add(rest)
+                for each in told_by:
+                    each.waits.add(rest)
                 await waiting
         except TimeoutError:
             return False
         finally:
-            self.resting.discard(rest)
+            for each in told_by:
+                each.waits.discard(rest)
         return True
 
     async def close(self, seconds: float | None) -> None:
@@ -593,8 +601,7 @@ class _Core:
     def stop_taking(self) -> None:
         """Refuse further calls, and let none be repeated."""
         self.closed = True
-        while self.resting:
-            self.resting.pop().reschedule(0.0)
+        self.repeats.forbid()
 
     async def until_idle(self) -> None:
         """Wait until no call is under way."""

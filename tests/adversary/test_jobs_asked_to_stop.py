@@ -11,7 +11,7 @@ import pytest
 from aiosymphony import Limits
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, make_plan
-from tests.faults.server import Exchange, FaultServer
+from tests.faults.server import Exchange, FaultServer, Step, reply
 
 from .company import ID, Company, Store, client, people, provision, rows_of
 
@@ -57,3 +57,35 @@ async def test_68_no_request_follows(server: FaultServer, tmp_path: Path, steps:
     assert found == {"DONE": len(records)}
     assert set(company.there().values()) == {1}
     assert set(company.active().values()) == {not steps}
+
+
+@pytest.mark.parametrize("steps", [False, True], ids=["creates", "steps"])
+async def test_68_a_call_that_waits_to_be_repeated_is_not_sent_again(
+    server: FaultServer, tmp_path: Path, steps: bool
+) -> None:
+    """The server said 429, and to come again in 20 s: nothing was carried out, so the row stays to do."""
+    company = Company(server)
+    records = people(30, active=False) if steps else people(100)
+    loop = asyncio.get_running_loop()
+    throttled = 0
+    async with client(server) as connect, Store(tmp_path / "job.journal") as store:
+        target = ConnectTarget(connect, ID)
+        plan = await make_plan(target, Desired.of(records, "connect"))
+        job = Job(target, store, concurrency=4, settle=0)
+
+        def too_fast(exchange: Exchange) -> Step | None:
+            nonlocal throttled
+            if exchange.request.method != ("PATCH" if steps else "POST") or exchange.request.path == "/oauth/token":
+                return None
+            throttled += 1
+            loop.call_later(1.0, job.drain)
+            return reply(429, {"title": "Too fast"}, {"Retry-After": "20"})
+
+        company.script = too_fast
+        began = loop.time()
+        with pytest.raises(JobError, match="stopped as asked"):
+            await job.run(plan)
+        assert loop.time() - began < 5.0, "nobody waited for the 20 s"
+        assert throttled <= 4, "each call that was under way was sent once"
+        found = Counter(row.state for row in await rows_of(store))
+        assert found["IN_FLIGHT"] == 0

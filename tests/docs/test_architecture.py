@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from aiosymphony.provisioning.journal.states import State
 
+from aiosymphony.provisioning.journal.states import State
 from tests.architecture.test_imports import LAYERS
 
 ROOT = Path(__file__).parents[2]

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..._bulk import BulkRun, Failed, bulk
 from ...clock import SYSTEM_CLOCK, Clock
+from ...context import REPEATS, Repeats
 from ...errors import JobError, JobInterrupted, JobRefused, SymphonyError
 from ..actual import ActualUser
 from ..audit import compare
@@ -103,6 +104,7 @@ class Job:
         self._failure: JobError | None = None
         self._run: BulkRun[list[JobRow], None] | None = None
         self._recall = Recall(self._over)
+        self._repeats = Repeats()
         self._breaker = Breaker(clock, give_up_after, 2 * concurrency + 8)
         self._turns = Turns(target, self._breaker, self._recall, clock)
         self._ledger = Ledger(store, self.progress, clock, self._fail)
@@ -126,6 +128,7 @@ class Job:
         """
         await self._begin(plan, shards)
         await self._lease.begin(self._max_shards, self._fail)
+        outer = REPEATS.set(self._repeats)
         try:
             await self._ledger.count()
             self._breaker.answered()
@@ -156,6 +159,7 @@ class Job:
             await self._store.note("finished_at", self._clock.time())
             self.progress.phase = "finished"
         finally:
+            REPEATS.reset(outer)
             await self._lease.end()
             with contextlib.suppress(JobError):
                 await self._store.release()
@@ -203,6 +207,7 @@ class Job:
         if self._run is not None:
             self._run.stop()
         self._recall.all()
+        self._repeats.forbid()
 
     # Sending.
 
