@@ -39,8 +39,8 @@ class Client:
         max_bytes: int,
         transport: Transport | None,
         observer: Observer | None,
-        store: TokenStore | None,
-        site: str,
+        token_store: TokenStore | None,
+        token_namespace: str,
     ) -> None:
         if not callable(getattr(auth, "login", None)):
             # Not shown: what was given instead may be a token.
@@ -61,8 +61,8 @@ class Client:
             timeout=timeout,
             max_bytes=max_bytes,
             observer=observer,
-            store=store,
-            site=site,
+            token_store=token_store,
+            token_namespace=token_namespace,
         )
 
     async def __aenter__(self) -> Self:

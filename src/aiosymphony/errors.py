@@ -57,7 +57,7 @@ __all__ = [
 
 _SHORTEST_SECRET = 8
 # 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
-_AMBIGUOUS_4XX = frozenset({408})
+_OPEN_4XX = frozenset({408})
 
 
 class OperationFacts(Protocol):
@@ -112,15 +112,15 @@ class SymphonyError(Exception):
         self.operation = self.method = self.path_template = ""
         self._reads = False
         if operation is not None:
-            self.about(operation)
+            self.attach_request(operation)
 
-    def about(self, operation: OperationFacts, trace_id: str = "") -> None:
+    def attach_request(self, operation: OperationFacts, trace_id: str = "") -> None:
         """Name the request this error belongs to, where the raising place did not know it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
         self._reads = operation.reads
         self.trace_id = self.trace_id or trace_id
 
-    def about_same_as(self, other: SymphonyError) -> None:
+    def copy_request_from(self, other: SymphonyError) -> None:
         """Name the request of another error, which this one stands in for."""
         self.operation, self.method, self.path_template = other.operation, other.method, other.path_template
         self._reads = other._reads
@@ -142,11 +142,11 @@ class SymphonyError(Exception):
         """Whether this failure leaves open if its request took effect."""
         return False
 
-    def after_doubt(self) -> None:
+    def after_unknown_outcome(self) -> None:
         """Note that an earlier attempt of the same call may have been carried out, whatever is known of this one."""
         self.may_have_acted = True
 
-    def again(self) -> Self:
+    def copy(self) -> Self:
         """An equal error to raise in another place: one object raised in many tasks collects all their tracebacks."""
         copy = type(self)(*self.args)
         copy.__dict__.update(self.__dict__)
@@ -161,7 +161,7 @@ class SymphonyError(Exception):
         """Take a secret out of what the server said, in case it repeated it. Too short ones hide nothing but words."""
         if len(secret) < _SHORTEST_SECRET:
             return
-        for name in ("message", "said", "code", "trace_id"):
+        for name in ("message", "server_message", "code", "trace_id"):
             value = getattr(self, name, None)
             if isinstance(value, str):
                 setattr(self, name, value.replace(secret, "***"))
@@ -240,8 +240,8 @@ class TransportError(SymphonyError):
     def _leaves_open(self) -> bool:
         return self.sent and not self._reads
 
-    def after_doubt(self) -> None:
-        super().after_doubt()
+    def after_unknown_outcome(self) -> None:
+        super().after_unknown_outcome()
         self.sent = True
 
     def hint(self) -> str:
@@ -271,7 +271,7 @@ class ApiError(SymphonyError):
         status: The HTTP status.
         code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``; a number also where it
             came as the text of one, other text as it came, None if the answer has none.
-        said: What the server said, at most 2 kB.
+        server_message: What the server said, at most 2 kB.
         retry_after: Seconds the server asked to wait; None if it did not say, or not in a usable way.
         details: Other fields of a JSON error answer, such as an Agent's ``details``.
         server_time: When the server answered by its own clock (``Date``), in seconds since the epoch; None if unknown.
@@ -279,7 +279,7 @@ class ApiError(SymphonyError):
 
     status: int
     code: int | str | None
-    said: str
+    server_message: str
     retry_after: float | None
     details: Mapping[str, Any]
     server_time: float | None
@@ -290,7 +290,7 @@ class ApiError(SymphonyError):
         *,
         status: int = 0,
         code: int | str | None = None,
-        said: str = "",
+        server_message: str = "",
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
         server_time: float | None = None,
@@ -301,12 +301,12 @@ class ApiError(SymphonyError):
         self.server_time = server_time
         self.status = status
         self.code = code
-        self.said = said
+        self.server_message = server_message
         self.retry_after = retry_after
         self.details = {} if details is None else details
 
     def _leaves_open(self) -> bool:
-        return is_ambiguous(self.status, self.retry_after) and not self._reads
+        return leaves_outcome_unknown(self.status, self.retry_after) and not self._reads
 
     def redact(self, secret: str) -> None:
         super().redact(secret)
@@ -389,27 +389,27 @@ class PaginationError(SymphonyError):
 
     Attributes:
         resume: The query values (such as ``{"skip": 300}``) of the page that failed, to go on from there.
-        items: How many items had been handed out before.
+        items_seen: How many items had been handed out before.
     """
 
     resume: Mapping[str, Any]
-    items: int
+    items_seen: int
 
     def __init__(
         self,
         message: str = "",
         *,
         resume: Mapping[str, Any] | None = None,
-        items: int = 0,
+        items_seen: int = 0,
         operation: OperationFacts | None = None,
         trace_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, trace_id=trace_id)
         self.resume = {} if resume is None else resume
-        self.items = items
+        self.items_seen = items_seen
 
     def hint(self) -> str:
-        return f"{self.items} items were handed out before; the page that failed is {dict(self.resume)}."
+        return f"{self.items_seen} items were handed out before; the page that failed is {dict(self.resume)}."
 
 
 class CompanyFailed(SymphonyError):
@@ -466,6 +466,6 @@ def is_throttled(status: int, retry_after: float | None) -> bool:
     return status == 429 or (status == 400 and retry_after is not None)
 
 
-def is_ambiguous(status: int, retry_after: float | None) -> bool:
+def leaves_outcome_unknown(status: int, retry_after: float | None) -> bool:
     """Whether a status leaves open if the request took effect. A 503 with Retry-After was refused at the door."""
-    return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _AMBIGUOUS_4XX
+    return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _OPEN_4XX

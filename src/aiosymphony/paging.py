@@ -396,13 +396,13 @@ class Pager(Generic[T]):
                 if following is not None:
                     memory.add(page.items)
             except PaginationError as error:
-                error.resume, error.items = query, handed_out
+                error.resume, error.items_seen = query, handed_out
                 raise
             except SymphonyError as error:
                 if first:
                     raise
-                stopped = PaginationError(f"the listing stopped: {error}", resume=query, items=handed_out)
-                stopped.about_same_as(error)
+                stopped = PaginationError(f"the listing stopped: {error}", resume=query, items_seen=handed_out)
+                stopped.copy_request_from(error)
                 raise stopped from error
             yield page
             handed_out += len(page.items)

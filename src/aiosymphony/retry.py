@@ -2,15 +2,15 @@
 
 What a failure means is read off its phase, not its number:
 
-=============  =====================================================================  ======================
-failure        what happened                                                          sent again
-=============  =====================================================================  ======================
-NOT_SENT       no connection: refused, DNS, no free connection in time                any operation
-THROTTLED      429, or 400 with Retry-After                                           any operation, later
-REJECTED       503 with Retry-After: refused at the door                              any operation, later
-AMBIGUOUS      lost or timed out after sending, truncated, unreadable, 408, 5xx       only idempotent ones
-PERMANENT      every other status, an unusable certificate, URL or header             never
-=============  =====================================================================  ======================
+===============  =====================================================================  ======================
+failure          what happened                                                          sent again
+===============  =====================================================================  ======================
+NOT_SENT         no connection: refused, DNS, no free connection in time                any operation
+THROTTLED        429, or 400 with Retry-After                                           any operation, later
+REJECTED         503 with Retry-After: refused at the door                              any operation, later
+OUTCOME_UNKNOWN  lost or timed out after sending, truncated, unreadable, 408, 5xx       only idempotent ones
+PERMANENT        every other status, an unusable certificate, URL or header             never
+===============  =====================================================================  ======================
 
 A 401 is not in the table: the session renews the token and replays once. Waits grow as ``base * 2**n`` up to
 ``cap`` with full jitter, and at least as long as the server asked for in ``Retry-After``.
@@ -23,7 +23,15 @@ from typing import Any
 
 import attrs
 
-from .errors import ApiError, ConfigError, DecodeError, SymphonyError, TransportError, is_ambiguous, is_throttled
+from .errors import (
+    ApiError,
+    ConfigError,
+    DecodeError,
+    SymphonyError,
+    TransportError,
+    is_throttled,
+    leaves_outcome_unknown,
+)
 
 
 class Failure(Enum):
@@ -32,7 +40,7 @@ class Failure(Enum):
     NOT_SENT = "not sent"
     THROTTLED = "throttled"
     REJECTED = "rejected"
-    AMBIGUOUS = "ambiguous"
+    OUTCOME_UNKNOWN = "outcome unknown"
     PERMANENT = "permanent"
 
 
@@ -70,13 +78,13 @@ def classify(error: SymphonyError) -> Failure:
             return Failure.THROTTLED
         if error.status == 503 and error.retry_after is not None:
             return Failure.REJECTED
-        return Failure.AMBIGUOUS if is_ambiguous(error.status, error.retry_after) else Failure.PERMANENT
+        return Failure.OUTCOME_UNKNOWN if leaves_outcome_unknown(error.status, error.retry_after) else Failure.PERMANENT
     if isinstance(error, TransportError):
         if error.sent:
-            return Failure.AMBIGUOUS
+            return Failure.OUTCOME_UNKNOWN
         return Failure.PERMANENT if error.permanent else Failure.NOT_SENT
     if isinstance(error, DecodeError):
-        return Failure.AMBIGUOUS
+        return Failure.OUTCOME_UNKNOWN
     return Failure.PERMANENT
 
 
@@ -103,7 +111,7 @@ def delay(
         jitter: A random number from 0 to 1.
         permanent: The same would happen again, as with an answer that is larger than what may be read.
     """
-    if failure is Failure.PERMANENT or (failure is Failure.AMBIGUOUS and not idempotent):
+    if failure is Failure.PERMANENT or (failure is Failure.OUTCOME_UNKNOWN and not idempotent):
         return None
     if permanent or attempt >= policy.attempts:
         return None

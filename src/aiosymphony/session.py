@@ -58,8 +58,8 @@ class Session:
         timeout: float = 30.0,
         max_bytes: int = MAX_BYTES,
         observer: Observer | None = None,
-        store: TokenStore | None = None,
-        site: str = "",
+        token_store: TokenStore | None = None,
+        token_namespace: str = "",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Wire the parts; nothing is sent.
@@ -73,22 +73,22 @@ class Session:
             timeout: Seconds for each send with its whole answer.
             max_bytes: The largest answer that is read.
             observer: Called after each send; it must neither block nor raise.
-            store: Keeps tokens where other processes find them.
-            site: What tells tokens of this server from those of others in the store.
+            token_store: Keeps tokens where other processes find them.
+            token_namespace: What tells tokens of this server from those of others in the store.
             clock: Time, for tests.
         """
         limits = Limits() if limits is None else limits
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
-        patient = None if store is None else PatientStore(store)
+        patient = None if token_store is None else PatientStore(token_store)
         self._core = _Core(
             hosts=hosts,
             auth=auth,
             transport=transport,
             limiter=main,
             families=families,
-            store=patient,
-            site=site,
+            token_store=patient,
+            token_namespace=token_namespace,
             clock=clock,
         )
         self._routes = self._core.routes
@@ -185,7 +185,7 @@ class Session:
                     )
                     result = operation.parse(response.status, response.headers, response.content)
                 except SymphonyError as error:
-                    call.failure = call.own(error, request)
+                    call.failure = call.attach_request(error, request)
                 else:
                     if core.budget.spent:
                         core.budget.deposit()
@@ -219,12 +219,12 @@ class Session:
 
         No refusal of a later attempt takes back what an earlier one may have done.
         """
-        call.in_doubt |= failure.may_have_acted
+        call.outcome_unknown |= failure.may_have_acted
         try:
             return await self._make_ready(operation, route, call, failure)
         except SymphonyError as error:
-            if call.in_doubt:
-                error.after_doubt()
+            if call.outcome_unknown:
+                error.after_unknown_outcome()
             raise
 
     async def _make_ready(
@@ -353,8 +353,8 @@ class _Call:
         "failures",
         "from_store",
         "headers",
-        "in_doubt",
         "missing",
+        "outcome_unknown",
         "refused_at",
         "repeats",
         "response",
@@ -376,7 +376,7 @@ class _Call:
         self.trace_id = f"{random.getrandbits(24):06x}"
         self.sends = 1
         self.failures = 0
-        self.in_doubt = False
+        self.outcome_unknown = False
         self.refused_at: float | None = None
         self.used: list[tuple[TokenCache, IssuedToken]] = []
         self.headers: RequestHeaders | None = None
@@ -409,14 +409,14 @@ class _Call:
             trace_id=self.trace_id,
         )
 
-    def own(self, error: SymphonyError, request: Request[Any]) -> SymphonyError:
+    def attach_request(self, error: SymphonyError, request: Request[Any]) -> SymphonyError:
         """Name the request in an error, and take out what must not be seen.
 
         That is a token which the server repeated, and the frames below, whose locals hold bodies and answers.
         """
         operation = request.operation
         if not error.operation:
-            error.about(operation)
+            error.attach_request(operation)
         error.trace_id = error.trace_id or self.trace_id
         if operation.api == LOGIN_API:
             error.may_have_acted = False  # whether a login took effect or not, it may simply be repeated
@@ -433,9 +433,9 @@ class _Call:
         if self.cut and isinstance(error, asyncio.CancelledError) and task is not None and task.uncancel() == 0:
             was_sent = self.sent_at is not None and self.failure is None
             closed = TransportError("the client was closed before the call had ended", sent=was_sent)
-            failure = _final(self.own(closed, request), operation)
-            if self.in_doubt:
-                failure.after_doubt()
+            failure = _final(self.attach_request(closed, request), operation)
+            if self.outcome_unknown:
+                failure.after_unknown_outcome()
             return failure
         if isinstance(error, Exception):
             # A fault, of a transport or of ours: say where, as the traceback no longer does. Lines of code alone.
@@ -470,8 +470,8 @@ class _Core:
     limiter: Limiter
     families: Mapping[str, Limiter]
     budget: RetryBudget = attrs.field(factory=RetryBudget)
-    store: PatientStore | None
-    site: str
+    token_store: PatientStore | None
+    token_namespace: str
     clock: Clock
     parent: _Core | None = None
     children: WeakSet[_Core] = attrs.field(factory=WeakSet, init=False)
@@ -538,7 +538,11 @@ class _Core:
         cache = self.tokens.get(scheme)
         if cache is None:
             bare, identity = session.without_tokens(), self.auth.identity
-            shared = SharedToken(self.store, f"{self.site} {identity} {scheme}") if self.store and identity else None
+            shared = (
+                SharedToken(self.token_store, f"{self.token_namespace} {identity} {scheme}")
+                if self.token_store and identity
+                else None
+            )
 
             async def login() -> Grant:
                 return await self.auth.login(scheme, bare)
@@ -662,7 +666,7 @@ def _refused_again(failure: Unauthorized, call: _Call) -> AuthError:
     else:
         message = f"the token that was given was refused, and it cannot be renewed: {failure.message}"
     error = AuthError(message, status=failure.status)
-    error.about_same_as(failure)
+    error.copy_request_from(failure)
     for missing in call.missing:
         error.explain(f"Some servers want {missing}")
     return error
@@ -670,10 +674,10 @@ def _refused_again(failure: Unauthorized, call: _Call) -> AuthError:
 
 def _final(failure: SymphonyError, operation: Operation[..., Any]) -> SymphonyError:
     """The error to raise when there is no further attempt."""
-    if operation.idempotent or classify(failure) is not Failure.AMBIGUOUS:
+    if operation.idempotent or classify(failure) is not Failure.OUTCOME_UNKNOWN:
         return failure
     unknown = OutcomeUnknown(failure.message)
-    unknown.about_same_as(failure)
+    unknown.copy_request_from(failure)
     unknown.__cause__ = failure
     return unknown
 

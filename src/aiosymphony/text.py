@@ -36,14 +36,20 @@ def same_text(one: object, other: object) -> bool:
     return one == other or fold(one) == fold(other)
 
 
-def clean_text(said: object, limit: int = SHOWN_LIMIT) -> str:
+def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
     """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed.
 
     Args:
-        said: The text. A number is its digits; an object or an array, which may be nested without end, its kind.
+        value: The text. A number is its digits; an object or an array, which may be nested without end, its kind.
         limit: The most characters.
     """
-    text = said if isinstance(said, str) else str(said) if isinstance(said, int | float) else f"({type(said).__name__})"
+    text = (
+        value
+        if isinstance(value, str)
+        else str(value)
+        if isinstance(value, int | float)
+        else f"({type(value).__name__})"
+    )
     text = _JWT.sub("***", text[: 2 * limit])
     text = visible(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -74,7 +74,7 @@ async def test_case_49_an_error_with_a_body_of_a_thousand_brackets(
         await clients.session().execute(OPEN_READ.build())
     error = caught.value
     error.redact("a-long-secret")
-    assert (error.status, len(error.said) <= 2048, len(f"{error} {error!r} {error.details}") < 12_000) == (
+    assert (error.status, len(error.server_message) <= 2048, len(f"{error} {error!r} {error.details}") < 12_000) == (
         400,
         True,
         True,

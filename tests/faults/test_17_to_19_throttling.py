@@ -93,7 +93,7 @@ async def test_case_17_a_429_that_never_ends_ends_after_four_sends(server: Fault
     server.on("GET", THING, then=reply(429, {"code": 429, "message": "slow down"}, {"Retry-After": "1"}))
     with pytest.raises(RateLimited) as caught:
         await clients.session().execute(OPEN_READ.build())
-    assert (caught.value.retry_after, caught.value.said) == (1.0, "slow down")
+    assert (caught.value.retry_after, caught.value.server_message) == (1.0, "slow down")
     assert server.counts["GET", THING] == 4
 
 

@@ -79,7 +79,7 @@ async def test_case_38_skip_ignored_is_an_error_and_no_endless_loop(server: Faul
     server.on("GET", THING, *[reply(200, {"items": [1, 2, 3]})] * 5, then=reply(404))
     with pytest.raises(PaginationError, match="ignores skip") as caught:
         await pager(clients.session(), lambda: SkipLimit(3)).collect()
-    assert caught.value.items == 3
+    assert caught.value.items_seen == 3
     assert server.counts["GET", THING] == 2
 
 

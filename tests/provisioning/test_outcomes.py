@@ -131,7 +131,7 @@ def test_a_job_and_a_client_agree_on_what_may_be_sent_again() -> None:
     """What a client repeats whatever it is, a job sends again; what it repeats only if that is safe, is in doubt."""
     for error in every_error():
         failure, verdict = classify(error), judge(error)
-        assert (verdict is IN_DOUBT) == (failure is Failure.AMBIGUOUS) == error.may_have_acted, error
+        assert (verdict is IN_DOUBT) == (failure is Failure.OUTCOME_UNKNOWN) == error.may_have_acted, error
         if failure in (Failure.NOT_SENT, Failure.THROTTLED, Failure.REJECTED):
             assert verdict is HELD, error
         if verdict in (ALIKE, REFUSED):

@@ -55,7 +55,7 @@ EXAMPLES: list[SymphonyError] = [
     AuthError("no token", status=401, operation=POST, trace_id="abc123"),
     TransportError("lost", sent=True, permanent=True, kind="too_large", operation=POST, trace_id="abc123"),
     OutcomeUnknown("lost", operation=POST, trace_id="abc123"),
-    ApiError("answered", status=418, code=7, said="tea", retry_after=1.5, details={"a": [1]}, operation=GET),
+    ApiError("answered", status=418, code=7, server_message="tea", retry_after=1.5, details={"a": [1]}, operation=GET),
     *(
         kind("answered", status=status, code="x", operation=POST)
         for kind, status in (
@@ -69,7 +69,7 @@ EXAMPLES: list[SymphonyError] = [
         )
     ),
     DecodeError("no", path="$.users[3].id", status=201, operation=POST),
-    PaginationError("stopped", resume={"skip": 300}, items=300, operation=GET),
+    PaginationError("stopped", resume={"skip": 300}, items_seen=300, operation=GET),
     CompanyFailed("not created", company_id="c1", state="TENANT_CREATION_ERROR", error_message="no"),
     CompanyTimeout("not yet", company_id="c1", state="STARTED"),
     JobError("busy"),
@@ -106,8 +106,8 @@ def test_every_error_is_exported_and_has_an_example_here() -> None:
 def test_errors_pickle_whole(error: SymphonyError) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert state(pickle.loads(pickle.dumps(error, protocol))) == state(error)
-    assert state(error.again()) == state(error)
-    assert error.again() is not error
+    assert state(error.copy()) == state(error)
+    assert error.copy() is not error
 
 
 def fail(number: int) -> None:
@@ -209,7 +209,7 @@ def test_each_status_has_its_error(status: int, headers: dict[str, str], kind: t
 def test_every_form_of_error_answer_is_read(content: bytes, code: Any, said: str) -> None:
     error = error_from_response(POST, 400, {"X-Trace-Id": "t1"}, content)
     assert isinstance(error, BadRequest)
-    assert (error.code, error.said, error.trace_id) == (code, said, "t1")
+    assert (error.code, error.server_message, error.trace_id) == (code, said, "t1")
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -266,7 +266,7 @@ def test_what_a_server_says_is_bounded_and_cannot_move_the_cursor() -> None:
     evil = "\x1b[2J\r\nFAKE LOG LINE\x00\u202e" + "x" * 10**6
     error = error_from_response(POST, 500, {"X-Trace-Id": "t\r\nFAKE"}, evil.encode())
     assert isinstance(error, ServerError)
-    assert len(error.said) <= 2048
+    assert len(error.server_message) <= 2048
     assert not re.search(r"[\x00-\x1f\u202e]", str(error))
     assert "FAKE LOG LINE" in str(error)
 
@@ -279,7 +279,9 @@ def test_what_looks_like_a_token_is_removed() -> None:
 
 
 def test_redacting_removes_a_secret_everywhere_and_leaves_our_own_words_alone() -> None:
-    error = ApiError("said hushhush", said="hushhush", code="hushhush", details={"a": ["hushhush"]}, operation=POST)
+    error = ApiError(
+        "said hushhush", server_message="hushhush", code="hushhush", details={"a": ["hushhush"]}, operation=POST
+    )
     error.redact("hushhush")
     assert "hushhush" not in f"{error} {error!r} {vars(error)} {error.args} {pickle.dumps(error)!r}"
     assert error.operation == "thing_post"

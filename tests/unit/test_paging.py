@@ -322,7 +322,7 @@ def test_an_error_of_the_first_page_comes_as_it_is_and_a_later_one_says_where(ah
     with pytest.raises(PaginationError, match="gone") as caught:
         collect(failing(6))
     assert isinstance(caught.value.__cause__, NotFound)
-    assert (caught.value.resume, caught.value.items, caught.value.trace_id) == ({"skip": 6, "limit": 3}, 6, "t1")
+    assert (caught.value.resume, caught.value.items_seen, caught.value.trace_id) == ({"skip": 6, "limit": 3}, 6, "t1")
 
 
 class Bang(BaseException):

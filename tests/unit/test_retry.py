@@ -37,18 +37,18 @@ def answered(status: int, retry_after: str | None = None) -> SymphonyError:
     [
         (TransportError(sent=False, kind="connect"), Failure.NOT_SENT),
         (TransportError(sent=False, permanent=True, kind="tls"), Failure.PERMANENT),
-        (TransportError(sent=True), Failure.AMBIGUOUS),
-        (TransportError(sent=True, permanent=True, kind="too_large"), Failure.AMBIGUOUS),
-        (DecodeError(), Failure.AMBIGUOUS),
+        (TransportError(sent=True), Failure.OUTCOME_UNKNOWN),
+        (TransportError(sent=True, permanent=True, kind="too_large"), Failure.OUTCOME_UNKNOWN),
+        (DecodeError(), Failure.OUTCOME_UNKNOWN),
         (answered(429), Failure.THROTTLED),
         (answered(429, "5"), Failure.THROTTLED),
         (answered(400, "5"), Failure.THROTTLED),
         (answered(400, "nonsense"), Failure.PERMANENT),
         (answered(503, "5"), Failure.REJECTED),
         (answered(503, "0"), Failure.REJECTED),
-        (answered(503), Failure.AMBIGUOUS),
-        (answered(500, "5"), Failure.AMBIGUOUS),
-        (answered(502, "5"), Failure.AMBIGUOUS),
+        (answered(503), Failure.OUTCOME_UNKNOWN),
+        (answered(500, "5"), Failure.OUTCOME_UNKNOWN),
+        (answered(502, "5"), Failure.OUTCOME_UNKNOWN),
         (AuthError(), Failure.PERMANENT),
         (ConfigError(), Failure.PERMANENT),
         (OutcomeUnknown(), Failure.PERMANENT),
@@ -65,7 +65,7 @@ def test_each_status_without_retry_after_stands_in_its_row(status: int) -> None:
     if status == 429:
         expected = Failure.THROTTLED
     elif status >= 500 or status == 408:
-        expected = Failure.AMBIGUOUS
+        expected = Failure.OUTCOME_UNKNOWN
     else:
         expected = Failure.PERMANENT
     assert classify(answered(status)) is expected
@@ -86,13 +86,13 @@ def decide(failure: Failure, policy: RetryPolicy | None = None, **facts: Any) ->
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_what_may_have_happened_is_repeated_only_if_repeating_is_safe(failure: Failure, idempotent: bool) -> None:
     repeated = decide(failure, idempotent=idempotent) is not None
-    assert repeated == (failure is not Failure.PERMANENT and (idempotent or failure is not Failure.AMBIGUOUS))
+    assert repeated == (failure is not Failure.PERMANENT and (idempotent or failure is not Failure.OUTCOME_UNKNOWN))
 
 
 @pytest.mark.parametrize(
     ("failure", "waits"),
     [
-        (Failure.AMBIGUOUS, [0.1, 0.2, 0.4, None]),
+        (Failure.OUTCOME_UNKNOWN, [0.1, 0.2, 0.4, None]),
         (Failure.NOT_SENT, [0.1, 0.2, 0.4, None]),
         (Failure.THROTTLED, [1.0, 2.0, 4.0, None]),
         (Failure.REJECTED, [1.0, 2.0, 4.0, None]),
@@ -104,14 +104,14 @@ def test_the_longest_waits_double_and_end_after_four_attempts(failure: Failure, 
 
 def test_waits_are_capped_and_jittered_over_their_full_length() -> None:
     patient = RetryPolicy(attempts=10_000, total=1e9)
-    assert decide(Failure.AMBIGUOUS, patient, attempt=9_999) == 20.0
-    assert decide(Failure.AMBIGUOUS, patient, attempt=9_999, jitter=0.25) == 5.0
-    assert decide(Failure.AMBIGUOUS, patient, attempt=9_999, jitter=0.0) == 0.0
+    assert decide(Failure.OUTCOME_UNKNOWN, patient, attempt=9_999) == 20.0
+    assert decide(Failure.OUTCOME_UNKNOWN, patient, attempt=9_999, jitter=0.25) == 5.0
+    assert decide(Failure.OUTCOME_UNKNOWN, patient, attempt=9_999, jitter=0.0) == 0.0
 
 
 def test_the_total_bounds_what_the_policy_waits_by_itself() -> None:
-    assert decide(Failure.AMBIGUOUS, elapsed=59.9) == 0.1
-    assert decide(Failure.AMBIGUOUS, elapsed=59.95) is None
+    assert decide(Failure.OUTCOME_UNKNOWN, elapsed=59.9) == 0.1
+    assert decide(Failure.OUTCOME_UNKNOWN, elapsed=59.95) is None
     assert decide(Failure.THROTTLED, elapsed=59.95) is None
     assert decide(Failure.THROTTLED, elapsed=59.95, retry_after=119.0) is not None
 
@@ -126,7 +126,7 @@ def test_retry_after_is_waited_out_and_spread_a_little() -> None:
 
 
 def test_what_would_fail_again_is_not_repeated() -> None:
-    assert decide(Failure.AMBIGUOUS, permanent=True) is None
+    assert decide(Failure.OUTCOME_UNKNOWN, permanent=True) is None
     assert decide(Failure.THROTTLED, permanent=True) is None
 
 
@@ -155,7 +155,7 @@ def test_any_decision_is_none_or_a_wait_within_its_bounds(
     if wait is None:
         return
     assert failure is not Failure.PERMANENT
-    assert idempotent or failure is not Failure.AMBIGUOUS
+    assert idempotent or failure is not Failure.OUTCOME_UNKNOWN
     assert attempt < attempts
     if retry_after is None:
         assert 0 <= wait <= policy.cap
@@ -174,8 +174,8 @@ def test_a_policy_names_the_option_that_is_wrong(name: str, value: float) -> Non
 
 def test_the_budget_ends_retries_and_successes_bring_them_back() -> None:
     budget = RetryBudget()
-    assert sum(budget.withdraw(Failure.AMBIGUOUS) for _ in range(1000)) == 35
-    assert not budget.withdraw(Failure.AMBIGUOUS)
+    assert sum(budget.withdraw(Failure.OUTCOME_UNKNOWN) for _ in range(1000)) == 35
+    assert not budget.withdraw(Failure.OUTCOME_UNKNOWN)
     assert budget.withdraw(Failure.THROTTLED)  # 10 were left
     for _ in range(9):
         budget.deposit()
@@ -194,7 +194,7 @@ def test_the_budget_bounds_the_share_of_retries(events: list[str]) -> None:
         if event == "ok":
             budget.deposit()
             successes += 1
-        elif budget.withdraw(Failure.THROTTLED if event == "throttled" else Failure.AMBIGUOUS):
+        elif budget.withdraw(Failure.THROTTLED if event == "throttled" else Failure.OUTCOME_UNKNOWN):
             cost += 5 if event == "throttled" else 14
         assert 0 <= budget.tokens <= RetryBudget.CAPACITY
         assert budget.spent == (budget.tokens < RetryBudget.CAPACITY)

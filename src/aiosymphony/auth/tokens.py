@@ -144,13 +144,13 @@ class TokenCache:
             self._last_refused = rejected.secret
         return self.ready() or await self._fetch()
 
-    async def replace(self, doubted: IssuedToken) -> IssuedToken:
+    async def replace(self, suspect: IssuedToken) -> IssuedToken:
         """A newer token than one that may or may not be why a request was refused.
 
-        As :meth:`renew`, except that the doubted one stays in use until there is a newer, and if there is to be none.
+        As :meth:`renew`, except that the suspect stays in use until there is a newer, and if there is to be none.
         """
         current = self.ready()
-        return current if current is not None and current is not doubted else await self._fetch()
+        return current if current is not None and current is not suspect else await self._fetch()
 
     def discard(self) -> HeaderSecret | None:
         """Forget the token, as after a logout, and return what it was."""
@@ -166,14 +166,14 @@ class TokenCache:
 
     async def _fetch(self) -> IssuedToken:
         if self._is_refused(self._clock.monotonic()) and self._refusal is not None:
-            raise self._refusal.again()
+            raise self._refusal.copy()
         task = self._task or self._start()
         # Shielded: the login outlives a caller that is cancelled. Each caller raises a copy of a failure of its own,
         # since one exception object raised in many tasks collects all their tracebacks.
         try:
             return await asyncio.shield(task)
         except SymphonyError as error:
-            failure = error.again()
+            failure = error.copy()
         except asyncio.CancelledError:
             waiter = asyncio.current_task()
             if not task.cancelled() or (waiter is not None and waiter.cancelling()):
@@ -195,7 +195,7 @@ class TokenCache:
             failure = error.with_traceback(None)  # the frames below hold the login's request and answer
         if isinstance(failure, ApiError) and 400 <= failure.status < 500 and failure.status not in (408, 429):
             refusal = AuthError(f"the login for the {self._name} was refused: {failure.message}", status=failure.status)
-            refusal.about_same_as(failure)
+            refusal.copy_request_from(failure)
             self._refusal, self._refused_at = refusal, self._clock.monotonic()
             failure = refusal
         raise failure

@@ -86,8 +86,8 @@ class ConnectClient(Client):
             max_bytes=max_bytes,
             transport=transport,
             observer=observer,
-            store=token_store,
-            site=base,
+            token_store=token_store,
+            token_namespace=base,
         )
         self._base_url = base
 

@@ -129,12 +129,12 @@ class Companies(Resource):
             await clock.sleep(min(interval, left))
 
 
-def _failed(company_id: str, state: str, said: str | None) -> CompanyFailed:
-    said = clean_text(said or "")
-    why = f": {said}" if said else ""
+def _failed(company_id: str, state: str, message: str | None) -> CompanyFailed:
+    message = clean_text(message or "")
+    why = f": {message}" if message else ""
     return CompanyFailed(
         f"company {company_id} could not be created, its state is {state}{why}",
         company_id=company_id,
         state=state,
-        error_message=said,
+        error_message=message,
     )

@@ -20,7 +20,7 @@ from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
 from .._bulk import Ok, bulk
 from ..codes import ConnectCode
-from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, is_ambiguous
+from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, leaves_outcome_unknown
 from ..paging import CurrentPage, Page, Pager, Query
 from ..resource import Resource, mismatch
 from ..text import clean_text, fold
@@ -304,9 +304,9 @@ def _result(asked: User, row: User | None) -> UserResult:
         status = 0
     kind = error_type(status, code)
     # An error of no known code, with no status or with one of success, does not tell.
-    unknown = is_ambiguous(status, None) or (kind is ApiError and not 300 <= status < 500)
-    said = clean_text(problem.detail or problem.title or f"status {clean_text(row.status)}")
-    why = NotCreated(code, said, unknown, throttled=kind is RateLimited)
+    unknown = leaves_outcome_unknown(status, None) or (kind is ApiError and not 300 <= status < 500)
+    message = clean_text(problem.detail or problem.title or f"status {clean_text(row.status)}")
+    why = NotCreated(code, message, unknown, throttled=kind is RateLimited)
     return UserResult(asked, row, row.status, why)
 
 

@@ -114,8 +114,8 @@ class PodClient(Client):
             max_bytes=max_bytes,
             transport=transport,
             observer=observer,
-            store=token_store,
-            site=pod,
+            token_store=token_store,
+            token_namespace=pod,
         )
         self._base_url = pod
         self._auth = auth

@@ -25,8 +25,8 @@ from ..errors import (
     ServerError,
     SymphonyError,
     Unauthorized,
-    is_ambiguous,
     is_throttled,
+    leaves_outcome_unknown,
 )
 from ..jsontext import is_deeper, parse_exactly
 from ..text import SHOWN_LIMIT, clean_text
@@ -67,7 +67,7 @@ def error_type(status: int, code: int | str | None = None, retry_after: float | 
     """
     if is_throttled(status, retry_after):
         return RateLimited
-    if isinstance(code, int) and code in _BY_CODE and not is_ambiguous(status, retry_after) and status < 500:
+    if isinstance(code, int) and code in _BY_CODE and not leaves_outcome_unknown(status, retry_after) and status < 500:
         return _BY_CODE[code]
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
 
@@ -82,12 +82,12 @@ def error_from_response(
     """
     retry_after = parse_retry_after(headers.get("Retry-After"))
     body = _json_object(content)
-    said = str(body.get("message") or body.get("detail") or body.get("title") or "")
+    server_message = str(body.get("message") or body.get("detail") or body.get("title") or "")
     detail_code = read_code(body.get("detailErrorCode"))
     code = read_code(body.get("code")) if detail_code is None else detail_code
-    if not said and not body and content:
-        said = content[: 4 * SHOWN_LIMIT].decode("utf-8", "replace")
-    said = clean_text(said)
+    if not server_message and not body and content:
+        server_message = content[: 4 * SHOWN_LIMIT].decode("utf-8", "replace")
+    server_message = clean_text(server_message)
     trace_id = clean_text(headers.get("X-Trace-Id") or str(body.get("X-Trace-Id") or ""), 64)
     if 200 <= status < 300:
         return DecodeError(f"answered {status}, which the document of this operation does not name",
@@ -95,8 +95,8 @@ def error_from_response(
     message = f"answered {status} {_phrase(status)}".rstrip()
     if 300 <= status < 400:
         message += " (redirects are never followed, as they would carry the token elsewhere)"
-    if said:
-        message += f": {said}"
+    if server_message:
+        message += f": {server_message}"
     if code is not None:
         message += f" (code {code})"
     if is_throttled(status, retry_after) and retry_after is not None:
@@ -105,7 +105,7 @@ def error_from_response(
         message,
         status=status,
         code=code,
-        said=said,
+        server_message=server_message,
         retry_after=retry_after,
         details={k: v for k, v in body.items() if k not in ("code", "message")} if len(content) <= SHOWN_LIMIT else {},
         server_time=_timestamp(headers.get("Date")),
