@@ -2,7 +2,7 @@
 
     SymphonyError
     ├── ConfigError            a wrong option, file or environment variable; nothing was sent
-    ├── AuthError              no token could be had, or a fresh one was refused
+    ├── AuthError              no token could be obtained, or a fresh one was refused
     ├── TransportError         no whole response arrived; .sent says whether the request may have
     ├── OutcomeUnknown         the server may have acted, and repeating the request is not safe
     ├── ApiError               the server answered with an error status
@@ -16,7 +16,7 @@
     ├── DecodeError            the answer could not be read; .path says where
     ├── PaginationError        a listing stopped early; .resume says where
     ├── CompanyFailed          Connect could not create a company; .state and .error_message say why
-    ├── CompanyTimeout         a company took longer to create than one wanted to wait
+    ├── CompanyTimeout         a company was not ready before the timeout
     └── JobError               a provisioning job cannot go on
         ├── JobRefused         it cannot start as it was asked to; nothing was sent
         └── JobInterrupted     it stopped, and the same call resumes it
@@ -115,7 +115,7 @@ class SymphonyError(Exception):
             self.attach_request(operation)
 
     def attach_request(self, operation: OperationFacts, trace_id: str = "") -> None:
-        """Name the request this error belongs to, where the raising place did not know it."""
+        """Name the request that this error belongs to, if the raising code did not know it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
         self._reads = operation.reads
         self.trace_id = self.trace_id or trace_id
@@ -153,12 +153,12 @@ class SymphonyError(Exception):
         return copy
 
     def explain(self, sentence: str) -> None:
-        """Add a sentence to what happened, where more is known than at the raising place."""
+        """Add a sentence to the message, where more is known than at the raising place."""
         self.message += f" {sentence}" if self.message.endswith((".", "!", "?")) else f". {sentence}"
         self.args = (self.message, *self.args[1:])
 
     def redact(self, secret: str) -> None:
-        """Take a secret out of what the server said, in case it repeated it. Too short ones hide nothing but words."""
+        """Remove a secret that the server may have repeated. One under 8 characters stays: it may be a plain word."""
         if len(secret) < _SHORTEST_SECRET:
             return
         for name in ("message", "server_message", "code", "trace_id"):
@@ -433,7 +433,7 @@ class CompanyFailed(SymphonyError):
 
 
 class CompanyTimeout(SymphonyError, TimeoutError):
-    """A company was not COMPLETED in the time one wanted to wait. Connect goes on creating it.
+    """A company was not COMPLETED before the timeout. Connect goes on creating it.
 
     Attributes:
         company_id: The company.

@@ -214,7 +214,7 @@ class Limiter:
             self._parent.release()
 
     def pass_on(self) -> None:
-        """Leave a place that one holds to whoever asks next, ahead of all who wait.
+        """Give a held place to the next caller that asks, ahead of those in the queue.
 
         So one can wait for a place first, and then call what takes it. Each is paired with one :meth:`take_back`.
         """

@@ -319,7 +319,7 @@ class Pager(Generic[T]):
 
     @property
     def memory(self) -> PageMemory[T]:
-        """A new memory of pages, for whoever reads this listing in parts."""
+        """A new memory of pages, for callers that read this listing in parts."""
         return PageMemory(self._key)
 
     def unique(self) -> Self:

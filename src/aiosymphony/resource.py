@@ -16,7 +16,7 @@ from .wire.operation import Operation
 
 
 class Resource:
-    """Base of what stands on a client, such as ``pod.users``."""
+    """Base of a client's resources, such as ``pod.users``."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

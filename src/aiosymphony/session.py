@@ -121,9 +121,9 @@ class Session:
         return other
 
     def without_tokens(self) -> Self:
-        """A copy for logins and logouts: its requests carry the tokens that they bring along, and no other.
+        """A copy for logins and logouts: its requests carry the tokens that they bring, and no other.
 
-        They wait neither for a token nor for a place in the limiter, as whoever holds one may be waiting for them.
+        They bypass the limiter: a queued request may be waiting for this login.
         """
         other = copy.copy(self)
         other._routes = self._core.bare_routes
@@ -137,7 +137,7 @@ class Session:
             ApiError: The server answered with an error that retrying does not help.
             TransportError: No answer arrived, and retrying did not help.
             OutcomeUnknown: The server may have acted, and the operation must not be sent twice.
-            AuthError: No token could be had, or a fresh one was refused.
+            AuthError: No token could be obtained, or a fresh one was refused.
             DecodeError: The answer could not be read.
             ConfigError: The session is closed, or belongs to another event loop or process.
         """
@@ -271,7 +271,7 @@ class Session:
                 for _, _, cache in other.tokens:
                     await cache.get()
             except SymphonyError as error:
-                call.missing.append(f"{' and '.join(other.schemes)}, which could not be had: {error.message}")
+                call.missing.append(f"{' and '.join(other.schemes)}, which could not be obtained: {error.message}")
                 continue
             return other
         if not can_renew:
@@ -308,7 +308,7 @@ class Session:
         return wait if wait is not None and core.budget.withdraw(kind) else None
 
     def reset_connections(self) -> None:
-        """Use no open connection again: one of them delivered an answer to another request."""
+        """Drop all open connections: one of them delivered an answer to another request."""
         self._core.transport.reset()
 
     @property
@@ -318,7 +318,7 @@ class Session:
 
     @property
     def clock(self) -> Clock:
-        """Time as this session knows it, for whoever waits between calls."""
+        """The session's clock, for callers that wait between calls."""
         return self._core.clock
 
     @property

@@ -178,7 +178,7 @@ def _auth(config: _Section) -> Auth:
         return RsaAuth(bot.needed("username"), _key(bot), password=bot.section("privateKey").text("password"))
     if app:
         return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
-    raise ConfigError(f"{config.where('bot')} is missing, and so is app: there is nobody to log in as")
+    raise ConfigError(f"{config.where('bot')} is missing, and so is app: no login is configured")
 
 
 def _key(account: _Section) -> str | Path:
@@ -233,7 +233,7 @@ def _pod_auth_from_env(environment: Mapping[str, str]) -> Auth:
             password=environment.get("SYMPHONY_PRIVATE_KEY_PASSWORD"),
         )
     raise ConfigError(
-        "nobody to log in as: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
+        "no login is configured: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
         "or SYMPHONY_SESSION_TOKEN"
     )
 

@@ -84,7 +84,7 @@ async def test_case_59_a_call_without_an_answer_ends_all_the_same(
     await held.arrived(1)
     began = asyncio.get_running_loop().time()
     stall(late_by)
-    with pytest.raises(OutcomeUnknown, match="no whole answer came in time"):
+    with pytest.raises(OutcomeUnknown, match="timed out before the whole answer had arrived"):
         await create
     assert asyncio.get_running_loop().time() - began <= max(1.5, late_by) + 0.1
     held.release()

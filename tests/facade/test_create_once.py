@@ -17,7 +17,7 @@ COMPANY = {**ACME, "id": "c1"}
 CREATE = sent("POST", "/api/v2/companies", ACME)
 LOOK_UP = sent("GET", "/api/v2/companies?vanityName=acme")
 THERE, NOT_THERE = make_response(json=[COMPANY]), make_response(json=[])
-CREATED, LOST = make_response(202, json=COMPANY), TransportError("no whole answer came in time")
+CREATED, LOST = make_response(202, json=COMPANY), TransportError("timed out before the whole answer had arrived")
 EXISTS = make_response(409, json={"detail": "taken", "detailErrorCode": "40103"})
 
 

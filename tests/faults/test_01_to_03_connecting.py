@@ -1,4 +1,4 @@
-"""Cases 1 to 3: the connection cannot be had."""
+"""Cases 1 to 3: no connection can be made."""
 
 from __future__ import annotations
 

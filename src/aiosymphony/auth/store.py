@@ -160,7 +160,7 @@ class PatientStore:
 
     @asynccontextmanager
     async def exclusive(self, key: str) -> AsyncGenerator[bool, None]:
-        """Hold off everybody else who would log in for this key; False if that could not be had in time."""
+        """Lock this key against logins of other processes; False if the lock was not obtained in time."""
         lock: AbstractAsyncContextManager[None] | None = None
         try:
             async with asyncio.timeout(LOCK_WAIT):

@@ -96,8 +96,7 @@ class Users(Resource):
     ) -> list[UserResult]:
         """Create any number of users (``POST /api/v2/companies/{companyId}/users``, as often as it takes).
 
-        Once begun it raises nothing: what a request was refused for, and what is unknown of it, stands with each of its
-        users.
+        Never raises once started; each result carries its own error.
 
         Args:
             company_id: The company, which must be ``COMPLETED``.
@@ -154,8 +153,8 @@ class Users(Resource):
     ) -> builtins.list[str] | builtins.list[UserResult]:
         """Create 1 to 20 users from JSON objects (``POST /api/v2/companies/{companyId}/users``).
 
-        What :meth:`create_batch` does, for half of what it costs: objects are sent as they are, and no model is made of
-        an answer that all were created.
+        Does what :meth:`create_batch` does at half the cost: objects are sent as they are, and an answer that all were
+        created becomes no models.
 
         Args:
             company_id: The company, which must be ``COMPLETED``.

@@ -131,7 +131,7 @@ class AiohttpTransport:
                 response.close()
             if not deadline.caused():
                 raise
-            failure = TransportError("no whole answer came in time", kind="timeout")
+            failure = TransportError("timed out before the whole answer had arrived", kind="timeout")
         except BaseException:
             if response is not None:
                 response.close()

@@ -57,13 +57,13 @@ def explain(error: Exception, peers: Peers, *, answered: bool) -> TransportError
         case NotConnected():
             return _not_connected(error.__cause__, peers)
         case aiohttp.ConnectionTimeoutError():
-            return TransportError(f"no connection to {peers.server} could be had in time", sent=False, kind="connect")
+            return TransportError(f"timed out connecting to {peers.server}", sent=False, kind="connect")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return TransportError("the URL cannot be used", sent=False, permanent=True, kind="protocol")
         case TooLarge():
             return TransportError(f"the answer is larger than {error.args[0]} bytes", permanent=True, kind="too_large")
         case TimeoutError():
-            return TransportError("no whole answer came in time", kind="timeout")
+            return TransportError("timed out before the whole answer had arrived", kind="timeout")
     if _was_never_written(error):
         return TransportError(f"{peers.server} closed the connection before it was asked", sent=False, kind="connect")
     match _tls_error(error):

@@ -74,7 +74,7 @@ class Transport(Protocol):
         ...
 
     def reset(self) -> None:
-        """Use no connection again that is open now. What is under way is not disturbed."""
+        """Stop using the connections that are open now. Requests under way are not disturbed."""
         ...
 
     async def close(self) -> None:

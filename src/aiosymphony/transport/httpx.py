@@ -92,7 +92,7 @@ class HttpxTransport:
             await _abandon(response)
             if not deadline.caused():
                 raise
-            failure = TransportError("no whole answer came in time", kind="timeout")
+            failure = TransportError("timed out before the whole answer had arrived", kind="timeout")
         except (
             httpx.HTTPError,
             httpx.InvalidURL,
@@ -242,7 +242,7 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
             return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
         case httpx.TimeoutException() | TimeoutError():
-            return TransportError("no whole answer came in time", kind="timeout")
+            return TransportError("timed out before the whole answer had arrived", kind="timeout")
         case httpx.RemoteProtocolError() | httpx.DecodingError() | EOFError() | zlib.error():
             return TransportError("the answer was not whole or not well-formed", kind="protocol")
         case httpx.HTTPError() | httpx.StreamError() | OSError():
