@@ -89,7 +89,7 @@ def test_case_49_an_error_answer_is_read_to_twenty_levels_and_quoted_as_text_bey
         error = error_from_response(OPEN_READ, 400, {}, content)
         assert isinstance(error, BadRequest)
         assert error.details == ({"details": orjson.loads(deep)} if fits else {})
-        assert error.said == ("no" if fits else content.decode())
+        assert error.server_message == ("no" if fits else content.decode())
 
 
 def test_case_49_what_is_sent_may_have_254_levels() -> None:
