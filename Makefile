@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-# What runs the dependencies of users; generation pins its own, and jobs, which take long, add no others.
+# What runs the dependencies of users, at their lowest; the tools that test them are the newest, for old ones have
+# faults of their own. Generation pins its own dependencies, and jobs, which take long, add no others.
 LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faults tests/sandbox tests/unit \
 	--ignore tests/adversary/test_kills.py --ignore tests/adversary/test_troubled_jobs.py
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
@@ -49,7 +50,9 @@ wheel: $(VENV)/.development ## Build the wheel and import it in an environment o
 lowest: $(VENV)/.development ## Run the tests of transports, facade and command line at the lowest supported versions
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --resolution lowest-direct \
-		--editable '.[cli,sandbox,httpx,otel,yaml]' --group dev
+		--editable '.[cli,sandbox,httpx,otel,yaml]'
+	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip freeze --quiet --exclude-editable > build/lowest/held.txt
+	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --constraint build/lowest/held.txt --group dev
 	build/lowest/bin/python -m pytest -p no:cacheprovider $(PARALLEL) $(LOWEST)
 
 generate: $(VENV)/.development ## Regenerate generated/ from specs/
