@@ -20,7 +20,7 @@ from aiosymphony.cli.output import exit_code_of
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, PodTarget, Report, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.rows.users import User
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.transport.aiohttp import AiohttpTransport
 
 

@@ -14,8 +14,8 @@ from aiosymphony.errors import OutcomeUnknown, SymphonyError
 from aiosymphony.limits import Limiter
 from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.plans.actions import Step
-from aiosymphony.provisioning.rows.base import Kind, keys_of
-from aiosymphony.provisioning.rows.users import User, user_class
+from aiosymphony.provisioning.rows.base import Kind, User, keys_of
+from aiosymphony.provisioning.rows.registry import user_class
 from aiosymphony.provisioning.targets.base import Created, Rejected, Result
 
 Fault = Callable[[], SymphonyError]
@@ -121,7 +121,7 @@ class Tenant:
     def add(self, user: User, *, active: bool | None = None) -> str:
         values = {name: value for name, value in user.to_dict().items() if name not in ("active", "status", "features")}
         user_id = uuid.uuid4().hex
-        on = user.active is not False if active is None else active
+        on = user.enabled is not False if active is None else active
         # Creating takes no status in the pod: that is a step of its own.
         self.users[user_id] = ActualUser(user_id, values, True if self.kind == "pod" and active is None else on)
         self._since[user_id] = asyncio.get_running_loop().time()

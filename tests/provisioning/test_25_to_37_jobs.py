@@ -28,8 +28,8 @@ from aiosymphony.provisioning.journal.sqlite import SqliteStore
 from aiosymphony.provisioning.plans.actions import Step
 from aiosymphony.provisioning.plans.decide import plan
 from aiosymphony.provisioning.plans.file import Plan
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.provisioning.rows.connect import ConnectUser
-from aiosymphony.provisioning.rows.users import User
 
 from .clock import SkippingClock
 from .stepped import SteppedClock

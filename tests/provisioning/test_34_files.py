@@ -142,7 +142,7 @@ def test_34_pod_rows_are_compared_by_user_name_and_by_email(tmp_path: Path) -> N
     ]
     bot, dan = (row.user for row in desired.rows())
     assert isinstance(dan, PodUser)
-    assert (bot.to_dict()["accountType"], dan.active) == ("SYSTEM", False)
+    assert (bot.to_dict()["accountType"], dan.enabled) == ("SYSTEM", False)
     assert (dan.roles, dan.features, dan.asset_classes) == (
         ["INDIVIDUAL"],
         {"canRead": True, "canPost": False},

@@ -22,9 +22,9 @@ from aiosymphony.errors import (
 )
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.journal.sqlite import SqliteStore
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.provisioning.rows.connect import ConnectUser
 from aiosymphony.provisioning.rows.pod import PodUser
-from aiosymphony.provisioning.rows.users import User
 from aiosymphony.provisioning.targets.base import Created, Held, Result
 
 from .clock import SkippingClock

@@ -20,7 +20,7 @@ from aiosymphony.provisioning.job.ledger import Progress
 from aiosymphony.provisioning.job.run import Job
 from aiosymphony.provisioning.journal.sqlite import SqliteStore
 from aiosymphony.provisioning.plans.actions import Step
-from aiosymphony.provisioning.rows.users import User
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.provisioning.targets.base import Result
 
 from .clock import SkippingClock

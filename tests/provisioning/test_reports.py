@@ -21,8 +21,8 @@ from aiosymphony.provisioning.journal.base import Change, JobHeader
 from aiosymphony.provisioning.journal.sqlite import SqliteStore
 from aiosymphony.provisioning.plans.decide import plan
 from aiosymphony.provisioning.reports.report import Report
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.provisioning.rows.connect import ConnectUser
-from aiosymphony.provisioning.rows.users import User
 
 from .tenant import Tenant
 

@@ -12,7 +12,7 @@ from aiosymphony.provisioning import ConnectUser, PodUser
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.plans.actions import Action
 from aiosymphony.provisioning.plans.file import Plan
-from aiosymphony.provisioning.rows.users import user_class
+from aiosymphony.provisioning.rows.registry import user_class
 
 
 def test_each_kind_has_its_class() -> None:

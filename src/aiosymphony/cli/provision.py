@@ -18,9 +18,10 @@ from ..provisioning import Desired, Job, Plan, Report, make_plan, prepare
 from ..provisioning.journal.registry import is_store, open_store
 from ..provisioning.preparing import check_input
 from ..provisioning.rows.base import Kind
+from ..provisioning.rows.registry import KINDS
 from ..provisioning.sources.column_map import read_map
 from ..provisioning.targets.base import Connection, TargetKind
-from ..provisioning.targets.registry import TARGETS, target_kind
+from ..provisioning.targets.registry import target_kind
 from .clients import ConfigOption
 from .interrupts import on_stop_signals
 from .output import STOPPED, JsonOption, print_json, say
@@ -41,8 +42,8 @@ TargetOption = Annotated[
     str | None,
     typer.Option(
         "--target",
-        metavar="|".join(TARGETS),
-        help="; ".join(f"{kind}: {what}" for kind, what in TARGETS.items()) + ".",
+        metavar="|".join(KINDS),
+        help="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
     ),
 ]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="The company's id (target connect).")]

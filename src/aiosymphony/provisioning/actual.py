@@ -12,7 +12,7 @@ import orjson
 
 from ..errors import DecodeError, JobInterrupted
 from .rows.base import Kind, keys_of
-from .rows.users import user_class
+from .rows.registry import user_class
 
 __all__ = ["Actual", "ActualUser"]
 

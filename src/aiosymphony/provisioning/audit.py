@@ -9,7 +9,8 @@ from .actual import Actual
 from .journal.base import JobRow, JobStore
 from .journal.states import FINDINGS, FINISHED
 from .plans.decide import decide
-from .rows.users import User, user_class
+from .rows.base import User
+from .rows.registry import user_class
 from .targets.base import Target
 
 __all__ = ["audit", "compare"]

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from ..errors import JobRefused
-from .rows.base import Kind, keys_of
-from .rows.users import User, user_class
+from .rows.base import Kind, User, keys_of
+from .rows.registry import user_class
 from .rows.wanted import Problem, WantedRow
 from .sources.base import Record, unreadable
 from .sources.column_map import check_map

@@ -15,7 +15,7 @@ from .journal.base import JobStore
 from .plans.actions import ACTIONS
 from .plans.decide import plan
 from .plans.file import Plan
-from .rows.users import User
+from .rows.base import User
 from .rows.wanted import Wanted, WantedRow
 from .sources.base import file_digest
 from .targets.base import Target, read_actual

@@ -20,8 +20,8 @@ from aiosymphony.errors import JobError
 from aiosymphony.provisioning import Desired, Job, SqliteStore, make_plan
 from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.journal import sqlite
+from aiosymphony.provisioning.rows.base import User
 from aiosymphony.provisioning.rows.connect import ConnectUser
-from aiosymphony.provisioning.rows.users import User
 from aiosymphony.provisioning.targets.base import Created, Result
 
 

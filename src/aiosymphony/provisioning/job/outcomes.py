@@ -13,7 +13,7 @@ from ..actual import ActualUser
 from ..journal.base import Change, JobRow
 from ..journal.states import CONFLICTING, GONE, IN_DOUBT, LOOKED_UP, State
 from ..plans.decide import decide
-from ..rows.users import User
+from ..rows.base import User
 from ..targets.base import Created, Held, Rejected, Result
 from ..targets.verdicts import Verdict
 

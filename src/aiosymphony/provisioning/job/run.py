@@ -29,8 +29,8 @@ from ..journal.base import Change, Fenced, JobHeader, JobRow, JobStore
 from ..journal.states import LOOKED_UP, OPEN, RESUMED, State
 from ..plans.actions import ONE_CREATE
 from ..plans.file import Plan
-from ..rows.base import keys_of
-from ..rows.users import User, user_class
+from ..rows.base import User, keys_of
+from ..rows.registry import user_class
 from ..targets.base import Created, Held, Target
 from ..targets.verdicts import Verdict, believable, judge, retry_after
 from .breaker import HOLD, Breaker

@@ -72,7 +72,7 @@ class MemoryStore:
             state, code, done_at = first_state(action, now)
             shard = shard_of(number, header.shards)
             facts = (number, shard, action.line, action.label, action.do, state, 0, 0, action.id, None, done_at)
-            rows[number] = JobRow(*facts, code, action.reason, tuple(action.steps), dict(action.row))
+            rows[number] = JobRow(*facts, code, action.reason, tuple(action.steps), dict(action.values))
         journal.rows = rows
         journal.shards = {shard: _Shard() for shard in range(header.shards)}
         journal.header = header

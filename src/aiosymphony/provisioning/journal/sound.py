@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from ..plans.actions import ACTIONS, ONE_CREATE
 from ..plans.sound import Unsound, check_steps, check_values, is_count, mapping, require
 from ..rows.base import Kind
-from ..rows.users import user_class
+from ..rows.registry import KINDS, user_class
 from .base import JobHeader, JobRow
 from .states import ALL, FINDINGS, OPEN, State
 
@@ -30,7 +30,7 @@ def sound_header(values: Any) -> JobHeader:
     texts = (header.target, header.input_name, header.input_digest)
     numbers = (header.rows, header.known, header.shards)
     require(
-        header.kind in get_args(Kind)
+        header.kind in KINDS
         and all(type(text) is str for text in texts)
         and all(map(is_count, numbers))
         and header.shards > 0

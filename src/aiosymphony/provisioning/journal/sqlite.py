@@ -136,7 +136,9 @@ class SqliteStore:
             for n, action in enumerate(actions, 1):
                 state, code, done_at = first_state(action, now)
                 steps = _json(action.steps)
-                db.execute("INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, _json(action.row)))
+                db.execute(
+                    "INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, _json(action.values))
+                )
                 db.execute(
                     "INSERT INTO row (n, shard, action, state, id, done_at, code, message, steps) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

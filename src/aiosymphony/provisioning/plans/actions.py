@@ -30,7 +30,7 @@ class Action:
         changes: Column to (value there, value wanted), for an update.
         steps: The requests it takes, in order.
         reason: Why it is a conflict or invalid.
-        row: The row's columns; empty if the row is invalid.
+        values: The row's columns; empty if the row is invalid.
     """
 
     do: ActionKind
@@ -40,7 +40,7 @@ class Action:
     changes: Mapping[str, tuple[Any, Any]] = attrs.field(factory=dict)
     steps: Sequence[Step] = ()
     reason: str = ""
-    row: Mapping[str, Any] = attrs.field(factory=dict)
+    values: Mapping[str, Any] = attrs.field(factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -16,53 +16,52 @@ import orjson
 from ...errors import JobRefused
 from ...text import same_text
 from ..actual import Actual, ActualUser
-from ..rows.base import Kind
-from ..rows.users import User, user_class
+from ..rows.base import Kind, User
+from ..rows.registry import user_class
 from ..rows.wanted import Wanted, WantedRow
 from .actions import Action, ActionKind, Step
 from .file import Plan
 
 __all__ = ["decide", "plan"]
 
-_SET_COLUMNS = frozenset({"roles", "features", "status", "active"})
-"""Columns that are no attributes: each has an operation of its own."""
-
 
 def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
     """Judge one row against the users that have any of its keys."""
-    row = user.to_dict()
+    values = user.to_dict()
     if len(matches) > 1:
         ids = ", ".join(sorted(match.id for match in matches))
-        return Action("conflict", line, user.label, reason=f"{len(matches)} users match: {ids}", row=row)
+        return Action("conflict", line, user.label, reason=f"{len(matches)} users match: {ids}", values=values)
     if not matches:
-        return Action("create", line, user.label, steps=_steps_to_create(user), row=row)
+        return Action("create", line, user.label, steps=_steps_to_create(user), values=values)
     existing = matches[0]
     changes = _changes(user, existing)
     fixed = sorted(user.fixed & changes.keys())
     if fixed:
         reason = f"differs in {', '.join(fixed)}, which the {user.kind.capitalize()} API cannot change"
-        return Action("conflict", line, user.label, existing.id, changes, (), reason, row)
+        return Action("conflict", line, user.label, existing.id, changes, (), reason, values)
     steps = _steps_to_change(user, changes)
     do: ActionKind = "skip"
     if steps:
         only_active = [step["active"] for step in steps if step["do"] == "active"] if len(steps) == 1 else []
         do = ("enable" if only_active[0] else "disable") if only_active else "update"
-    return Action(do, line, user.label, existing.id, changes, steps, row=row)
+    return Action(do, line, user.label, existing.id, changes, steps, values=values)
 
 
 def _changes(user: User, existing: ActualUser) -> dict[str, tuple[Any, Any]]:
     """Column to (there, wanted), for what differs."""
     changes: dict[str, tuple[Any, Any]] = {}
+    columns = user.columns()
     for name, wanted in user.to_dict().items():
         found = existing.values.get(name)
-        if name in ("active", "status"):
+        step = columns[name].step
+        if step == "active":
             # A listing that does not tell lists those who are active.
-            if user.active != (existing.active is not False):
-                changes[name] = (existing.active is not False, user.active)
-        elif name == "roles":
+            if user.enabled != (existing.active is not False):
+                changes[name] = (existing.active is not False, user.enabled)
+        elif step == "role":
             if lacking := [role for role in wanted if role not in (found or ())]:
                 changes[name] = (sorted(found or ()), lacking)
-        elif name == "features":
+        elif step == "features":
             # A switch that the tenant does not list is off.
             held = {feature: bool((found or {}).get(feature)) for feature in wanted}
             if held != wanted:
@@ -70,7 +69,7 @@ def _changes(user: User, existing: ActualUser) -> dict[str, tuple[Any, Any]]:
         elif isinstance(wanted, list):
             if sorted(found or ()) != sorted(wanted):
                 changes[name] = (found, wanted)
-        elif _plain(found) != wanted and not (user.columns()[name].key and _same_key(found, wanted)):
+        elif _plain(found) != wanted and not (columns[name].key and _same_key(found, wanted)):
             changes[name] = (found, wanted)
     return changes
 
@@ -85,26 +84,30 @@ def _same_key(found: object, wanted: str) -> bool:
 
 def _steps_to_create(user: User) -> list[Step]:
     steps: list[Step] = [{"do": "create"}]
-    row = user.to_dict()
-    if row.get("features"):
-        steps.append({"do": "features", "set": row["features"]})
-    if user.active is False:
+    columns = user.columns()
+    steps += [
+        {"do": "features", "set": value} for name, value in user.to_dict().items() if columns[name].step == "features"
+    ]
+    if user.enabled is False:
         steps.append({"do": "active", "active": False})
     return steps
 
 
 def _steps_to_change(user: User, changes: Mapping[str, tuple[Any, Any]]) -> list[Step]:
+    columns = user.columns()
+    attributes: dict[str, Any] = {}
     steps: list[Step] = []
-    attributes = {name: wanted for name, (_, wanted) in changes.items() if name not in _SET_COLUMNS}
-    if attributes:
-        steps.append({"do": "update", "set": attributes})
-    if "roles" in changes:
-        steps += [{"do": "role", "role": role} for role in changes["roles"][1]]
-    if "features" in changes:
-        steps.append({"do": "features", "set": changes["features"][1]})
-    if "active" in changes or "status" in changes:
-        steps.append({"do": "active", "active": user.active})
-    return steps
+    for name, (_, wanted) in changes.items():
+        match columns[name].step:
+            case "role":
+                steps += [{"do": "role", "role": role} for role in wanted]
+            case "features":
+                steps.append({"do": "features", "set": wanted})
+            case "active":
+                steps.append({"do": "active", "active": wanted})
+            case _:
+                attributes[name] = wanted
+    return [{"do": "update", "set": attributes}, *steps] if attributes else steps
 
 
 def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: bool = False) -> Plan:
@@ -164,12 +167,13 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
 
 
 def _disable(kind: Kind, existing: ActualUser) -> Action:
-    keys = [name for name, column in user_class(kind).columns().items() if column.key]
-    row = {name: existing.values[name] for name in keys if name in existing.values}
-    row |= {"active": False} if kind == "connect" else {"status": "DISABLED"}
-    change = {"active" if kind == "connect" else "status": (True, False)}
+    user_type = user_class(kind)
+    keys = [name for name, column in user_type.columns().items() if column.key]
+    values = {name: existing.values[name] for name in keys if name in existing.values}
+    values |= user_type.disabled
+    change = dict.fromkeys(user_type.disabled, (True, False))
     label = str(existing.values.get(keys[0], existing.id))
-    return Action("disable", 0, label, existing.id, change, [{"do": "active", "active": False}], row=row)
+    return Action("disable", 0, label, existing.id, change, [{"do": "active", "active": False}], values=values)
 
 
 class _State:

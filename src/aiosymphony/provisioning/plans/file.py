@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Self, get_args
+from typing import Any, BinaryIO, Self
 
 import attrs
 import orjson
@@ -18,7 +18,7 @@ import orjson
 from ...errors import JobRefused
 from ...files import private_file
 from ..rows.base import Kind
-from ..rows.users import user_class
+from ..rows.registry import user_class
 from ..rows.wanted import Problem, WantedRow
 from .actions import ACTIONS, Action, ActionKind
 from .sound import check_action
@@ -88,7 +88,7 @@ class Plan:
             if action.do == "invalid":
                 yield [Problem(action.line, "", action.reason)]
             elif action.line:
-                yield WantedRow(action.line, user_type.from_dict(action.row))
+                yield WantedRow(action.line, user_type.from_dict(action.values))
 
     @property
     def name(self) -> str:
@@ -162,7 +162,7 @@ class Plan:
                 )
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
                 texts = (made.target, made.input_name, made.input_digest, made.state)
-                if made.kind not in get_args(Kind) or {*map(type, texts)} != {str} or type(made.known) is not int:
+                if {*map(type, texts)} != {str} or type(made.known) is not int:
                     raise ValueError  # noqa: TRY301
                 counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
                 for line in file:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..rows.base import Kind
-from ..rows.users import user_class
+from ..rows.registry import user_class
 from .actions import ACTIONS, Action, Step
 
 __all__ = ["Unsound", "check_action", "check_steps", "check_values", "is_count", "mapping", "require"]
@@ -39,7 +39,7 @@ def check_action(action: Action, kind: Kind) -> None:
         and all(isinstance(change, list) and len(change) == 2 for change in mapping(action.changes).values()),
         where,
     )
-    check_values(action.row, kind, where)
+    check_values(action.values, kind, where)
     check_steps(action.steps, kind, where)
 
 
@@ -75,16 +75,17 @@ def check_steps(steps: object, kind: Kind, where: object) -> None:
 def _is_step(step: Step, kind: Kind) -> bool:
     match step:
         case {"do": "create"} | {"do": "active", "active": bool()}:
-            return len(step) == (1 if step["do"] == "create" else 2)
-        case {"do": "update", "set": dict(values)} if kind == "pod":
+            sound = len(step) == (1 if step["do"] == "create" else 2)
+        case {"do": "update", "set": dict(values)}:
             check_values(values, kind, "a step")
-            return True
+            sound = True
         case {"do": "role", "role": str()}:
-            return kind == "pod"
+            sound = True
         case {"do": "features", "set": dict(switches)}:
-            return kind == "pod" and all(type(on) is bool for on in switches.values())
+            sound = all(type(on) is bool for on in switches.values())
         case _:
             return False
+    return sound and step["do"] in user_class(kind).steps()
 
 
 def is_count(value: object) -> bool:

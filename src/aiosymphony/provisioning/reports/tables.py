@@ -9,7 +9,7 @@ from ...files import private_file
 from ..cells import CsvLines
 from ..journal.base import JobStore, each_row
 from ..journal.states import ALL, NOT_DONE, State
-from ..rows.users import user_class
+from ..rows.registry import user_class
 from .figures import Figures
 
 __all__ = ["write_csv", "write_rest"]

@@ -1,4 +1,4 @@
-"""One row of the desired state: which columns there are.
+"""One row of the desired state: a user, and which columns there are.
 
 A row says what a user shall be. A column that is empty or absent is left alone: it is neither compared nor written.
 Text is kept in Unicode's NFC form without surrounding blanks.
@@ -15,9 +15,12 @@ import attrs
 from ...text import fold
 from .cells import read_flag, read_items, read_switches, read_text
 
-__all__ = ["Column", "Kind", "Row", "column", "keys_of"]
+__all__ = ["Column", "Kind", "StepKind", "User", "column", "keys_of"]
 
-Kind = Literal["connect", "pod"]
+Kind = str
+"""A kind of target, and of its users: one of ``KINDS`` in ``registry.py``."""
+StepKind = Literal["create", "update", "role", "features", "active"]
+"""What one request of a job does."""
 _TYPES: Mapping[Callable[[object], Any], type] = {read_flag: bool, read_items: list, read_switches: dict}
 
 
@@ -30,12 +33,14 @@ class Column:
         read: Turns a cell (text, or a JSON value) into the field's value; raises ValueError with the reason.
         required: A row without it is refused.
         key: Its folded value identifies the user.
+        step: The request that changes it.
     """
 
     name: str
     read: Callable[[object], Any]
     required: bool = False
     key: bool = False
+    step: StepKind = "update"
 
     @property
     def type(self) -> type:
@@ -43,21 +48,30 @@ class Column:
         return _TYPES.get(self.read, str)
 
 
-def column(name: str, read: Callable[[object], Any] = read_text, *, required: bool = False, key: bool = False) -> Any:
+def column(
+    name: str,
+    read: Callable[[object], Any] = read_text,
+    *,
+    required: bool = False,
+    key: bool = False,
+    step: StepKind = "update",
+) -> Any:
     """An attribute of a row that is a column."""
-    return attrs.field(default=None, metadata={"column": Column(name, read, required, key)})
+    return attrs.field(default=None, metadata={"column": Column(name, read, required, key, step)})
 
 
-def _fields(cls: type[Row]) -> tuple[attrs.Attribute[Any], ...]:
+def _fields(cls: type[User]) -> tuple[attrs.Attribute[Any], ...]:
     return tuple(attrs.fields(cast("type[attrs.AttrsInstance]", cls)))
 
 
-class Row:
-    """What both kinds of user share; the columns are the attributes of the classes below."""
+class User:
+    """What all kinds of users share; the columns are the attributes of the class of each kind."""
 
     kind: ClassVar[Kind]
     fixed: ClassVar[frozenset[str]]
     """Columns that no operation of the API changes once the user exists."""
+    disabled: ClassVar[Mapping[str, Any]]
+    """The column that says whether a user may log in, with the value that forbids it."""
 
     @classmethod
     @functools.cache
@@ -70,6 +84,12 @@ class Row:
     def attributes(cls) -> Mapping[str, str]:
         """The attributes' names, by column."""
         return {field.metadata["column"].name: field.name for field in _fields(cls)}
+
+    @classmethod
+    @functools.cache
+    def steps(cls) -> frozenset[StepKind]:
+        """What a job may do with such a user."""
+        return frozenset({"create", *(known.step for name, known in cls.columns().items() if name not in cls.fixed)})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Any:
@@ -120,10 +140,18 @@ class Row:
 
     @property
     def label(self) -> str:
+        """The key that is shown in reports."""
         raise NotImplementedError
 
+    @property
+    def enabled(self) -> bool | None:
+        """Whether the user shall be able to log in; None if the row does not say."""
+        ((name, off),) = self.disabled.items()
+        value = getattr(self, self.attributes()[name])
+        return None if value is None else value != off
 
-def keys_of(values: Mapping[str, Any], kind: type[Row]) -> tuple[str, ...]:
+
+def keys_of(values: Mapping[str, Any], kind: type[User]) -> tuple[str, ...]:
     """The folded keys in a user's columns, for a row and for a user that is there alike."""
     return tuple(
         f"{name}:{fold(value)}"

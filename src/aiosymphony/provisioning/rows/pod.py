@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
-from .base import Kind, Row, column
+from .base import Kind, User, column
 from .cells import read_choice, read_email, read_items, read_name, read_phone, read_switches, read_user_name
 
-__all__ = ["PodUser"]
+__all__ = ["ROW", "PodUser"]
 
 
 @attrs.frozen(kw_only=True)
-class PodUser(Row):
+class PodUser(User):
     """A user of a pod (schemas ``V2UserAttributes``, ``FeatureList`` and ``UserStatus``, and the roles).
 
     The user name and the e-mail address each identify it. A cell of a list is written ``a|b``; of the features,
@@ -23,6 +23,7 @@ class PodUser(Row):
 
     kind: ClassVar[Kind] = "pod"
     fixed: ClassVar[frozenset[str]] = frozenset({"accountType"})
+    disabled: ClassVar[Mapping[str, Any]] = {"status": "DISABLED"}
 
     user_name: str = column("userName", read_user_name, required=True, key=True)
     email_address: str = column("emailAddress", read_email, required=True, key=True)
@@ -47,9 +48,9 @@ class PodUser(Row):
     responsibility: list[str] | None = column("responsibility", read_items)
     function: list[str] | None = column("function", read_items)
     instrument: list[str] | None = column("instrument", read_items)
-    roles: list[str] | None = column("roles", read_items)
-    features: dict[str, bool] | None = column("features", read_switches)
-    status: str | None = column("status", read_choice("ENABLED", "DISABLED"))
+    roles: list[str] | None = column("roles", read_items, step="role")
+    features: dict[str, bool] | None = column("features", read_switches, step="features")
+    status: str | None = column("status", read_choice("ENABLED", "DISABLED"), step="active")
 
     @classmethod
     def missing(cls, values: Mapping[str, Any]) -> list[str]:
@@ -63,6 +64,5 @@ class PodUser(Row):
     def label(self) -> str:
         return self.user_name
 
-    @property
-    def active(self) -> bool | None:
-        return None if self.status is None else self.status == "ENABLED"
+
+ROW: Final = PodUser

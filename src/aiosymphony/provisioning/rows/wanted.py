@@ -7,8 +7,7 @@ from typing import Protocol
 
 import attrs
 
-from .base import Kind
-from .users import User
+from .base import Kind, User
 
 __all__ = ["Problem", "Wanted", "WantedRow"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from ..rows.base import Kind
-from ..rows.users import user_class
+from ..rows.registry import user_class
 from .base import unreadable
 
 __all__ = ["check_map", "header_columns", "read_map"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from ..rows.base import Kind
-from ..rows.users import user_class
+from ..rows.registry import user_class
 from .base import MAX_LINE, Reader, Record, lines_of
 
 __all__ = ["JSON_LINES"]

@@ -14,8 +14,7 @@ from ...limits import Limiter, Limits
 from ...observer import Observer
 from ..actual import Actual, ActualUser
 from ..plans.actions import Step
-from ..rows.base import Kind
-from ..rows.users import User
+from ..rows.base import Kind, User
 
 __all__ = [
     "Connection",

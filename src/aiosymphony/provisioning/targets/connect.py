@@ -11,9 +11,8 @@ from ...connect.users import MAX_BATCH
 from ...errors import ApiError, ConfigError, JobError, JobInterrupted, NotFound, PaginationError, SymphonyError
 from ..actual import ActualUser
 from ..plans.actions import Step
-from ..rows.base import Kind, keys_of
+from ..rows.base import Kind, User, keys_of
 from ..rows.connect import ConnectUser
-from ..rows.users import User
 from .base import Connection, Created, Held, InDoubt, Rejected, Result, TargetKind
 from .retrying import pages_retrying, retrying
 

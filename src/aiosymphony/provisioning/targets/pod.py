@@ -12,9 +12,8 @@ from ..._bulk import Failed, bulk
 from ...errors import BadRequest, ConfigError, JobRefused, NotFound
 from ..actual import ActualUser
 from ..plans.actions import Step
-from ..rows.base import Kind
+from ..rows.base import Kind, User
 from ..rows.pod import PodUser
-from ..rows.users import User
 from .base import Connection, Created, InDoubt, Result, TargetKind
 from .retrying import pages_retrying, retrying
 
