@@ -395,7 +395,7 @@ def test_the_thousand_rows() -> None:
     [
         (None, "cannot be read: No such file"),
         ("", "is empty"),
-        ("mail,firstName,lastName\na@b.example,A,B\n", "the header's column 'mail' is none of connect users"),
+        ("mail,firstName,lastName\na@b.example,A,B\n", "no column of connect users is called 'mail'"),
         ("email,firstName\na@b.example,A\n", "the header lacks lastName"),
     ],
 )

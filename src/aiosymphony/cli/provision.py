@@ -19,7 +19,7 @@ from ..provisioning.journal.registry import is_store, open_store
 from ..provisioning.preparing import check_input
 from ..provisioning.rows.base import Kind
 from ..provisioning.rows.registry import KINDS
-from ..provisioning.sources.column_map import read_map
+from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
 from .clients import ConfigOption
@@ -258,7 +258,9 @@ def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connecti
 
 
 def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> Desired:
-    return Desired.read(file, kind, columns=None if column_map is None else read_map(column_map), strict=strict)
+    return Desired.read(
+        file, kind, columns=None if column_map is None else ColumnMap.read(column_map, kind), strict=strict
+    )
 
 
 def _saved_plan(file: Path) -> Plan | None:

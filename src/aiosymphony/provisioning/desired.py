@@ -19,9 +19,10 @@ from ..errors import JobRefused
 from .rows.base import Kind, User, keys_of
 from .rows.registry import user_class
 from .rows.wanted import Problem, WantedRow
-from .sources.base import Record, unreadable
-from .sources.column_map import check_map
+from .sources.base import unreadable
+from .sources.column_map import ColumnMap
 from .sources.detect import reader_of
+from .sources.mapped import MappedRecord, bound, mapped_records
 
 __all__ = ["Desired"]
 
@@ -43,7 +44,7 @@ class Desired:
     count: int
     bad: int
 
-    def __init__(self, kind: Kind, name: str, scan: Callable[[Any], Iterator[Record]]) -> None:
+    def __init__(self, kind: Kind, name: str, scan: Callable[[Any], Iterator[MappedRecord]]) -> None:
         self.kind = kind
         self.name = name
         self._user_class = user_class(kind)
@@ -58,7 +59,7 @@ class Desired:
         path: str | PathLike[str],
         kind: Kind,
         *,
-        columns: Mapping[str, str | None] | None = None,
+        columns: ColumnMap | Mapping[str, str | None] | None = None,
         strict: bool = False,
     ) -> Desired:
         """Check a file, CSV with a header or JSON Lines, UTF-8 with or without a byte order mark.
@@ -66,17 +67,19 @@ class Desired:
         Args:
             path: The file. ``.jsonl`` and ``.ndjson`` are JSON Lines, as is one that starts with ``{``.
             kind: ``connect`` or ``pod``.
-            columns: Names of the file's columns to names of the API's; None for a column to be left out.
+            columns: What the file's columns mean: a map, or their names to names of the API; None for a column to be
+                left out.
             strict: Refuse the file if any row of it is wrong.
 
         Raises:
             JobError: The file cannot be read, its header does not fit, or (strict) a row is wrong.
         """
         path = Path(path)
-        renames = dict(columns or {})
-        check_map(renames, kind)
-        scan = reader_of(path).scan
-        desired = cls(kind, path.name, lambda digest: scan(path, kind, renames, digest))
+        column_map = columns if isinstance(columns, ColumnMap) else ColumnMap.of(columns or {}, kind)
+        if column_map.kind != kind:
+            raise JobRefused(f"the column map is for {column_map.kind} users, and {path} is read for {kind} users")
+        reader = reader_of(path)
+        desired = cls(kind, path.name, mapped_records(path, reader, bound(path, reader, column_map)))
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
             raise unreadable(
@@ -89,13 +92,13 @@ class Desired:
         """The same from records in memory, by the API's column names; their lines count from 1."""
         held = [dict(record) for record in records]
 
-        def scan(digest: Any) -> Iterator[Record]:
+        def scan(digest: Any) -> Iterator[MappedRecord]:
             for line, record in enumerate(held, 1):
                 try:
                     digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
                 except TypeError as error:
                     raise unreadable(f"record {line} is not JSON: {error}") from None
-                yield line, record, ""
+                yield line, record, ()
 
         return cls(kind, "records", scan)
 
@@ -146,11 +149,14 @@ class Desired:
         """Line, user, what is wrong by column, and the hashes of the keys, of each row."""
         user_type = self._user_class
         digest = hashlib.sha256()
-        for line, cells, broken in self._scan(digest):
-            if broken:
-                yield line, None, [("", broken)], ()
+        for line, cells, unmapped in self._scan(digest):
+            if unmapped and not unmapped[0][0]:
+                yield line, None, [*unmapped], ()
                 continue
             user, wrong = user_type.check(cells)
+            if unmapped:
+                told = {column for column, _ in unmapped}
+                user, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
             # A wrong row still takes part in the search for duplicates: which of the two was meant, nobody knows.
             keys = keys_of(user.to_dict() if user is not None else cells, user_type)
             yield line, user, wrong, tuple(map(hash, keys))

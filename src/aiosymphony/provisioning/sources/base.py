@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,30 @@ from typing import Any
 import attrs
 
 from ...errors import JobError, JobRefused
-from ..rows.base import Kind
 
-__all__ = ["MAX_LINE", "Reader", "Record", "Scan", "file_digest", "first_bytes", "lines_of", "unreadable"]
+__all__ = ["MAX_LINE", "Contents", "Reader", "Record", "Scan", "file_digest", "first_bytes", "lines_of", "unreadable"]
 
 MAX_LINE = 1 << 20
 """Bytes of one line beyond which it is refused without being read whole."""
-# A record as the file gives it: its line, its cells by column, and what is wrong with it as a whole.
+# A record as the file gives it: its line, its cells by the file's own names, and what is wrong with it as a whole.
 Record = tuple[int, Mapping[str, object], str]
-Scan = Callable[[Path, Kind, Mapping[str, str | None], Any], Iterator[Record]]
-"""Reads a file: its path, the kind of its users, the names of its columns to the API's, and the digest to feed."""
+
+
+@attrs.frozen
+class Contents:
+    """What stands in a file.
+
+    Attributes:
+        names: Its header, as it stands there, with doubles and empty names; None for a format that has none.
+        records: What follows, record by record. A record has no cell whose name the header has not.
+    """
+
+    names: Sequence[str] | None
+    records: Iterator[Record]
+
+
+Scan = Callable[[Path, Any], Contents]
+"""Reads a file: its path, and the digest to feed. The names of the columns are the file's own."""
 
 
 @attrs.frozen
@@ -29,7 +43,7 @@ class Reader:
 
     Attributes:
         recognises: Whether a file with this path and these first bytes has this format.
-        scan: Reads it, record by record.
+        scan: Reads its header, and then record by record.
     """
 
     recognises: Callable[[Path, bytes], bool]

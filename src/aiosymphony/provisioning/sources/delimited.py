@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from ..cells import plain
-from ..rows.base import Kind
-from .base import MAX_LINE, Reader, Record, lines_of, unreadable
-from .column_map import header_columns
+from .base import MAX_LINE, Contents, Reader, Record, lines_of, unreadable
 
 __all__ = ["DELIMITED"]
 
 
-def _scan(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any) -> Iterator[Record]:
+def _scan(path: Path, digest: Any) -> Contents:
     overlong = False
 
     def lines() -> Iterator[str]:
@@ -29,27 +27,32 @@ def _scan(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any
     header_line = next(source, "")
     if not header_line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in header_line):
         raise unreadable(f"{path} is not UTF-8: save it as 'CSV UTF-8', or convert it")
-    names = next(csv.reader([header_line], delimiter=_delimiter(header_line), strict=True))
-    header = header_columns(path, names, kind, renames)
-    reader = csv.reader(source, delimiter=_delimiter(header_line), strict=True)
-    while True:
-        line = reader.line_num + 2
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            last = reader.line_num + 1
-            where = "" if last <= line else f" (lines {line} to {last})"
-            yield line, {}, f"is not CSV: {error}{where}"
-            continue
-        if overlong:
-            overlong = False
-            yield line, {}, f"is longer than {MAX_LINE} bytes"
-        elif len(cells) == len(header):
-            yield line, {name: plain(cell) for name, cell in zip(header, cells, strict=True) if name is not None}, ""
-        elif any(cell.strip() for cell in cells):
-            yield line, {}, f"has {len(cells)} cells where the header has {len(header)}"
+    delimiter = _delimiter(header_line)
+    names = next(csv.reader([header_line], delimiter=delimiter, strict=True))
+
+    def records() -> Iterator[Record]:
+        nonlocal overlong
+        reader = csv.reader(source, delimiter=delimiter, strict=True)
+        while True:
+            line = reader.line_num + 2
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                last = reader.line_num + 1
+                where = "" if last <= line else f" (lines {line} to {last})"
+                yield line, {}, f"is not CSV: {error}{where}"
+                continue
+            if overlong:
+                overlong = False
+                yield line, {}, f"is longer than {MAX_LINE} bytes"
+            elif len(cells) == len(names):
+                yield line, {name: plain(cell) for name, cell in zip(names, cells, strict=True)}, ""
+            elif any(cell.strip() for cell in cells):
+                yield line, {}, f"has {len(cells)} cells where the header has {len(names)}"
+
+    return Contents(names, records())
 
 
 def _delimiter(header: str) -> str:

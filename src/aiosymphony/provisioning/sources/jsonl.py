@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from ..rows.base import Kind
-from ..rows.registry import user_class
-from .base import MAX_LINE, Reader, Record, lines_of
+from .base import MAX_LINE, Contents, Reader, Record, lines_of
 
 __all__ = ["JSON_LINES"]
 
 _SUFFIXES = frozenset({".jsonl", ".ndjson"})
 
 
-def _scan(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any) -> Iterator[Record]:
-    known = user_class(kind).columns()
+def _scan(path: Path, digest: Any) -> Contents:
+    return Contents(None, _records(path, digest))
+
+
+def _records(path: Path, digest: Any) -> Iterator[Record]:
     for line, (piece, too_long) in enumerate(lines_of(path, digest), 1):
         if too_long:
             yield line, {}, f"is longer than {MAX_LINE} bytes"
@@ -33,13 +34,7 @@ def _scan(path: Path, kind: Kind, renames: Mapping[str, str | None], digest: Any
         if not isinstance(record, dict):
             yield line, {}, "is not a JSON object"
             continue
-        cells = {}
-        for name, value in record.items():
-            ours = renames.get(name, name)
-            if ours is None or (name.startswith("_") and ours not in known):
-                continue
-            cells[ours] = value
-        yield line, cells, ""
+        yield line, record, ""
 
 
 def _recognises(path: Path, first: bytes) -> bool:

@@ -1,0 +1,54 @@
+"""From a file to cells by the API's columns: its reader, and its names bound by a column map."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .base import Reader, Record, unreadable
+from .column_map import Binding, ColumnMap
+
+__all__ = ["MAX_NAMES", "MappedRecord", "bound", "mapped_records"]
+
+MAX_NAMES = 1000
+"""Different names that the records of a file without a header may have."""
+# Its line, its cells by the API's columns, and what is wrong, by column ("" for the record as a whole).
+MappedRecord = tuple[int, Mapping[str, object], Sequence[tuple[str, str]]]
+
+
+def bound(path: Path, reader: Reader, columns: ColumnMap) -> Binding:
+    """Bind a map to the names of a file.
+
+    A format without a header is read once for the names of all its records.
+
+    Raises:
+        JobRefused: It cannot be read, or its names do not fit.
+    """
+    contents = reader.scan(path, hashlib.sha256())
+    if contents.names is None:
+        return columns.bind(_names_in(contents.records, path), path, header=False)
+    return columns.bind(contents.names, path)
+
+
+def mapped_records(path: Path, reader: Reader, binding: Binding) -> Callable[[Any], Iterator[MappedRecord]]:
+    """What reads the file, as often as it is wanted: a function of the digest to feed."""
+
+    def scan(digest: Any) -> Iterator[MappedRecord]:
+        for line, cells, broken in reader.scan(path, digest).records:
+            if broken:
+                yield line, {}, [("", broken)]
+            else:
+                yield line, *binding.apply(cells)
+
+    return scan
+
+
+def _names_in(records: Iterator[Record], path: Path) -> list[str]:
+    names: dict[str, None] = {}
+    for _, cells, _ in records:
+        names.update(dict.fromkeys(cells))
+        if len(names) > MAX_NAMES:
+            raise unreadable(f"{path}: its records have more than {MAX_NAMES} different names")
+    return [*names]
