@@ -18,8 +18,8 @@ from aiosymphony.auth.secrets import Secret
 from aiosymphony.errors import SymphonyError
 
 # No test fails because the machine is slow.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+settings.register_profile("no_deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no_deadline")
 
 _PRODUCT = str(Path(__file__).parents[1] / "src")
 _SHORTEST = 16

@@ -1,6 +1,6 @@
-"""When to send a request again: one pure decision over a table.
+"""When to send a request again: a pure function over a table.
 
-What a failure means is read off its phase, not its number:
+What counts is how far the request got, rather than the number of its status:
 
 ===============  =====================================================================  ======================
 failure          what happened                                                          sent again
@@ -12,8 +12,8 @@ OUTCOME_UNKNOWN  lost or timed out after sending, truncated, unreadable, 408, 5x
 PERMANENT        every other status, an unusable certificate, URL or header             never
 ===============  =====================================================================  ======================
 
-A 401 is not in the table: the session renews the token and replays once. Waits grow as ``base * 2**n`` up to
-``cap`` with full jitter, and at least as long as the server asked for in ``Retry-After``.
+A 401 is not in the table: the session renews the token and replays once. Waits grow as ``base * 2**n`` up to ``cap``,
+with full jitter, and are never shorter than ``Retry-After``.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float) -
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How often and how patiently a call is repeated. Times are in seconds.
+    """How often a call is repeated, and for how long. Times are in seconds.
 
     Attributes:
-        attempts: Sends in all, the first included; 1 switches retries off.
-        base: The first wait's upper bound; it doubles with each further attempt.
-        throttle_base: The same after throttling, where the server did not say how long to wait.
-        cap: The longest wait that is drawn.
-        total: The time a call may take with the waits it chooses itself; a retry that would pass it is not begun.
-        retry_after_cap: The longest ``Retry-After`` that is honoured, whatever ``total`` says: the server knows when
-            it is ready. Beyond it the call fails with ``RateLimited``.
+        attempts: Attempts in all, the first included; 1 switches retries off.
+        base: Upper bound of the first wait; it doubles with each further attempt.
+        throttle_base: The same after throttling, if the server did not say how long to wait.
+        cap: Upper bound of every wait.
+        total: How long a call may take before its last retry begins, ``Retry-After`` aside.
+        retry_after_cap: The longest ``Retry-After`` that is honoured, even beyond ``total``: the server knows when it
+            is ready. If it asks for more, the call fails with ``RateLimited``.
     """
 
     attempts: int = attrs.field(default=4, validator=_positive)
@@ -72,7 +72,7 @@ class RetryPolicy:
 
 
 def classify(error: SymphonyError) -> Failure:
-    """The row of the table that an error stands in."""
+    """The row of the table for an error."""
     if isinstance(error, ApiError):
         if is_throttled(error.status, error.retry_after):
             return Failure.THROTTLED
@@ -104,12 +104,12 @@ def delay(
     Args:
         policy: The bounds.
         failure: What the attempt that just failed means.
-        idempotent: Whether sending the operation twice is as good as once.
+        idempotent: Whether sending the operation twice has the effect of sending it once.
         attempt: How many attempts were made, from 1.
         elapsed: Seconds since the call began.
         retry_after: What the server asked for, in seconds; 0 means now.
         jitter: A random number from 0 to 1.
-        permanent: The same would happen again, as with an answer that is larger than what may be read.
+        permanent: Whether the next attempt would fail the same way, as with an answer that is too large to read.
     """
     if failure is Failure.PERMANENT or (failure is Failure.OUTCOME_UNKNOWN and not idempotent):
         return None
@@ -127,11 +127,11 @@ def delay(
 
 
 class RetryBudget:
-    """Bounds the share of retries among all requests to a server, whoever makes them.
+    """Bounds the share of retries among all requests to a server.
 
-    A bucket of tokens: a retry takes some out, a success puts one back. While a server answers, the bucket stays
-    full and every call may retry; when it fails for minutes, the bucket runs dry and calls fail after one attempt,
-    so that the failing server sees about the load of its normal traffic and not four times that.
+    A bucket of tokens: a retry takes some out, a success puts one back. While the server answers, the bucket stays
+    full and every call may retry. When the server fails for minutes, the bucket runs dry and calls fail after one
+    attempt: the server then gets its normal load and not four times that.
     """
 
     __slots__ = ("_capacity", "_tokens", "spent")
@@ -144,7 +144,7 @@ class RetryBudget:
     def __init__(self, capacity: float = CAPACITY) -> None:
         self._capacity = self._tokens = capacity
         self.spent = False
-        """Whether anything is missing, so that there is a point in a deposit."""
+        """Whether the bucket is less than full, so that a deposit has an effect."""
 
     @property
     def tokens(self) -> float:
@@ -152,7 +152,7 @@ class RetryBudget:
         return self._tokens
 
     def withdraw(self, failure: Failure) -> bool:
-        """Take the price of one retry out; False, and nothing taken, if there is not enough."""
+        """Take out the cost of one retry; False if there is not enough, and nothing is taken."""
         cost = self.THROTTLED_COST if failure in (Failure.THROTTLED, Failure.REJECTED) else self.RETRY_COST
         if self._tokens < cost:
             return False
@@ -161,6 +161,6 @@ class RetryBudget:
         return True
 
     def deposit(self) -> None:
-        """A request succeeded."""
+        """Put a token back, as a request succeeded."""
         self._tokens = min(self._capacity, self._tokens + self.SUCCESS_GAIN)
         self.spent = self._tokens < self._capacity

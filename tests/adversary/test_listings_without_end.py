@@ -128,7 +128,7 @@ async def test_a_server_that_answers_its_last_page_for_ever_is_an_error(
 
     with pytest.raises(PaginationError) as caught:
         await read()
-    assert caught.value.__cause__ is None, "it is the pager that says so, and not the end of the server's patience"
+    assert caught.value.__cause__ is None, "the pager ended it, not the server"
     assert server.counts["GET", THING] <= 12
     if answer is not by_skip_round_and_round:
         assert set(found) == set(ITEMS), "nothing is lost that was there"

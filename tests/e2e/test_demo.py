@@ -85,13 +85,13 @@ async def test_the_job_is_killed_in_the_middle_and_resumed(tmp_path: Path) -> No
 
         assert report.ok, report.differences
         assert report.killed == Killed(done=40, in_flight=20, rows=60)
-        wanted = {row["email"].casefold() for row in _rows()[:60] if "gmail" not in row["email"]}
-        assert sandbox.created() == dict.fromkeys(wanted, 1)
-        assert len(wanted) == 59
+        expected = {row["email"].casefold() for row in _rows()[:60] if "gmail" not in row["email"]}
+        assert sandbox.created() == dict.fromkeys(expected, 1)
+        assert len(expected) == 59
         sent = sandbox.stats.by_operation
         assert sent["v2_admin_user_create_post"] == 12
         assert sent["v1_room_id_membership_add_post"] == 12
-    assert [(count.what, count.wanted, count.created, count.rejected) for count in report.counts] == [
+    assert [(count.what, count.expected, count.created, count.rejected) for count in report.counts] == [
         ("Company", 1, 1, 0),
         ("Connect users", 60, 59, 1),
         ("Pod users", 12, 12, 0),
@@ -122,9 +122,9 @@ async def test_the_job_is_killed_in_the_middle_and_resumed(tmp_path: Path) -> No
         f"$ aiosymphony provision plan people.csv --target connect --company {company} --json",
         "The plan: 60 create. Saved as people.csv.plan; nothing is changed yet.",
         apply,
-        "Killed it (SIGKILL) with 40 of 60 rows done and 20 on their way. The same command again:",
+        "Killed it (SIGKILL) with 40 of 60 rows done and 20 in flight. The same command again:",
         apply,
-        "Resumed and finished: 19 rows were looked up and found to be there.",
+        "Resumed and finished: 19 rows were found by look-up.",
     ]
 
 
@@ -136,7 +136,7 @@ async def test_a_job_that_is_too_fast_to_be_killed(symphony_sandbox: Sandbox, tm
 
     assert report.ok, report.differences
     assert report.killed is None
-    assert said[-1] == "It had finished before it could be killed in the middle."
+    assert said[-1] == "The job finished before it could be killed."
     assert sum(line.startswith("$ aiosymphony provision apply") for line in said) == 1
     assert symphony_sandbox.stats.by_operation[USERS_POST] == 1
     assert report.requests == sum(symphony_sandbox.stats.by_operation.values())
@@ -222,8 +222,8 @@ def test_what_people_see(terminal: bool, capfd: pytest.CaptureFixture[str], monk
     for line in (
         r"\$ aiosymphony provision plan people.csv --target connect --company \S+ --json",
         r"The plan: 87 create, 1 invalid. Saved as people.csv.plan; nothing is changed yet.",
-        r"Killed it \(SIGKILL\) with \d+ of 88 rows done and \d+ on their way. The same command again:",
-        r"Resumed and finished: \d+ rows were looked up and found to be there.",
+        r"Killed it \(SIGKILL\) with \d+ of 88 rows done and \d+ in flight. The same command again:",
+        r"Resumed and finished: \d+ rows were found by look-up.",
     ):
         assert re.search(rf"^\s*{line}\s*$", plain, re.MULTILINE), (line, plain)
     assert len(re.findall(r"^\s*\$ aiosymphony provision apply ", plain, re.MULTILINE)) == 2
@@ -236,7 +236,7 @@ def test_what_people_see(terminal: bool, capfd: pytest.CaptureFixture[str], monk
     ):
         assert re.search(rf"│ {fact} *│ +\S+", plain), fact
     assert re.search(r"│ killed and resumed *│ once, after \d+ of 88 rows", plain)
-    assert plain.endswith("The sandbox holds what was wanted, by its APIs and by its own account.\n")
+    assert plain.endswith("The sandbox holds what the file asks for, by its APIs and by its own state.\n")
 
 
 # --- the comparison notices -------------------------------------------------------------------------------------------
@@ -285,10 +285,10 @@ def _change_a_presence(state: State) -> None:
 
 TAMPERINGS: Mapping[str, tuple[Callable[[State], None], str]] = {
     "Connect user missing": (_lose_a_connect_user, "Connect user {} is missing"),
-    "Connect user twice": (_double_a_connect_user, "is there 2 times"),
+    "Connect user twice": (_double_a_connect_user, "exists 2 times"),
     "Connect user changed": (_change_a_connect_user, "firstName of Connect user {} is 'Nobody', not"),
     "pod user missing": (_lose_a_pod_user, "pod user"),
-    "pod user nobody asked for": (_add_a_pod_user, "pod user intruder is there, and nobody asked for it"),
+    "pod user nobody asked for": (_add_a_pod_user, "pod user intruder is unexpected"),
     "member missing": (_lose_a_member, "members of room Desk 01 is"),
     "member nobody asked for": (_add_a_member, "members of room Desk 01 is"),
     "presence changed": (_change_a_presence, "is 'OFFLINE', not"),
@@ -357,8 +357,8 @@ def test_what_the_audit_finds_ends_the_command_with_1(
     assert main(_tampered(monkeypatch, tmp_path, tamper, after=USERS_POST)) == 1
     shown = capfd.readouterr().out
     assert f"the job's audit: 1 users are {kind}\n" in shown
-    assert "differences from what was wanted" in shown
-    assert "The sandbox holds what was wanted" not in shown
+    assert "differences from what the file asks for" in shown
+    assert "The sandbox holds what the file asks for" not in shown
 
 
 def _rows() -> list[dict[str, str]]:
@@ -367,16 +367,16 @@ def _rows() -> list[dict[str, str]]:
 
 
 def test_differences() -> None:
-    wanted = [Thing("room", "a", {"members": [1]}), Thing("room", "b", {}), Thing("user", "a", {"name": "A"})]
+    expected = [Thing("room", "a", {"members": [1]}), Thing("room", "b", {}), Thing("user", "a", {"name": "A"})]
     found = [Thing("user", "a", {"name": "B", "more": 1}), Thing("room", "b", {"members": [2]}), Thing("room", "c", {})]
-    assert Counter(differences(wanted, found, source="x")) == Counter(
+    assert Counter(differences(expected, found, source="x")) == Counter(
         [
             "x: room a is missing",
             "x: name of user a is 'B', not 'A'",
-            "x: room c is there, and nobody asked for it",
+            "x: room c is unexpected",
         ]
     )
-    assert list(differences(wanted, wanted, source="x")) == []
+    assert list(differences(expected, expected, source="x")) == []
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

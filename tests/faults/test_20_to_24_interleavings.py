@@ -80,9 +80,9 @@ class ModelServer:
         finally:
             self.in_flight -= 1
 
-    async def _login(self, patience: float) -> Response:
+    async def _login(self, limit: float) -> Response:
         mode = self.login_script.pop(0) if self.login_script else "ok"
-        await self._travel(mode, patience)
+        await self._travel(mode, limit)
         match mode:
             case "500" | "401" | "429":
                 return Response(int(mode), {}, b"{}")
@@ -92,13 +92,13 @@ class ModelServer:
         answer = {"access_token": f"token-{self.issued}", "expires_in": self.life}
         return Response(200, {}, orjson.dumps(answer))
 
-    async def _call(self, number: int, headers: Any, patience: float) -> Response:
+    async def _call(self, number: int, headers: Any, limit: float) -> Response:
         script = self.scripts.get(number)
         mode = script.pop(0) if script else "ok"
         self.sends[number] += 1
         if mode == "unconnected":
             raise TransportError("refused", sent=False, kind="connect")
-        await self._travel(mode, patience)
+        await self._travel(mode, limit)
         if int(headers["Authorization"].rpartition("-")[2]) < self.oldest_valid:
             return Response(401, {}, b"{}")
         match mode:
@@ -120,9 +120,9 @@ class ModelServer:
                 return Response(200, {}, b"<html>")
         return Response(200, {}, orjson.dumps(number))
 
-    async def _travel(self, mode: str, patience: float) -> None:
+    async def _travel(self, mode: str, limit: float) -> None:
         if mode == "slow":
-            await asyncio.sleep(patience)
+            await asyncio.sleep(limit)
             raise TransportError("too slow", kind="timeout")
         await asyncio.sleep(self.latency)
 

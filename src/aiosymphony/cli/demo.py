@@ -25,10 +25,10 @@ _LINE_EVERY: Final = 2.0
 
 def demo(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="People, as CSV; a thousand that come along by default.")
+        Path | None, typer.Argument(metavar="[FILE]", help="People, as CSV. Default: a thousand that come along.")
     ] = None,
-    rows: Annotated[int | None, typer.Option(min=1, help="Take so many rows of the file.")] = None,
-    pod_users: Annotated[int, typer.Option(min=0, max=10_000, help="How many become users of the pod as well.")] = 200,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows of the file to take. Default: all.")] = None,
+    pod_users: Annotated[int, typer.Option(min=0, max=10_000, help="Rows that become users of the pod as well.")] = 200,
     rooms: Annotated[int, typer.Option(min=0, max=99, help="Rooms in the pod.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
     as_json: JsonOption = False,
@@ -36,7 +36,7 @@ def demo(
     """Provision a thousand users over Connect and the Pod, while the server throttles, fails and expires tokens.
 
     The Connect part is a provisioning job, killed in the middle and resumed. The server is a sandbox on loopback,
-    started for this. Exit code 0 only if in the end it holds what was wanted.
+    started for this. Exit code 0 only if the sandbox holds what the file asks for, no more and no less.
     """
     from ..demo.run import FAULTS, DemoOptions, run_demo, users_file  # loads the clients
 
@@ -87,11 +87,11 @@ def _shown_as_lines() -> Progress:
 
 def _show(report: DemoReport) -> None:
     out = console()
-    table = Table(title="What was wanted, and what is there", title_justify="left")
-    for heading in ("", "wanted", "created", "rejected"):
+    table = Table(title="Expected and created", title_justify="left")
+    for heading in ("", "expected", "created", "rejected"):
         table.add_column(heading, justify="left" if not heading else "right")
     for count in report.counts:
-        table.add_row(count.what, str(count.wanted), str(count.created), str(count.rejected or ""))
+        table.add_row(count.what, str(count.expected), str(count.created), str(count.rejected or ""))
     out.print(table)
     if report.rejections:
         refused = Table(title="Rejected rows", title_justify="left")
@@ -128,13 +128,13 @@ def _show(report: DemoReport) -> None:
     killed = report.killed
     job.add_row(
         "killed and resumed",
-        "never: it was too fast" if killed is None else f"once, after {killed.done:,} of {killed.rows:,} rows",
+        "no: it finished first" if killed is None else f"once, after {killed.done:,} of {killed.rows:,} rows",
     )
     out.print(job)
     if report.ok:
-        out.print("The sandbox holds what was wanted, by its APIs and by its own account.")
+        out.print("The sandbox holds what the file asks for, by its APIs and by its own state.")
         return
-    out.print(f"{len(report.differences)} differences from what was wanted:")
+    out.print(f"{len(report.differences)} differences from what the file asks for:")
     for difference in report.differences[:DIFFERENCES_SHOWN]:
         out.print(f"  {difference}")
     if len(report.differences) > DIFFERENCES_SHOWN:

@@ -1,4 +1,4 @@
-"""Commands as an operator types them: processes of their own, with their credentials in the environment."""
+"""Runs commands as an operator does: each a process of its own, with its credentials in the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .server import Server
 __all__ = ["Commands", "Running"]
 
 Say = Callable[[str], None]
-"""Told what happens, a line each. It must neither block nor raise."""
+"""Called with a line for each thing that happens. It must neither block nor raise."""
 
 
 class Running:
@@ -39,11 +39,11 @@ class Running:
 
     @property
     def was_killed(self) -> bool:
-        """Whether ``kill`` ended it. Windows knows no signals: there the code is 1, which no job ends with."""
+        """Whether ``kill`` ended it. On Windows, which has no signals, the code is 1; no job ends with that."""
         return self._process.returncode == (1 if sys.platform == "win32" else -signal.SIGKILL)
 
     def kill(self) -> None:
-        """Send SIGKILL, which no process can answer, if it still runs."""
+        """Send SIGKILL if it still runs."""
         if self._process.returncode is None:
             self._process.kill()
 
@@ -57,7 +57,7 @@ class Running:
         """The JSON that it printed.
 
         Raises:
-            SymphonyError: It ended with none of the expected exit codes; the message has its last word.
+            SymphonyError: It ended with an unexpected exit code; the message has its last line.
         """
         code = await self.exit_code()
         output, errors = await self._output
@@ -69,9 +69,9 @@ class Running:
             self._refuse(code, told.get("stopped") or told.get("error") or errors.decode(errors="replace"))
         return dict(told)
 
-    def _refuse(self, code: int, said: str) -> NoReturn:
-        word = said.strip().rpartition("\n")[2] or "it said nothing"
-        raise SymphonyError(f"`{self.line}` ended with exit code {code}: {word}")
+    def _refuse(self, code: int, printed: str) -> NoReturn:
+        last = printed.strip().rpartition("\n")[2] or "it printed nothing"
+        raise SymphonyError(f"`{self.line}` ended with exit code {code}: {last}")
 
 
 @attrs.frozen
@@ -80,8 +80,8 @@ class Commands:
 
     Attributes:
         server: The sandbox.
-        folder: Where the files are that commands name.
-        say: Told of each command, as it is typed.
+        folder: Where commands run.
+        say: Called with each command, as it is typed.
     """
 
     server: Server
@@ -109,7 +109,7 @@ class Commands:
             await running.exit_code()
 
     def _environment(self) -> dict[str, str]:
-        # What the environment says of a real pod or company has no business here.
+        # No setting of a real pod or company may get in.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SYMPHONY_")}
         return inherited | {
             "SYMPHONY_CONNECT_URL": self.server.url,

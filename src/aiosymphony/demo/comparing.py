@@ -1,4 +1,4 @@
-"""What there is, told in one form whoever tells it, and how it differs from what was wanted."""
+"""What a tenant holds, in one form for every source, and how it differs from what is expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Thing:
 
     Attributes:
         kind: Such as ``room``.
-        key: What tells it from others of its kind, in one spelling.
+        key: What identifies it among others of its kind, in one spelling.
         facts: What is known of it.
     """
 
@@ -26,26 +26,26 @@ class Thing:
     facts: Mapping[str, Any]
 
 
-def differences(wanted: Iterable[Thing], found: Iterable[Thing], *, source: str) -> Iterator[str]:
-    """What is missing, what is there unasked, what is there twice, and what is other than wanted: a sentence each.
+def differences(expected: Iterable[Thing], found: Iterable[Thing], *, source: str) -> Iterator[str]:
+    """One sentence for each thing that is missing, unexpected, doubled or different.
 
     Args:
-        wanted: What shall be there. Facts that a thing does not name may be anything.
+        expected: What should be there. Facts that a thing does not name may be anything.
         found: What is there.
-        source: Who says so, for the sentences.
+        source: Where it was found, for the sentences.
     """
-    there: defaultdict[tuple[str, str], list[Thing]] = defaultdict(list)
+    existing: defaultdict[tuple[str, str], list[Thing]] = defaultdict(list)
     for thing in found:
-        there[thing.kind, thing.key].append(thing)
-    for thing in wanted:
-        same = there.pop((thing.kind, thing.key), [])
+        existing[thing.kind, thing.key].append(thing)
+    for thing in expected:
+        same = existing.pop((thing.kind, thing.key), [])
         if not same:
             yield f"{source}: {thing.kind} {thing.key} is missing"
         elif len(same) > 1:
-            yield f"{source}: {thing.kind} {thing.key} is there {len(same)} times"
+            yield f"{source}: {thing.kind} {thing.key} exists {len(same)} times"
         else:
             for name, value in thing.facts.items():
                 if same[0].facts.get(name) != value:
                     yield f"{source}: {name} of {thing.kind} {thing.key} is {same[0].facts.get(name)!r}, not {value!r}"
-    for kind, key in there:
-        yield f"{source}: {kind} {key} is there, and nobody asked for it"
+    for kind, key in existing:
+        yield f"{source}: {kind} {key} is unexpected"

@@ -1,4 +1,4 @@
-"""The company of the Connect part, and what its users are and shall be."""
+"""The company of the Connect part, its users as they are and as they are expected."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class NewCompany:
         return fold(row.user.label.rpartition("@")[2]) in self.email_domains
 
 
-async def create_company(connect: ConnectClient, wanted: NewCompany, *, stage: Stage) -> tuple[str, int]:
+async def create_company(connect: ConnectClient, new: NewCompany, *, stage: Stage) -> tuple[str, int]:
     """Create the company and wait until it is completed.
 
     Args:
         connect: The partner's client.
-        wanted: The company.
-        stage: Told how it goes.
+        new: The company.
+        stage: Gives the progress of the stage.
 
     Returns:
         Its id, and how often it had to be looked up because the answer to its create was lost.
@@ -51,12 +51,12 @@ async def create_company(connect: ConnectClient, wanted: NewCompany, *, stage: S
     async def find() -> Company | None:
         nonlocal looked_up
         looked_up += 1
-        found = await connect.companies.list(vanity_name=wanted.vanity_name)
+        found = await connect.companies.list(vanity_name=new.vanity_name)
         return found[0] if found else None
 
     company = await create_once(
         lambda: connect.companies.create(
-            name=wanted.name, vanity_name=wanted.vanity_name, email_domains=wanted.email_domains
+            name=new.name, vanity_name=new.vanity_name, email_domains=new.email_domains
         ),
         find,
     )

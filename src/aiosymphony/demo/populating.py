@@ -26,11 +26,11 @@ CATEGORIES = ("AVAILABLE", "BUSY", "AWAY", "DO_NOT_DISTURB")
 
 @attrs.frozen
 class Population:
-    """What the pod shall hold in the end, besides what it held before.
+    """What the pod should hold in the end, besides what it held before.
 
     Attributes:
-        users: Rows of people, who become users of the pod by their email addresses.
-        rooms: Names of rooms. The n-th user becomes a member of the n-th room, and so round and round.
+        users: Rows of the file. Each becomes a user of the pod, with the email address as user name.
+        rooms: Names of rooms. Users are spread over them in turn.
     """
 
     users: Sequence[WantedRow]
@@ -47,7 +47,7 @@ class Population:
             yield row.user.label, CATEGORIES[number % len(CATEGORIES)]
 
     def things(self, owner: str) -> Iterator[Thing]:
-        """What it asks for; ``owner``, who creates the rooms, is a member of each."""
+        """What is expected; ``owner``, who creates the rooms, is a member of each."""
         members: dict[str, set[str]] = {room: {owner} for room in self.rooms}
         for room, email in self.memberships():
             members[room].add(email)
@@ -61,7 +61,7 @@ class Population:
 
 @attrs.define
 class Populated:
-    """What the Pod part brought about, and what it knows of the pod.
+    """What the Pod part created, and what it found.
 
     Attributes:
         before: Ids of the users that were there before.
@@ -82,13 +82,13 @@ class Populated:
     looked_up: int = 0
 
 
-async def populate(pod: PodClient, wanted: Population, *, stage: Stage) -> Populated:
+async def populate(pod: PodClient, population: Population, *, stage: Stage) -> Populated:
     """Create users and rooms, add members, set presences.
 
     Args:
         pod: The client of an account that may administer users.
-        wanted: What to create.
-        stage: Told how it goes.
+        population: What to create.
+        stage: Gives the progress of each stage.
 
     Raises:
         SymphonyError: Something failed that retries and look-ups did not mend.
@@ -112,11 +112,11 @@ async def populate(pod: PodClient, wanted: Population, *, stage: Stage) -> Popul
         email, category = item
         await pod.presence.set(done.users[email], category)
 
-    done.users.update(await _all(wanted.users, create_user, stage("Pod users", len(wanted.users))))
-    done.rooms.update(await _all(wanted.rooms, create_room, stage("Rooms", len(wanted.rooms))))
-    memberships = list(wanted.memberships())
+    done.users.update(await _all(population.users, create_user, stage("Pod users", len(population.users))))
+    done.rooms.update(await _all(population.rooms, create_room, stage("Rooms", len(population.rooms))))
+    memberships = list(population.memberships())
     done.memberships = len(await _all(memberships, add_member, stage("Members", len(memberships))))
-    presences = list(wanted.presences())
+    presences = list(population.presences())
     done.presences = len(await _all(presences, set_presence, stage("Presences", len(presences))))
     return done
 
@@ -174,7 +174,7 @@ def _rooms(pod: PodClient, query: str) -> AsyncIterator[V3RoomDetail]:
 
 
 async def read_back(pod: PodClient, done: Populated) -> AsyncIterator[Thing]:
-    """Users, rooms with their members, and presences, page by page; what was there before is left out."""
+    """Users, rooms with their members, and presences, page by page, without the users from before."""
     names: dict[int, str] = {}
     async for user in pod.users.list():
         info, attributes = user.user_system_info, user.user_attributes
@@ -184,7 +184,7 @@ async def read_back(pod: PodClient, done: Populated) -> AsyncIterator[Thing]:
         if info.id not in done.before:
             yield Thing(USER, names[info.id], attributes.to_dict())
     for room_name, room_id in done.rooms.items():
-        # Searched for by its name: a second room of the same name would show.
+        # A search by name also finds a second room of the same name.
         async for room in _rooms(pod, room_name):
             if room.room_attributes is not None and room.room_attributes.name == room_name:
                 members = await pod.rooms.list_members(_room_id(room) or room_id)

@@ -23,7 +23,7 @@ KILL_AT: Final = 0.4
 """The share of the rows after which the job is killed."""
 BATCHES_AT_ONCE: Final = 16
 SETTLE: Final = 1
-"""Seconds within which every write lands that was cut off: the sandbox's delays are far shorter."""
+"""Seconds to wait before an interrupted write is looked up: the sandbox's delays are far shorter."""
 WATCH_EVERY: Final = 0.02
 FINISHED: Final = (0, 2, 3)
 """Exit codes of a job that came to its end: all done, some rows failed, some unknown."""
@@ -34,9 +34,9 @@ class Provisioned:
     """How the job went.
 
     Attributes:
-        plan: What ``provision plan`` said.
-        report: What ``provision apply`` said when it had finished.
-        killed: When it was killed; None if it was too fast for that.
+        plan: What ``provision plan`` printed.
+        report: What ``provision apply`` printed when it had finished.
+        killed: Where it was killed; None if it finished before that.
         rejections: The rows that were not provisioned.
     """
 
@@ -47,15 +47,15 @@ class Provisioned:
 
     @property
     def done(self) -> int:
-        """Rows that are as wanted, says the job."""
+        """Rows that are done, by the job's own report."""
         return int(self.report["rows"]["done"])
 
-    def complaints(self, wanted: int) -> Iterator[str]:
-        """What the job itself is not content with, beyond rejected rows; ``wanted`` is how many should be done."""
+    def complaints(self, expected: int) -> Iterator[str]:
+        """What the job itself reports as wrong, beyond rejected rows; ``expected`` rows should be done."""
         if self.report["rows"]["unknown"]:
             yield f"the job: the outcome of {self.report['rows']['unknown']} rows is unknown"
-        if self.done != wanted:
-            yield f"the job: {self.done} rows are done, not {wanted}"
+        if self.done != expected:
+            yield f"the job: {self.done} rows are done, not {expected}"
         for kind, count in self.report["audit"]["counts"].items():
             if count:
                 yield f"the job's audit: {count} users are {kind}"
@@ -91,16 +91,16 @@ async def provision(commands: Commands, file: str, company_id: str, *, progress:
             killed = await _killed(journal)
     if killed is not None:
         commands.say(
-            f"Killed it (SIGKILL) with {killed.done:,} of {killed.rows:,} rows done and {killed.in_flight:,} on their "
-            "way. The same command again:"
+            f"Killed it (SIGKILL) with {killed.done:,} of {killed.rows:,} rows done and {killed.in_flight:,} in "
+            "flight. The same command again:"
         )
         async with commands.begin(*apply) as run:
             await _watch(run, journal, progress)
     report = await run.result(*FINISHED)
     if killed is None:
-        commands.say("It had finished before it could be killed in the middle.")
+        commands.say("The job finished before it could be killed.")
     else:
-        commands.say(f"Resumed and finished: {report['looked_up']:,} rows were looked up and found to be there.")
+        commands.say(f"Resumed and finished: {report['looked_up']:,} rows were found by look-up.")
     async with SqliteStore(journal, read_only=True) as store:
         rejections = [
             Rejection(
@@ -115,29 +115,29 @@ async def provision(commands: Commands, file: str, company_id: str, *, progress:
 
 
 def _concurrency(rows: int) -> int:
-    """Requests at once: 16, and fewer for a small file, so that there is a middle to be killed in."""
+    """Requests at once: 16, or fewer for a small file, so that the job can be killed in the middle."""
     return max(1, min(BATCHES_AT_ONCE, rows // MAX_BATCH // 3))
 
 
 async def _watch(run: Running, journal: Path, progress: Progress, *, kill_at: float | None = None) -> None:
-    """Tell how a job goes until its process is over; kill it once this share of its rows is done and not all are."""
-    told = -1
+    """Report a job's progress until its process ends; kill it once this share of its rows is done, but not all."""
+    reported = -1
     over = False
     while not over:
-        over = run.is_over  # asked first: what it wrote last is told too
-        there = await _standing(journal)
-        if there is not None:
-            if (settled := there.total - there.not_finished) != told:
-                progress(STAGE, settled, there.total)
-                told = settled
-            if kill_at is not None and there.not_finished and there.done >= kill_at * there.total:
+        over = run.is_over  # before the journal is read, so that the last rows are reported too
+        report = await _report_of(journal)
+        if report is not None:
+            if (finished := report.total - report.not_finished) != reported:
+                progress(STAGE, finished, report.total)
+                reported = finished
+            if kill_at is not None and report.not_finished and report.done >= kill_at * report.total:
                 run.kill()
                 return
         await asyncio.sleep(WATCH_EVERY)
 
 
-async def _standing(journal: Path) -> Report | None:
-    """Where the job stands by its journal; None before it has begun."""
+async def _report_of(journal: Path) -> Report | None:
+    """How far the job is, by its journal; None before it has begun."""
     try:
         async with SqliteStore(journal, read_only=True) as store:
             return await Report.of(store, rows=False)
@@ -147,5 +147,5 @@ async def _standing(journal: Path) -> Report | None:
 
 async def _killed(journal: Path) -> Killed:
     async with SqliteStore(journal, read_only=True) as store:
-        there = await Report.of(store, rows=False)
-    return Killed(there.done, there.state("IN_FLIGHT"), there.total)
+        report = await Report.of(store, rows=False)
+    return Killed(report.done, report.state("IN_FLIGHT"), report.total)

@@ -18,7 +18,7 @@ class Rejection:
         line: Its line in the file, the header being line 1.
         who: Its email address, as far as it has one.
         reason: Why, and which column it is about.
-        by: Who found out: ``check`` when the plan was made, before anything was sent, or ``Connect``.
+        by: Who rejected it: ``check`` when the plan was made, before anything was sent, or ``Connect``.
     """
 
     line: int
@@ -29,7 +29,7 @@ class Rejection:
 
 @attrs.frozen
 class Killed:
-    """Where the job stood when it was killed: rows done, rows on their way, rows in all."""
+    """Where the job stood when it was killed: rows done, rows in flight, rows in all."""
 
     done: int
     in_flight: int
@@ -38,10 +38,10 @@ class Killed:
 
 @attrs.frozen
 class Count:
-    """One kind of thing: how many were wanted, and what became of them."""
+    """One kind of thing: how many were expected, created and rejected."""
 
     what: str
-    wanted: int
+    expected: int
     created: int
     rejected: int = 0
 
@@ -55,7 +55,7 @@ class Traffic:
     by_status: Counter[int] = attrs.field(factory=Counter)
 
     def __call__(self, attempt: Attempt) -> None:
-        """Take a send in."""
+        """Count an attempt."""
         self.sends += 1
         self.retries += attempt.number > 1
         if attempt.status is not None:
@@ -70,13 +70,13 @@ class DemoReport:
         plan: What ``provision plan`` printed.
         job: What ``provision apply`` printed when the job had finished.
         killed: Where the job was killed; None if it had finished before that.
-        counts: What was wanted and what was created, by kind.
+        counts: What was expected and what was created, by kind.
         rejections: The rows that were not provisioned, in the file's order.
-        differences: What is not as wanted, a sentence each; empty if all is well.
+        differences: What differs from the file, a sentence each; empty if nothing does.
         retries: Requests that were sent again: after throttling, after a failure, with a new token. Those of the plan
-            and of the killed process are not in it: nobody is left to tell.
+            and of the killed process are not included, as those processes report none.
         looked_up: Creates of the company and in the pod whose answer was lost, and that were looked up before anything
-            was repeated. Of the rows of the job, its own report tells.
+            was repeated. The rows of the job are counted in ``job``.
         logins: Logins, by the sandbox's count.
         requests: Requests, by the sandbox's count.
         faults: Faults that the sandbox injected, by kind.
@@ -98,7 +98,7 @@ class DemoReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the sandbox holds what was wanted, no more and no less, and the job says so too."""
+        """Whether the sandbox holds what the file asks for, no more and no less, and the job reports the same."""
         return not self.differences
 
     @property

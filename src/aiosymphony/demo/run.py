@@ -56,8 +56,8 @@ class DemoOptions:
         rows: How many of the file's rows are taken; all if None.
         pod_users: How many of them become users of the pod as well.
         rooms: How many rooms are created in the pod.
-        token_ttl: Seconds that tokens live; None for ever.
-        faults: What goes wrong in the sandbox, as its option ``--faults`` has it.
+        token_ttl: Seconds until tokens expire; None if they never do.
+        faults: What goes wrong in the sandbox, as in its option ``--faults``.
     """
 
     file: Path
@@ -77,12 +77,12 @@ def users_file() -> Path:
 async def run_demo(
     options: DemoOptions, *, progress: Progress, say: Say = lambda _line: None, server: Server | None = None
 ) -> DemoReport:
-    """Do it all.
+    """Run the demo.
 
     Args:
         options: What to do.
-        progress: Told how it goes.
-        say: Told of commands and what came of them, a line each.
+        progress: Called with the progress of each stage.
+        say: Called with each command and each result, a line each.
         server: A sandbox that runs already; if None, one is started with the options' tokens and faults, and stopped
             at the end.
 
@@ -120,21 +120,21 @@ async def _against(server: Server, options: DemoOptions, file: Path, progress: P
     async with connect, pod:
         company_id, looked_up = await create_company(connect, COMPANY, stage=stage)
         provisioned = await provision(Commands(server, file.parent, say), file.name, company_id, progress=progress)
-        # What is wanted is found out from the file and not from the job: it must not judge itself.
+        # What to expect is read from the file and not from the job: it must not judge itself.
         rows = [row for row in await asyncio.to_thread(_usable, file) if COMPANY.takes(row)]
         people = Population(
             users=rows[: options.pod_users],
             rooms=[f"Desk {number:02}" for number in range(1, options.rooms + 1)],
         )
         populated = await populate(pod, people, stage=stage)
-        wanted = [*onboarding.things(rows), *people.things(populated.owner)]
+        expected = [*onboarding.things(rows), *people.things(populated.owner)]
         compared = stage("Read back", 2)
         sources = onboarding.read_back(connect, company_id), populating.read_back(pod, populated)
         found = [thing for source in sources async for thing in source]
-        wrong = [*provisioned.complaints(len(rows)), *differences(wanted, found, source="the APIs")]
+        wrong = [*provisioned.complaints(len(rows)), *differences(expected, found, source="the APIs")]
         compared(1)
     held = state.things(await server.state(), company_id=company_id, users_before=populated.before)
-    wrong += differences(wanted, held, source="the sandbox's state")
+    wrong += differences(expected, held, source="the sandbox's state")
     compared(1)
     seconds = time.monotonic() - started
     stats = await server.stats()
@@ -165,7 +165,7 @@ def _counts(provisioned: Provisioned, people: Population, populated: Populated) 
 
 
 def _copy(options: DemoOptions, target: Path) -> None:
-    """Copy the file, or as many of its rows as are wanted."""
+    """Copy the file, or as many of its rows as the options ask for."""
     desired = Desired.read(options.file, KIND)  # refuses what is no such file, by the name that it was given by
     begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.checked_rows())
     after = next(islice(begins, options.rows, None), None) if options.rows is not None else None

@@ -265,6 +265,6 @@ def first_state(action: Action, now: float) -> tuple[State, str, float | None]:
             return "TODO", "", None
 
 
-def shard_of(n: int, shards: int) -> int:
+def shard_of(number: int, shards: int) -> int:
     """The shard of a row, by its number: neighbours share a batch and a page of a file, so they stay together."""
-    return n // 1000 % shards
+    return number // 1000 % shards

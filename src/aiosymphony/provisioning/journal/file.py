@@ -51,9 +51,9 @@ CREATE TABLE shard (
   alive_until REAL NOT NULL, seal TEXT NOT NULL, commits INTEGER NOT NULL
 );
 -- What changes lies apart from what does not, so that a commit touches few pages.
-CREATE TABLE wanted (n INTEGER PRIMARY KEY, line INTEGER NOT NULL, label TEXT NOT NULL, row TEXT NOT NULL);
+CREATE TABLE wanted (number INTEGER PRIMARY KEY, line INTEGER NOT NULL, label TEXT NOT NULL, row TEXT NOT NULL);
 CREATE TABLE row (
-  n INTEGER PRIMARY KEY, shard INTEGER NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL,
+  number INTEGER PRIMARY KEY, shard INTEGER NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL,
   step INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, id TEXT, sent_at REAL, done_at REAL,
   code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '', steps TEXT
 );
@@ -72,7 +72,7 @@ WHERE thing.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 2, 3
 _COUNT = """
 SELECT
   (SELECT value FROM note WHERE name = 'header'),
-  (SELECT count(*) FROM row JOIN wanted ON wanted.n = row.n WHERE shard IN (SELECT shard FROM shard)),
+  (SELECT count(*) FROM row JOIN wanted ON wanted.number = row.number WHERE shard IN (SELECT shard FROM shard)),
   (SELECT count(*) FROM row), (SELECT count(*) FROM wanted), (SELECT count(*) FROM shard)
 """
 

@@ -52,21 +52,21 @@ _FETCH = """
 SELECT '[' || coalesce(group_concat('[' || facts || ',' || coalesce(steps, 'null') || ',' || wanted || ']'), '') || ']'
 FROM (
   SELECT json_array(
-    row.n, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message
+    row.number, shard, line, label, action, state, step, attempts, id, sent_at, done_at, code, message
   ) AS facts, steps, wanted.row AS wanted
-  FROM row JOIN wanted ON wanted.n = row.n
-  WHERE row.n > ? AND state IN (SELECT value FROM json_each(?)) {own}
-  ORDER BY row.n LIMIT ?)
+  FROM row JOIN wanted ON wanted.number = row.number
+  WHERE row.number > ? AND state IN (SELECT value FROM json_each(?)) {own}
+  ORDER BY row.number LIMIT ?)
 """
 _OWN = "AND shard IN (SELECT value FROM json_each(?))"
 _MARK_IN_FLIGHT = """
 UPDATE row SET state = 'IN_FLIGHT', attempts = attempts + 1, sent_at = ?, code = '', message = ''
-WHERE n IN (SELECT value FROM json_each(?)) AND state = 'TODO'
+WHERE number IN (SELECT value FROM json_each(?)) AND state = 'TODO'
 """
 _RECORD = """
 UPDATE row SET state = ?, step = coalesce(?, step), steps = coalesce(?, steps), code = ?, message = ?,
   attempts = attempts + ?, id = coalesce(each.value, row.id), done_at = CAST(time.key AS REAL)
-FROM json_each(?) AS time, json_each(time.value) AS each WHERE row.n = CAST(each.key AS INTEGER)
+FROM json_each(?) AS time, json_each(time.value) AS each WHERE row.number = CAST(each.key AS INTEGER)
 """
 _ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 
@@ -133,18 +133,18 @@ class SqliteStore:
             _keep(db, "header", attrs.asdict(header))
             self._shards.make(db, header.shards)
             now = self._clock.time()
-            for n, action in enumerate(actions, 1):
+            for number, action in enumerate(actions, 1):
                 state, code, done_at = first_state(action, now)
                 steps = _json(action.steps)
                 db.execute(
-                    "INSERT INTO wanted VALUES (?, ?, ?, ?)", (n, action.line, action.label, _json(action.values))
+                    "INSERT INTO wanted VALUES (?, ?, ?, ?)", (number, action.line, action.label, _json(action.values))
                 )
                 db.execute(
-                    "INSERT INTO row (n, shard, action, state, id, done_at, code, message, steps) "
+                    "INSERT INTO row (number, shard, action, state, id, done_at, code, message, steps) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        n,
-                        shard_of(n, header.shards),
+                        number,
+                        shard_of(number, header.shards),
                         action.do,
                         state,
                         action.id,
@@ -410,7 +410,7 @@ class SqliteStore:
             db.execute(_RECORD, (*shared, _json(together)))
         marks = [write for write in writes if isinstance(write, _Mark)]
         if marks:
-            numbers = [n for mark in marks for n in mark.rows]
+            numbers = [number for mark in marks for number in mark.rows]
             # They leave after this commit: the latest time is the nearest.
             at = max(mark.at for mark in marks)
             if db.execute(_MARK_IN_FLIGHT, (at, _json(numbers))).rowcount != len(numbers):
