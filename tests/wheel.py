@@ -1,16 +1,21 @@
 """Run by `make wheel` in an environment that holds the wheel and its dependencies, and nothing of the checkout."""
 
 import asyncio
+from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
+from pathlib import Path
 
 import aiosymphony
-import aiosymphony_api.connect
-import aiosymphony_api.pod
+import aiosymphony_api
 from aiosymphony.sandbox import Sandbox
 
-assert len(aiosymphony_api.pod.OPERATIONS) == 141
-assert len(aiosymphony_api.connect.OPERATIONS) == 8
+CHECKOUT = Path(__file__).parents[1] / "generated" / "aiosymphony_api"
+
+for package in aiosymphony_api.PACKAGES:
+    operations = import_module(f"aiosymphony_api.{package}").OPERATIONS
+    modules = {path.stem for path in (CHECKOUT / package / "api").glob("*/*.py")} - {"__init__"}
+    assert {operation.id for operation in operations.values()} == modules != set(), package
 for package in ("aiosymphony", "aiosymphony_api"):
     assert files(package).joinpath("py.typed").is_file(), package
 assert entry_points(group="pytest11")["aiosymphony"].value == "aiosymphony.testing.plugin"

@@ -151,7 +151,7 @@ def test_importing_the_package_loads_little() -> None:
 
 
 def test_operations_are_counted_without_loading_them() -> None:
-    loaded = _loaded_by("import aiosymphony_api.pod as p; assert len(p.OPERATIONS) == 141; list(p.OPERATIONS)")
+    loaded = _loaded_by("import aiosymphony_api.pod as p; assert len([*p.OPERATIONS]) == len(p.OPERATIONS) > 0")
     generated = [name for name in loaded if name.startswith("aiosymphony_api.")]
     assert [name for name in generated if ".api." in name or ".models" in name] == []
 

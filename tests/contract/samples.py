@@ -40,9 +40,19 @@ def apis() -> list[dict[str, Any]]:
 @cache
 def document(package: str) -> dict[str, Any]:
     """The document that a package is generated from."""
-    path = next(api["document"] for api in apis() if api["package"] == package)
-    loaded: dict[str, Any] = yaml.load((SPECS / path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    loaded: dict[str, Any] = yaml.load(document_path(package).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return loaded
+
+
+def document_path(package: str) -> Path:
+    """Its file, whose SHA-256 ``specs/apis.toml`` keeps: what is counted in it cannot change unnoticed."""
+    return SPECS / str(next(api["document"] for api in apis() if api["package"] == package))
+
+
+def operation_ids(package: str) -> list[str]:
+    """The ids of all operations of that document."""
+    paths = document(package)["paths"].values()
+    return [item[method]["operationId"] for item in paths for method in METHODS if method in item]
 
 
 class Samples:
