@@ -200,7 +200,7 @@ async def test_case_72_a_401_for_ever_ends_on_virtual_time(
     pod: PodClient, agent: Agent, server: FaultServer, clock: LoopClock
 ) -> None:
     """Which tokens are newer is told by time; where none passes, it must end all the same."""
-    pod._session._core.clock = clock
+    pod._session._clock = pod._session._router.clock = clock
     server.on("GET", TRAIL, then=reply(401, {}))
     with pytest.raises(AuthError):
         await pod.audit_trail.list(0).collect()

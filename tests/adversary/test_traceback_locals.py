@@ -191,7 +191,7 @@ async def test_case_50_a_login_under_way(
     """The error comes up inside the login, which all calls share, and not in the call."""
     arrived = asyncio.Event()
     server.on("POST", LOGIN, then=signal(arrived, hang()))
-    send = session._core.transport.send
+    send = session._router.transport.send
 
     async def interrupted(*args: Any, **kwargs: Any) -> Any:
         task = asyncio.current_task()
@@ -200,7 +200,7 @@ async def test_case_50_a_login_under_way(
         arriving.add_done_callback(lambda _: task.cancel())
         return await thrown_into(send(*args, **kwargs), error(), arrived)
 
-    monkeypatch.setattr(session._core.transport, "send", interrupted)
+    monkeypatch.setattr(session._router.transport, "send", interrupted)
     calls = [asyncio.ensure_future(session.execute(CREATE.build(BODY))) for _ in range(2)]
     await asyncio.wait(calls)
     for call in calls:

@@ -61,7 +61,8 @@ def tenant(server: FaultServer) -> Tenant:
 @pytest.fixture
 async def app(server: FaultServer, pem: str, clock: LoopClock) -> AsyncIterator[PodClient]:
     async with PodClient(server.url, OnBehalfOf("my-app", pem)) as app:
-        app._session._core.clock = clock  # the client's own time is real; an hour is to pass here
+        # The client's own time is real; an hour is to pass here.
+        app._session._clock = app._session._router.clock = clock
         yield app
 
 

@@ -106,7 +106,7 @@ class Clients:
         limiters = [
             limiter
             for session in self._sessions
-            for limiter in (session.limiter, *session._core.families.values())
+            for limiter in (session.limiter, *session._router.families.values())
             if limiter.in_flight or limiter.waiting
         ]
         pools = [thing for thing in gc.get_objects() if isinstance(thing, aiohttp.BaseConnector) and thing._acquired]

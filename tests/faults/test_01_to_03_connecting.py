@@ -43,12 +43,12 @@ async def test_case_01_a_server_that_comes_back_gets_the_create_once(server: Fau
         port = taken.getsockname()[1]
     hosts = iter([f"http://127.0.0.1:{port}"])
     session = clients.session()
-    send = session._core.transport.send
+    send = session._router.transport.send
 
     async def first_elsewhere(method, url, *args, **kwargs):
         return await send(method, next(hosts, server.url) + THING, *args, **kwargs)
 
-    session._core.transport.send = first_elsewhere
+    session._router.transport.send = first_elsewhere
     server.on("POST", THING, then=reply(201, {"id": 7}))
     assert await session.execute(OPEN_CREATE.build({"name": "x"})) == {"id": 7}
     assert server.counts["POST", THING] == 1

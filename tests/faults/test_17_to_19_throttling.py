@@ -172,7 +172,7 @@ async def test_case_18_a_family_that_is_throttled_slows_down_too(server: FaultSe
     server.on("GET", THING, reply(429, {}, {"Retry-After": "1"}), then=reply(200, {"id": 1}))
     session = clients.session()
     await session.execute(search.build())
-    assert session._core.families["search"].concurrency == 35
+    assert session._router.families["search"].concurrency == 35
     assert session.limiter.concurrency == 140
 
 

@@ -32,7 +32,7 @@ def test_case_44_another_event_loop_is_a_clear_error() -> None:
             server.on("GET", THING, then=reply(200, {"id": 1}))
             session = used_session(server)
             await session.execute(OPEN_READ.build())
-            await session._core.transport.close()
+            await session._router.transport.close()
             return session
 
     async def second(session: Session) -> Any:
@@ -302,7 +302,7 @@ async def test_case_44_a_caller_that_is_cancelled_while_the_client_breaks_off_st
     session = clients.session()
     call = asyncio.ensure_future(session.execute(OPEN_READ.build()))
     await arrived.wait()
-    session._core.cut()
+    session._life.cut()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

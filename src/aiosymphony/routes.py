@@ -1,0 +1,130 @@
+"""The way of an operation: its server, connections and limiter, and the tokens that its requests carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self
+
+import attrs
+
+from .auth.base import LOGIN_API, Auth, Grant, OwnLoginTransport
+from .auth.store import PatientStore
+from .auth.tokens import SharedToken, TokenCache
+from .clock import Clock
+from .limits import Limiter
+from .transport import Transport
+from .wire.operation import Caller, Operation
+
+__all__ = ["Route", "Router"]
+
+_HEADERS: Final = {"bearer": ("Authorization", "Bearer "), "appToken": ("sessionToken", "")}
+"""The header and its prefix for security schemes that are not named like their header."""
+
+
+@attrs.frozen
+class Route:
+    """What an operation always takes: its host, its limiter, and the tokens it needs, each with its header.
+
+    ``others`` are the ways in with other tokens. ``proven`` tells whether this is the one that the server takes, or the
+    only one.
+    """
+
+    base_url: str
+    transport: Transport
+    limiter: Limiter | None
+    tokens: tuple[tuple[str, str, TokenCache], ...]
+    schemes: tuple[str, ...] = ()
+    others: tuple[Route, ...] = ()
+    proven: bool = True
+
+
+@attrs.define(kw_only=True, eq=False)
+class Router:
+    """Makes the routes of operations, with the tokens of one account.
+
+    Args:
+        hosts: Gives the base URL of the server that an operation belongs to.
+        auth: Where tokens come from.
+        transport: Carries the requests.
+        owns_transport: Whether :meth:`close` closes it.
+        limiter: The limiter that all operations share.
+        families: Those in front of it, by family of operations.
+        token_store: Keeps tokens where other processes find them.
+        token_namespace: What tells tokens of this server from those of others in the store.
+        clock: Time, for tests.
+    """
+
+    hosts: Callable[[Operation[..., Any]], str]
+    auth: Auth
+    transport: Transport
+    owns_transport: bool = True
+    limiter: Limiter
+    families: Mapping[str, Limiter]
+    token_store: PatientStore | None
+    token_namespace: str
+    clock: Clock
+    login_transport: Transport = attrs.field(init=False)
+    routes: dict[Operation[..., Any], Route] = attrs.field(factory=dict, init=False)
+    bare_routes: dict[Operation[..., Any], Route] = attrs.field(factory=dict, init=False)
+    """Those of logins and logouts: without tokens and without a limiter."""
+    tokens: dict[str, TokenCache] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        auth = self.auth
+        self.login_transport = auth.login_transport if isinstance(auth, OwnLoginTransport) else self.transport
+
+    def with_auth(self, auth: Auth) -> Self:
+        """Other tokens over the same connections and limits."""
+        return attrs.evolve(self, auth=auth, owns_transport=False)
+
+    def add(self, operation: Operation[..., Any], routes: dict[Operation[..., Any], Route], caller: Caller) -> Route:
+        """Make the route of an operation that is called for the first time, and add it to ``routes`` or bare routes.
+
+        ``caller`` carries out the logins.
+        """
+        base_url = self.hosts(operation)
+        transport = self.login_transport if operation.api == LOGIN_API else self.transport
+        if routes is self.bare_routes:
+            route = Route(base_url, transport, None, ())
+        else:
+            limiter = self.families.get(operation.family or "", self.limiter)
+            route, *others = [
+                Route(
+                    base_url,
+                    transport,
+                    limiter,
+                    tuple((*_HEADERS.get(scheme, (scheme, "")), self.token_cache(scheme, caller)) for scheme in way),
+                    way,
+                    proven=not operation.other_auth,
+                )
+                for way in (operation.auth, *operation.other_auth)
+            ]
+            route = attrs.evolve(route, others=tuple(others))
+        routes[operation] = route
+        return route
+
+    def token_cache(self, scheme: str, caller: Caller) -> TokenCache:
+        """The cache of a scheme's token; ``caller`` carries out the logins of one that is not there yet."""
+        cache = self.tokens.get(scheme)
+        if cache is None:
+            identity = self.auth.identity
+            shared = (
+                SharedToken(self.token_store, f"{self.token_namespace} {identity} {scheme}")
+                if self.token_store and identity
+                else None
+            )
+
+            async def login() -> Grant:
+                return await self.auth.login(scheme, caller)
+
+            cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
+        return cache
+
+    async def close(self) -> None:
+        """Stop logins and close the connections, except for those that belong to another router."""
+        for cache in self.tokens.values():
+            await cache.close()
+        if self.owns_transport:
+            await self.transport.close()
+        if self.login_transport is not self.transport:
+            await self.login_transport.close()
