@@ -329,6 +329,24 @@ async def test_case_44_closing_the_app_closes_its_users_at_once_and_within_one_t
     assert server.counts["GET", "/pod/v2/sessioninfo"] == 2
 
 
+async def test_case_44_closing_the_client_of_one_user_leaves_the_calls_of_others_alone(server: FaultServer) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+    server.on("POST", THING, then=signal(arrived, wait_for(go, acts(reply(201, {"id": 1})))))
+    app = Session(hosts=lambda _: server.url, auth=StaticToken("app"), transport=AiohttpTransport())
+    user, other = (app.with_auth(StaticToken(name)) for name in ("user", "other"))
+    calls = []
+    for session in (app, other):
+        arrived.clear()
+        calls.append(asyncio.ensure_future(session.execute(OPEN_CREATE.build({}))))
+        await arrived.wait()
+    await user.close()
+    with pytest.raises(ConfigError, match="closed"):
+        await user.execute(OPEN_READ.build())
+    go.set()
+    assert await asyncio.gather(*calls) == [{"id": 1}, {"id": 1}]
+    await app.close()
+
+
 @pytest.mark.parametrize("turns", range(40))
 async def test_case_44_cancelled_at_any_await_leaves_nothing(turns: int, server: FaultServer, clients: Clients) -> None:
     """The fixtures see to it: no place taken, no connection acquired, no task, no exception unseen."""
