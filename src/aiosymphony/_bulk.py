@@ -8,11 +8,11 @@
                 case Ok(row, user): ...
                 case Failed(row, error): ...
 
-Workers pull the next item when they are free, so neither the items nor the outcomes pile up: a million items need no
-more memory than a hundred. A slow reader of outcomes slows the workers down.
+Workers pull the next item when they are free, so neither items nor outcomes pile up: a million items need no more
+memory than a hundred. A slow reader of outcomes slows the workers down.
 
-Every end of an item reaches the reader: as its outcome, or, where it would end a program (KeyboardInterrupt and other
-exceptions that are no Exception), as what the reader raises.
+Every item gives the reader an outcome. Only exceptions that are no ``Exception``, such as KeyboardInterrupt, end the
+run and are raised to the reader.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ I = TypeVar("I")  # noqa: E741 - the item
 V = TypeVar("V")
 
 _AHEAD = 4
-"""In input order, an item may start while at most this many times the concurrency wait for an earlier one."""
+"""With ``ordered``, at most this many times the concurrency of items may be begun and not yet handed out."""
 
 
 @attrs.frozen
 class Ok(Generic[I, V]):
-    """An item that went through.
+    """An item whose function returned.
 
     Attributes:
         item: The item.
@@ -64,8 +64,8 @@ class Failed(Generic[I]):
 
     Attributes:
         item: The item.
-        error: What was raised. A CancelledError is one that came out of the function, when what it waited for was
-            cancelled or it cancelled its own task, and not a cancellation of the run.
+        error: What was raised. A CancelledError came out of the function itself (what it waited for was cancelled, or
+            it cancelled its own task); it is no cancellation of the run.
         index: Its place in the input, from 0.
         attempts: Requests that were sent for it, retries included.
     """
@@ -92,11 +92,11 @@ def bulk(
     """Call ``function`` for each item, ``concurrency`` at once, and stream the outcomes.
 
     Args:
-        items: Any iterable or async iterable; it is read as items are needed, by one reader at a time.
-        function: What to do for one item. What it raises becomes a :class:`Failed` and stops nothing; only what is
-            no Exception (KeyboardInterrupt, SystemExit) ends the run and is raised to the reader.
+        items: Any iterable or async iterable. Items are read as they are needed, one at a time.
+        function: Called for each item. An Exception that it raises becomes a :class:`Failed`; any other exception
+            (KeyboardInterrupt, SystemExit) ends the run and is raised to the reader.
         concurrency: Workers.
-        rate: Items begun in any second at most (see :class:`Limit`); None for no bound besides the client's own limits.
+        rate: Most items to begin in any second (see :class:`Limit`); None for no bound besides the client's own limits.
         ordered: Outcomes in the order of the input instead of the order of completion.
         clock: Time, for tests.
 
@@ -115,11 +115,11 @@ def bulk(
 
 
 class BulkRun(Generic[I, V]):
-    """The workers of one :func:`bulk` call. Leaving its context early cancels what is under way.
+    """One :func:`bulk` call. Leaving its context early cancels what is under way.
 
     Attributes:
         started: Items begun.
-        succeeded: Items that went through.
+        succeeded: Items whose function returned.
         failed: Items whose function raised.
     """
 
@@ -162,9 +162,9 @@ class BulkRun(Generic[I, V]):
         return self.started - self.succeeded - self.failed
 
     def stop(self) -> None:
-        """Begin no further item; what is under way finishes and is reported.
+        """Begin no further item. Those under way finish and give their outcomes.
 
-        An async iterator that is being asked for its next item is waited for, and that item is begun: it is not lost.
+        If an async iterator is just being asked for its next item, that item is still begun, so that it is not lost.
         """
         self._exhausted = True
 
@@ -191,7 +191,7 @@ class BulkRun(Generic[I, V]):
 
     def __aiter__(self) -> AsyncIterator[Outcome[I, V]]:
         if not self._workers:
-            raise ConfigError("enter the run first: async with bulk(...) as run")
+            raise ConfigError("bulk() must be entered before it is read: async with bulk(...) as run")
         return self._by_completion() if self._window is None else self._by_input(self._window)
 
     async def _by_completion(self) -> AsyncIterator[Outcome[I, V]]:

@@ -1,4 +1,4 @@
-"""What to do when nobody knows whether a create went through: look before sending it again."""
+"""Repeats a create whose outcome is unknown only after a look-up."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 async def create_once(
     create: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]], *, attempts: int = 5
 ) -> T:
-    """Create something exactly once, however often the answer is lost.
+    """Create something exactly once, even if answers are lost.
 
-    The client never repeats a create whose outcome is unknown: it raises :class:`OutcomeUnknown`. This looks the thing
-    up then, and sends the create again only if it is not there::
+    The client never repeats a create whose outcome is unknown: it raises :class:`OutcomeUnknown`. This function then
+    looks the thing up, and sends the create again only if it is not there::
 
         room = await create_once(
             lambda: pod.rooms.create(name="Desk 7", description="Equities"),
@@ -27,15 +27,15 @@ async def create_once(
 
     Args:
         create: Sends the create.
-        find: Looks the thing up by a key of its own, such as an address or a name that is unique on the server; None if
-            it is not there. It must see what was created a moment ago: an index that lags behind makes duplicates.
-        attempts: Sends of the create at most.
+        find: Looks the thing up by a key that is unique on the server, such as an address or a name; returns None if it
+            is not there. It must see what was created a moment ago: an index that lags behind makes duplicates.
+        attempts: Most sends of the create.
 
     Returns:
-        What was created, or what was found to have been.
+        What was created, or what the look-up found.
 
     Raises:
-        OutcomeUnknown: The answer was lost each time, and each time the thing was not there.
+        OutcomeUnknown: The answer was lost each time, and the look-up found nothing each time.
         SymphonyError: The create was refused, or the look-up failed.
         ConfigError: ``attempts`` is less than 1.
     """
@@ -49,7 +49,7 @@ async def create_once(
         except OutcomeUnknown as error:
             unknown = error
         except (BadRequest, Conflict):
-            # "It exists" may speak of the one that an earlier attempt made after all.
+            # "It exists" may be about the thing that an earlier attempt has created after all.
             found = await find() if sent > 1 else None
             if found is None:
                 raise

@@ -1,4 +1,4 @@
-"""What PodClient and ConnectClient have in common: a session, its life, and the door to every operation."""
+"""The base of PodClient and ConnectClient: a session, its life, and calls of any operation."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class Client:
         await self.close()
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - how long it waits for others
-        """Take no further calls, wait for those under way, and close the connections.
+        """Refuse further calls, wait for those under way, and close the connections.
 
         Calls under way are not repeated any more. A copy made by :meth:`with_options` closes nothing.
 
         Args:
-            timeout: Seconds after which calls that are still under way are broken off; None waits for them. Such a
-                call raises ``OutcomeUnknown`` if the server may have acted, else ``TransportError``.
+            timeout: Seconds after which calls still under way are broken off; None waits for them. A call that was
+                broken off raises ``OutcomeUnknown`` if the server may have acted, else ``TransportError``.
         """
         await self._session.close(timeout=timeout)
 
@@ -93,12 +93,12 @@ class Client:
 
         Args:
             operation: Such as ``aiosymphony_api.pod.OPERATIONS["v1_podcert_get"]``, or ``OPERATION`` of its module,
-                which type-checkers know the arguments of.
-            *args: What the operation's ``build`` takes.
+                whose arguments type-checkers know.
+            *args: Arguments of the operation's ``build``.
             **kwargs: The same, by name.
 
         Raises:
-            ConfigError: It is no operation, or an argument cannot be sent; nothing was.
+            ConfigError: It is no operation, or an argument cannot be sent. Nothing was sent.
             SymphonyError: See :meth:`~aiosymphony.session.Session.execute`.
         """
         if not isinstance(operation, Operation):
@@ -115,7 +115,7 @@ class Client:
         """A copy of this client with other options for its calls; connections, tokens and limits are shared.
 
         Args:
-            timeout: Seconds for each send with its whole answer.
+            timeout: Seconds for each attempt, including the whole answer.
             retry: Bounds on retries; ``RetryPolicy(attempts=1)`` for none.
             max_bytes: The largest answer that is read, after decompression.
         """
@@ -131,11 +131,11 @@ class Client:
 
     @property
     def limiter(self) -> Limiter:
-        """The limiter of all calls: requests in flight, waiting, and the concurrency it allows at present."""
+        """The limiter of all calls: requests under way, requests waiting, and the present concurrency."""
         return self._session.limiter
 
 
 DEFAULT_TIMEOUT = 30.0
-"""Seconds for one send with its whole answer."""
+"""Seconds for one attempt, including the whole answer."""
 
 DEFAULT_MAX_BYTES = MAX_BYTES

@@ -1,4 +1,4 @@
-"""Time as the runtime sees it, in one place, so that a test can let hours pass in milliseconds."""
+"""All access to time, so that a test can let hours pass in milliseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What retry, limits and tokens know of time."""
+    """The time that retries, limits and tokens use."""
 
     def monotonic(self) -> float:
         """Seconds that never run backwards; they may stand still while the machine is suspended."""

@@ -1,4 +1,4 @@
-"""Connect's error codes. They arrive as text or numbers; :func:`aiosymphony.wire.responses.read_code` makes numbers."""
+"""Connect's error codes. They arrive as text or numbers; :func:`~aiosymphony.wire.responses.read_code` reads both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ConnectCode"]
 
 
 class ConnectCode(IntEnum):
-    """What Connect says was wrong, in ``detailErrorCode``. Others may come."""
+    """Values of ``detailErrorCode`` in Connect's errors. There may be others."""
 
     DOMAIN_NOT_ALLOWED = 40001
     """The email domain is not one of the company's."""

@@ -1,4 +1,4 @@
-"""What a call and the code around it tell each other, without passing through the code between."""
+"""Context variables by which a bulk run or a job talks to the session, past the program's code in between."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SENDS: ContextVar[list[int] | None] = ContextVar("aiosymphony_sends", default=No
 
 
 class Repeats:
-    """Whether the calls of a context may be repeated by the session, until whoever makes them forbids it."""
+    """Whether the session may repeat the calls of a context; the job that makes them may forbid it."""
 
     __slots__ = ("allowed", "waits")
 
     def __init__(self) -> None:
         self.allowed = True
         self.waits: set[asyncio.Timeout] = set()
-        """What calls wait in before they are repeated."""
+        """The waits of calls before their next attempt."""
 
     def forbid(self) -> None:
-        """Repeat no call from now on: one that waits for that ends at once, with its last failure."""
+        """Repeat no call from now on. One that waits for its next attempt ends at once, with its last failure."""
         self.allowed = False
         while self.waits:
             self.waits.pop().reschedule(0.0)

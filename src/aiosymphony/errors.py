@@ -18,7 +18,7 @@
     ├── CompanyFailed          Connect could not create a company; .state and .error_message say why
     ├── CompanyTimeout         a company was not ready before the timeout
     └── JobError               a provisioning job cannot go on
-        ├── JobRefused         it cannot start as it was asked to; nothing was sent
+        ├── JobRefused         it cannot start with these arguments; nothing was sent
         └── JobInterrupted     it stopped, and the same call resumes it
 
 Every error can be pickled, and none of them holds a token, a key or a request body. What a server said is kept to
@@ -61,7 +61,7 @@ _OPEN_4XX = frozenset({408})
 
 
 class OperationFacts(Protocol):
-    """What an error tells of an :class:`~aiosymphony.Operation`."""
+    """What an error keeps of an :class:`~aiosymphony.Operation`."""
 
     @property
     def id(self) -> str:
@@ -80,7 +80,7 @@ class OperationFacts(Protocol):
 
     @property
     def reads(self) -> bool:
-        """Whether it surely changes nothing."""
+        """Whether it changes nothing."""
         ...
 
 
@@ -88,7 +88,7 @@ class SymphonyError(Exception):
     """Base of every error that this package raises.
 
     Attributes:
-        message: What happened, without the request it happened to.
+        message: What happened, without the name of the request.
         operation: The operation's id, such as ``v2_user_get``; empty if no operation was involved.
         method: The HTTP method of the request.
         path_template: The path of the request, without the values filled in.
@@ -115,13 +115,13 @@ class SymphonyError(Exception):
             self.attach_request(operation)
 
     def attach_request(self, operation: OperationFacts, trace_id: str = "") -> None:
-        """Name the request that this error belongs to, if the raising code did not know it."""
+        """Add the request to an error that was raised without it."""
         self.operation, self.method, self.path_template = operation.id, operation.method, operation.path
         self._reads = operation.reads
         self.trace_id = self.trace_id or trace_id
 
     def copy_request_from(self, other: SymphonyError) -> None:
-        """Name the request of another error, which this one stands in for."""
+        """Take over the request of the error that this one replaces."""
         self.operation, self.method, self.path_template = other.operation, other.method, other.path_template
         self._reads = other._reads
         self.trace_id = other.trace_id
@@ -130,7 +130,7 @@ class SymphonyError(Exception):
     def may_have_acted(self) -> bool:
         """Whether the server may have carried the request out, in this attempt or an earlier one.
 
-        What the error itself says of its attempt, unless it was set by somebody who knows of the others.
+        Decided by the failure of the last attempt, unless it was set by code that knows of earlier ones.
         """
         return self._leaves_open() if self._acted is None else self._acted
 
@@ -139,26 +139,26 @@ class SymphonyError(Exception):
         self._acted = value
 
     def _leaves_open(self) -> bool:
-        """Whether this failure leaves open if its request took effect."""
+        """Whether this failure leaves the outcome of its request unknown."""
         return False
 
     def after_unknown_outcome(self) -> None:
-        """Note that an earlier attempt of the same call may have been carried out, whatever is known of this one."""
+        """Note that an earlier attempt of the same call may have been carried out."""
         self.may_have_acted = True
 
     def copy(self) -> Self:
-        """An equal error to raise in another place: one object raised in many tasks collects all their tracebacks."""
+        """An equal error, to raise in another task: one object raised in many tasks collects all their tracebacks."""
         copy = type(self)(*self.args)
         copy.__dict__.update(self.__dict__)
         return copy
 
     def explain(self, sentence: str) -> None:
-        """Add a sentence to the message, where more is known than at the raising place."""
+        """Add a sentence to the message."""
         self.message += f" {sentence}" if self.message.endswith((".", "!", "?")) else f". {sentence}"
         self.args = (self.message, *self.args[1:])
 
     def redact(self, secret: str) -> None:
-        """Remove a secret that the server may have repeated. One under 8 characters stays: it may be a plain word."""
+        """Remove a secret that the server may have repeated, unless it is shorter than 8 characters."""
         if len(secret) < _SHORTEST_SECRET:
             return
         for name in ("message", "server_message", "code", "trace_id"):
@@ -180,7 +180,7 @@ class SymphonyError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def hint(self) -> str:
-        """What the reader can rely on and do next, as a sentence; empty if there is nothing to add."""
+        """What is certain and what to do next, as a sentence; empty if there is nothing to add."""
         return "The server may have acted." if self.may_have_acted else ""
 
 
@@ -189,10 +189,10 @@ class ConfigError(SymphonyError, ValueError):
 
 
 class AuthError(SymphonyError):
-    """No token could be obtained, or the server refused one that it had just given out.
+    """No token could be obtained, or the server refused one that it had just issued.
 
     Attributes:
-        status: The status of the answer that led here, None if there was no answer.
+        status: The status of the answer that caused it; None if there was no answer.
     """
 
     status: int | None
@@ -213,8 +213,8 @@ class TransportError(SymphonyError):
     """No whole response arrived.
 
     Attributes:
-        sent: False if it is certain that the server received nothing of the request.
-        permanent: True if trying again cannot help (a certificate that does not fit, an impossible URL).
+        sent: False if the server certainly received nothing of the request.
+        permanent: True if trying again cannot help (an unsuitable certificate, an impossible URL).
         kind: One of ``connect``, ``tls``, ``timeout``, ``disconnected``, ``protocol``, ``too_large``.
     """
 
@@ -249,9 +249,9 @@ class TransportError(SymphonyError):
 
 
 class OutcomeUnknown(SymphonyError):
-    """The request may have taken effect, and the operation is not one that can be repeated safely.
+    """The request may have taken effect, and repeating the operation is not safe.
 
-    Look up what the request would have created or changed before sending it again. ``__cause__`` is the failure.
+    Before sending it again, look up what it would have created or changed. ``__cause__`` is the failure.
     """
 
     def _leaves_open(self) -> bool:
@@ -264,17 +264,17 @@ class OutcomeUnknown(SymphonyError):
 class ApiError(SymphonyError):
     """The server answered with an error status.
 
-    What the classes below say of their status holds unless ``may_have_acted`` is true: then an earlier attempt of the
-    same call went unanswered, and this answer may be the echo of what it did.
+    If ``may_have_acted`` is true, "Nothing was changed" in the classes below does not hold: an earlier attempt of the
+    same call went unanswered, and this answer may be a consequence of what it did.
 
     Attributes:
         status: The HTTP status.
-        code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``; a number also where it
-            came as the text of one, other text as it came, None if the answer has none.
+        code: The error code in the answer: the Pod's ``code``, Connect's ``detailErrorCode``. Digits in text become a
+            number; other text stays; None if the answer has none.
         server_message: What the server said, at most 2 kB.
-        retry_after: Seconds the server asked to wait; None if it did not say, or not in a usable way.
+        retry_after: Seconds the server asked to wait; None if it gave no usable number.
         details: Other fields of a JSON error answer, such as an Agent's ``details``.
-        server_time: When the server answered by its own clock (``Date``), in seconds since the epoch; None if unknown.
+        server_time: The time of the answer by the server's clock (``Date``), in seconds since the epoch, or None.
     """
 
     status: int
@@ -353,11 +353,11 @@ class RateLimited(ApiError):
 
 
 class ServerError(ApiError):
-    """500 to 599: the server or a gateway failed. A write may have taken effect all the same."""
+    """500 to 599: the server or a gateway failed. A write may have taken effect nevertheless."""
 
 
 class DecodeError(SymphonyError):
-    """An answer arrived and could not be read as what its operation promises.
+    """An answer arrived that does not have the form of its operation.
 
     Attributes:
         path: Where in the answer, as in ``$.users[3].id``; ``$`` is the whole.
@@ -385,11 +385,11 @@ class DecodeError(SymphonyError):
 
 
 class PaginationError(SymphonyError):
-    """A listing could not be carried to its end.
+    """A listing stopped before its end.
 
     Attributes:
-        resume: The query values (such as ``{"skip": 300}``) of the page that failed, to go on from there.
-        items_seen: How many items had been handed out before.
+        resume: The arguments of the page that failed, such as ``{"skip": 300}``; ``Pager.starting_at`` takes them.
+        items_seen: How many items were handed out before.
     """
 
     resume: Mapping[str, Any]
@@ -433,11 +433,11 @@ class CompanyFailed(SymphonyError):
 
 
 class CompanyTimeout(SymphonyError, TimeoutError):
-    """A company was not COMPLETED before the timeout. Connect goes on creating it.
+    """A company was not COMPLETED before the timeout. Connect continues to create it.
 
     Attributes:
         company_id: The company.
-        state: Its state when it was last looked at.
+        state: The last state that Connect reported.
     """
 
     company_id: str
@@ -454,7 +454,7 @@ class JobError(SymphonyError):
 
 
 class JobRefused(JobError):
-    """A provisioning job cannot start as it was asked to: nothing was sent, and asking again does not help."""
+    """A provisioning job cannot start with these arguments: nothing was sent, and trying again does not help."""
 
 
 class JobInterrupted(JobError):
@@ -462,10 +462,10 @@ class JobInterrupted(JobError):
 
 
 def is_throttled(status: int, retry_after: float | None) -> bool:
-    """Whether an answer means "too fast": 429, or a 400 with Retry-After as an Agent makes of a backend's 429."""
+    """Whether an answer throttles: 429, or a 400 with Retry-After, which an Agent sends for a backend's 429."""
     return status == 429 or (status == 400 and retry_after is not None)
 
 
 def leaves_outcome_unknown(status: int, retry_after: float | None) -> bool:
-    """Whether a status leaves open if the request took effect. A 503 with Retry-After was refused at the door."""
+    """Whether a status leaves the outcome unknown. A 503 with Retry-After was refused before anything was done."""
     return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _OPEN_4XX

@@ -1,4 +1,4 @@
-"""Files that hold what is nobody else's business: readable by their owner alone, and written whole or not at all."""
+"""Private files: only their owner can read them, and they are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 @contextlib.contextmanager
 def private_file(path: str | PathLike[str]) -> Iterator[TextIO]:
-    """Write a text file of mode 0600. Until all of it is on the disk, what was there stays as it was.
+    """Write a text file of mode 0600. Until all of it is on the disk, an old file stays as it was.
 
-    The content goes into a new file beside it, which takes its place at the end. So neither a full disk nor a crash
-    leaves half a file, and a mode or a hard link of the old one does not pass on.
+    The content goes into a new file beside it, which replaces it at the end. So a full disk or a crash leaves no half
+    file, and the new file takes over neither mode nor hard links of the old one.
 
     Raises:
         JobError: It is a symbolic link or no regular file, or it cannot be written.
@@ -52,10 +52,10 @@ def private_file(path: str | PathLike[str]) -> Iterator[TextIO]:
 
 
 def regular_file(path: Path) -> os.stat_result | None:
-    """What is known of a file; None if there is none.
+    """The status of a regular file; None if there is no file.
 
     Raises:
-        JobError: It is a symbolic link, a folder or a device, or cannot be looked at.
+        JobError: It is a symbolic link, a folder or a device, or its status cannot be read.
     """
     try:
         there = path.lstat()
@@ -71,13 +71,13 @@ def regular_file(path: Path) -> os.stat_result | None:
 
 
 def make_private(descriptor: int) -> None:
-    """Take all rights to an open file from everybody but its owner. Windows keeps rights in another way."""
+    """Make an open file readable and writable by its owner alone. Does nothing on Windows, which has no modes."""
     if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o177:
         os.fchmod(descriptor, 0o600)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder durable, where the system can."""
+    """Make a new name in a folder durable, if the system can."""
     with contextlib.suppress(OSError):  # Windows opens no folders.
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""JSON beyond what orjson does: integers of any size, and the depth of a value.
+"""JSON that orjson does not handle: integers of any size, and deep values.
 
-orjson is what reads and writes; this is for the rare text that it would change or refuse. It reads integers beyond 64
-bits as floats, writes NaN as null, reads 1,024 levels and writes 254.
+orjson reads and writes nearly all of it. This module is for the rest: orjson reads integers beyond 64 bits as floats,
+writes NaN as null, reads 1,024 levels and writes 254.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ __all__ = ["MAX_DEPTH", "MAX_WRITTEN", "ExactFloat", "NotJsonError", "digits", "
            "is_deeper", "may_be_integer", "parse_exactly"]  # fmt: skip
 
 MAX_DEPTH = 200
-"""Levels of objects and arrays, one within the other, that a value without a documented shape may have."""
+"""Most nested levels of objects and arrays in a value without a documented shape."""
 
 MAX_WRITTEN = 254
-"""Levels that can be written."""
+"""Most nested levels that can be written."""
 
 # No dates: the Pod API counts milliseconds, and orjson would write ISO 8601.
 STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 holds_null = re.compile(b"null").search
-"""Whether a null may stand in a text; a scan that costs little next to parsing it."""
+"""Whether a text may hold a null; a scan is cheap next to parsing."""
 
 _LEAST, _GREATEST = -(2.0**63), 2.0**64
 
 
 class NotJsonError(ValueError):
-    """A value cannot be written as JSON; the message says which."""
+    """A value cannot be written as JSON; the message names it."""
 
 
 class ExactFloat(float):
-    """A float that was one in the text, too."""
+    """A float that was a float in the text, too."""
 
     __slots__ = ()
 
@@ -52,7 +52,7 @@ def parse_exactly(content: bytes, floats: type[float] = ExactFloat) -> Any:
 
     Args:
         content: The text.
-        floats: What its floats become.
+        floats: The type of its floats.
 
     Raises:
         ValueError: It is no JSON, or an integer has thousands of digits.
@@ -62,7 +62,7 @@ def parse_exactly(content: bytes, floats: type[float] = ExactFloat) -> Any:
 
 
 def is_deeper(value: Any, levels: int) -> bool:
-    """Whether objects and arrays stand in each other more than so many levels deep, or without end."""
+    """Whether objects and arrays are nested more than ``levels`` deep, or without end."""
     row: dict[int, Any] = {id(value): value} if isinstance(value, Mapping | list | tuple) else {}
     for _ in range(levels):
         if not row:
@@ -82,7 +82,7 @@ def dump(value: Any, name: str, default: Callable[[Any], Any], option: int = STR
     Args:
         value: What to write.
         name: What messages call it.
-        default: Gives what to write for a value of a type that JSON has not, or raises TypeError.
+        default: Converts a value of a type that JSON lacks, or raises TypeError.
         option: Options of orjson.
 
     Raises:
@@ -106,7 +106,7 @@ def dump(value: Any, name: str, default: Callable[[Any], Any], option: int = STR
 
 
 def _writable(path: str, value: Any, default: Callable[[Any], Any], levels: int) -> Any:
-    """A copy of a value in which integers beyond 64 bits are as orjson takes them."""
+    """A copy of a value in which integers beyond 64 bits have a form that orjson accepts."""
     if isinstance(value, dict | list | tuple):
         if not levels:
             raise RecursionError

@@ -1,11 +1,11 @@
-"""How many requests are under way at once, and how many start per second: one limiter a client, shared by all.
+"""Limits how many requests are under way at once and how many begin per second: one limiter for all calls of a client.
 
-The concurrency limit adapts: throttling (429) lowers it by 0.7, at most once per window, and each window in which at
-least half of it was used raises it by one, up to what was asked for. A 429 also pauses everybody for as long as the
-server asked, so that a hundred workers do not each have to be told.
+The concurrency limit adapts. Throttling (429) multiplies it by 0.7, at most once per window. Each window that used at
+least half of it raises it by one, up to what was asked for. A 429 also pauses all requests for as long as the server
+asked, so that a hundred workers are not throttled one by one.
 
-Operation families that a pod limits by themselves (searches, conversations, room membership) have a limiter of their
-own in front of the client's.
+Some families of operations have limits of their own in a pod: searches, conversations, room membership. Each has a
+limiter of its own in front of the client's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .errors import ConfigError
 
 WINDOW = 1.0
-"""Seconds in which the concurrency limit changes at most once in each direction."""
+"""Seconds. The concurrency limit changes at most once per window in each direction."""
 
 DECREASE = 0.7
 
@@ -48,16 +48,16 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 class Limit:
     """One limit.
 
-    The rate holds for any second, wherever it begins: the first one, one after a pause, one that ends a pause. With a
-    rate that is no whole number, it is the next whole number that no second passes, and the rate itself that longer
-    spans keep: at 2.5, any 1.2 seconds see 3 requests begin at most; at 0.5, any two seconds see one.
+    The rate holds for any second, wherever it begins, also after a pause. If the rate is not a whole number, a single
+    second may see the next whole number of requests, and longer spans keep the rate: at 2.5, any 1.2 seconds see at
+    most 3 requests begin; at 0.5, any two seconds see one.
 
     Attributes:
         concurrency: Requests under way at once.
         rate: Requests begun per second; None for no bound.
-        burst: Requests that may begin at once within the rate, after a pause or to make up for a late timer; by
-            default one and a twentieth of a second's worth. With fewer than one and what the rate allows in a few
-            milliseconds, late timers are not made up for and the rate is not reached.
+        burst: Requests that may begin at once within the rate, after a pause or to make up for a late timer. Default:
+            one, plus what the rate allows in a twentieth of a second. A much smaller burst cannot make up for late
+            timers, so that the rate is not reached.
     """
 
     concurrency: int = attrs.field(default=200, validator=_at_least_one)
@@ -80,7 +80,7 @@ def _read_only(families: Mapping[str, Limit]) -> Mapping[str, Limit]:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """The limits of a client; the defaults are those that Symphony documents for a pod.
+    """The limits of a client. The defaults are what Symphony documents for a pod.
 
     Attributes:
         concurrency: Requests under way at once, over all operations.
@@ -105,14 +105,14 @@ def _limits(concurrency: int, rate: float | None, families: Mapping[str, Limit])
 
 
 class Limiter:
-    """Lets requests through, in the order in which they came.
+    """Lets requests through in the order of arrival.
 
-    :meth:`try_acquire` is the fast path and never waits; :meth:`acquire` waits. Each that succeeds is paired with one
-    :meth:`release`. A wait that is cancelled takes nothing. A limiter with a parent takes a place in both.
+    :meth:`try_acquire` is the fast path and never waits; :meth:`acquire` waits. Call :meth:`release` once for each
+    that succeeded. A cancelled wait takes no place. A limiter with a parent takes a place in both.
 
-    Two things make the rate. A request begins no sooner than one second after the one that began ``rate`` requests
-    before it: that is what bounds any second. Within the second a bucket of ``burst`` spreads them. Both are
-    worked out as a request begins, and leave one number: the time before which the next may not begin.
+    Two rules keep the rate. A request begins at least one second after the one ``rate`` requests before it, which
+    bounds every second. Within the second, a bucket of ``burst`` spreads them. Both are computed when a request begins,
+    and leave one number: the earliest time at which the next may begin.
     """
 
     __slots__ = (
@@ -150,7 +150,7 @@ class Limiter:
         self._decreased_at = self._grown_at = _NEVER
         self._waiting = 0
         self.reduced = False
-        """Whether throttling has lowered the concurrency, so that there is a point in :meth:`succeeded`."""
+        """Whether throttling has lowered the concurrency, so that :meth:`succeeded` has an effect."""
         self._queue = asyncio.Lock()
         self._freed: asyncio.Future[None] | None = None
         # The pause and the rate in one: the time before which nothing begins.
@@ -177,7 +177,7 @@ class Limiter:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait to be let through."""
+        """Requests that wait for a place."""
         return self._waiting
 
     @property
@@ -197,7 +197,7 @@ class Limiter:
         await self._acquire()
 
     async def wait(self) -> None:
-        """Wait until there is a place, and take none."""
+        """Wait until there is a place, without taking it."""
         self._waiting += 1
         try:
             async with self._queue:
@@ -214,20 +214,20 @@ class Limiter:
             self._parent.release()
 
     def pass_on(self) -> None:
-        """Give a held place to the next caller that asks, ahead of those in the queue.
+        """Give a held place to the next caller that asks, ahead of the queue.
 
-        So one can wait for a place first, and then call what takes it. Each is paired with one :meth:`take_back`.
+        This allows waiting for a place first, and then calling what takes it. Call :meth:`take_back` once for each.
         """
         self._passed_on += 1
 
     def take_back(self) -> None:
-        """Give a place back that was passed on, if nobody took it."""
+        """Give back a place that was passed on, if it was not taken."""
         if self._passed_on:
             self._passed_on -= 1
             self.release()
 
     def succeeded(self) -> None:
-        """A request was answered without throttling: grow, if the limit is what holds requests back."""
+        """Note a request that was not throttled: raise the limit if it is what holds requests back."""
         if self._limit < self._roof:
             now = self._clock.monotonic()
             if now - max(self._grown_at, self._decreased_at) >= WINDOW:
@@ -240,7 +240,7 @@ class Limiter:
         self.reduced = self._limit < self._roof or (self._parent is not None and self._parent.reduced)
 
     def throttled(self, pause: float) -> None:
-        """The server said "too fast": lower the limit, once per window, and let nothing through for ``pause`` s."""
+        """Note that the server throttled: lower the limit, once per window, and pause for ``pause`` seconds."""
         now = self._clock.monotonic()
         self._due = max(self._due, now + pause)
         if now - self._decreased_at >= WINDOW:

@@ -1,4 +1,4 @@
-"""What an observer of requests sees."""
+"""The record of an attempt, for observers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Attempt", "Observer"]
 
 @attrs.frozen
 class Attempt:
-    """One send of a request, as an observer sees it. It holds no URL, no header and no body.
+    """One attempt of a call, as an observer sees it. It holds no URL, no header and no body.
 
     Attributes:
-        operation: What was called.
+        operation: The operation.
         server: The base URL that it was sent to.
-        number: 1 for the first send of a call, 2 for its first retry, and so on.
-        status: The status of the answer; None if none arrived.
-        duration: Seconds from taking a place in the limiter to the whole answer.
+        number: 1 for the first attempt of a call, 2 for its first retry, and so on.
+        status: The status of the answer; None if no answer arrived.
+        duration: Seconds from taking a place in the limiter to the end of the answer.
         bytes_sent: Size of the request's body.
         bytes_received: Size of the answer's body, after decompression.
         error: What failed, or None.
@@ -41,4 +41,4 @@ class Attempt:
 
 
 Observer = Callable[[Attempt], None]
-"""Called after each send; it must neither block nor raise."""
+"""Called after each attempt. It must neither block nor raise."""

@@ -1,26 +1,26 @@
-"""Listings that come in pages, as one object: ``async for`` items, or pages, or all, or the first.
+"""Paged listings as one object: read it item by item, page by page, whole, or only the first item.
 
-How a listing goes on differs by operation; each way is a strategy here:
+Operations page in different ways; each way is a strategy here:
 
 ==================  ==============================================================================================
 SkipLimit           ``skip`` advances by what arrived. Ends at an empty page, a 204 or a stated total, and never at a
                     page that is merely shorter than asked: servers cap the limit.
-CurrentPage         The first page is asked for without a number, and counting goes on from the number that the answer
-                    carries: right for servers that count from 0 and for those that count from 1.
-Cursor              Goes on while the answer names a next cursor, also after an empty page. A cursor that comes back
-                    is an error; with an empty page it is the end.
+CurrentPage         The first request has no page number; the next number follows the one in the answer. This works
+                    for servers that count from 0 and for those that count from 1.
+Cursor              Goes on while the answer names a next cursor, also after an empty page. A repeated cursor is an
+                    error; with an empty page it is the end.
 LastId              Asks for what follows the last id. Whether the server includes that id is not known: a repeated
                     boundary item is dropped.
-TimeWindow          Asks again from the time of the last item, which the answer repeats; what was seen is dropped.
-                    Where nothing but that time comes back, from the moment after it.
+TimeWindow          Asks from the time of the last item. The answer repeats items of that time; these are dropped. If
+                    only that time comes back, asks from the next millisecond.
 Offset              The answer says where the next page starts.
 ==================  ==============================================================================================
 
-However it goes on, a server that goes on bringing pages that it brought before does not move on, and that is an error:
-there are servers that answer with their last page for whatever lies beyond it.
+With every strategy, a server that keeps repeating pages is an error: some servers answer with their last page for every
+request beyond it.
 
-Lists move while they are read. :meth:`Pager.unique` drops items that come twice; nothing can find items that a
-deletion elsewhere made a page skip.
+Lists change while they are read. :meth:`Pager.unique` drops items that come twice. Items that a page skips, because
+others were deleted meanwhile, cannot be found.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Query = Mapping[str, Any]
 
 @attrs.frozen
 class Page(Generic[T]):
-    """What one answer brought.
+    """One page: what one answer holds.
 
     Attributes:
         items: The items, in the server's order.
@@ -60,17 +60,17 @@ class Page(Generic[T]):
 
 
 class Strategy(Protocol):
-    """How a listing goes on. One object serves one reading from the first page to the last."""
+    """Says which page comes next. One object serves one reading, from the first page to the last."""
 
     def first(self) -> Query:
         """The arguments that ask for the first page."""
         ...
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        """The arguments that ask for the page after ``page``, which ``query`` brought; None at the end.
+        """The arguments for the page after ``page``, the answer to ``query``; None at the end.
 
         Raises:
-            PaginationError: The server does not move on.
+            PaginationError: The server repeats pages, or ignores the arguments.
         """
         ...
 
@@ -120,7 +120,7 @@ class CurrentPage:
         asked = query.get("current_page")
         number = page.number if page.number is not None else asked or 0
         if asked is not None and number < asked:
-            raise PaginationError(f"the server ignores currentPage: page {asked} was asked for and {number} came")
+            raise PaginationError(f"the server ignores currentPage: it answered page {asked} with page {number}")
         if _same(page.items, self._first):
             raise PaginationError("the server ignores currentPage: it answered with the first page again")
         self._first = self._first or page.items
@@ -134,7 +134,7 @@ class Cursor:
     """A cursor from each answer to the next request; see the table of this module."""
 
     _MOST_EMPTY = 1000
-    """Empty pages in a row, each with a new cursor, after which nothing more is expected."""
+    """Empty pages in a row, each with a new cursor, after which the listing is given up."""
 
     def __init__(self, page_size: int | None = None, *, argument: str = "after") -> None:
         """``page_size`` None leaves the size to the server; ``argument`` is the builder's name for the cursor."""
@@ -204,9 +204,9 @@ class TimeWindow:
             return None
         times = [time for item in items if (time := self._time_of(item)) is not None]
         if not times:
-            raise PaginationError("no item of a page has a time to go on from")
+            raise PaginationError("no item of the page has a time, so the next page cannot be asked for")
         if since is not None and min(times) < since:
-            raise PaginationError(f"the server ignores since: {min(times)} came, {since} and later was asked for")
+            raise PaginationError(f"the server ignores since: it answered {since} with an item of {min(times)}")
         last = max(times)
         if self._moment is not None and since == self._moment + 1:
             # Something follows that moment, and its page did not show it: look again whether that page was cut.
@@ -247,7 +247,7 @@ class Offset:
 
 
 class PageMemory(Generic[T]):
-    """Knows the pages of a listing by the keys of their ends, to see that the server moves on."""
+    """Remembers the pages of a listing by the keys of their first and last items, to notice repeated ones."""
 
     _MOST_REPEATED = 3
     """A page may come again because the list moved: an item was added just before its end was reached."""
@@ -268,7 +268,7 @@ class PageMemory(Generic[T]):
             return
         self._repeated = self._repeated + 1 if self._came_before(items) else 0
         if self._repeated == self._MOST_REPEATED:
-            raise PaginationError("the server does not move on: it repeats pages, so the listing would never end")
+            raise PaginationError("the server repeats pages: the listing would never end")
 
     def _came_before(self, items: Sequence[T]) -> bool:
         last, self._last = self._last, items
@@ -283,15 +283,15 @@ class PageMemory(Generic[T]):
 
 
 class Pager(Generic[T]):
-    """A listing. Nothing is sent until it is read, and each reading begins anew::
+    """A listing. Nothing is sent until it is read; each reading starts from the beginning::
 
         async for user in pod.users.list(): ...
         async for page in pod.users.list().pages(): ...
         users = await pod.users.list().collect(limit=500)
         user = await pod.users.list().first()
 
-    Errors: what the first request raises comes as it is; a later one raises :class:`PaginationError` with the cause,
-    and ``pager.starting_at(error.resume)`` goes on from there.
+    Errors: the first request raises its own error; a later one raises :class:`PaginationError` with the error as cause.
+    ``pager.starting_at(error.resume)`` then resumes the listing.
     """
 
     def __init__(
@@ -302,12 +302,12 @@ class Pager(Generic[T]):
         key: Callable[[T], Hashable] | None = None,
         overlapping: bool = False,
     ) -> None:
-        """Join a way to get one page and a way to go on.
+        """Make a listing from a function that gets a page and a strategy that picks the next.
 
         Args:
-            fetch: Gets the page that a strategy's arguments ask for.
+            fetch: Gets the page for a strategy's arguments.
             strategy: Makes a new strategy for each reading.
-            key: What makes an item the same as another; needed by :meth:`unique`.
+            key: Identifies an item; needed by :meth:`unique`.
             overlapping: Neighbouring pages share items by design: always drop repeated ones.
         """
         self._fetch = fetch
@@ -323,26 +323,26 @@ class Pager(Generic[T]):
         return PageMemory(self._key)
 
     def unique(self) -> Self:
-        """The same listing without items that come twice, by their key. Holds all keys seen in memory.
+        """The same listing without repeated items, by their key. Keeps all keys in memory.
 
         Raises:
             ConfigError: The items of this listing have no key.
         """
         if self._key is None:
-            raise ConfigError("the items of this listing have no key to tell them apart by")
+            raise ConfigError("unique() cannot be used: the items of this listing have no key")
         return self._with(unique=True)
 
     def prefetch(self, pages: int = 1) -> Self:
-        """The same listing, asking for up to ``pages`` pages ahead while the items before are being used.
+        """The same listing, which requests up to ``pages`` pages ahead of the reader.
 
-        Pages are still asked for one after the other, since each request depends on the answer before.
+        Pages are still requested one after the other, as each request depends on the answer before.
         """
         if pages < 0:
             raise ConfigError(f"prefetch takes 0 or more pages, not {pages}")
         return self._with(prefetch=pages)
 
     def starting_at(self, resume: Query) -> Self:
-        """The same listing from the page of a ``PaginationError``: its ``resume``. Do not store it, cursors expire."""
+        """The same listing from ``resume`` of a ``PaginationError`` on. Do not store that value: cursors expire."""
         return self._with(start=dict(resume))
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -355,7 +355,7 @@ class Pager(Generic[T]):
                     yield item
 
     async def pages(self) -> AsyncGenerator[Sequence[T], None]:
-        """Page by page; empty ones are left out."""
+        """The pages, without empty ones."""
         source = self._ahead(self._prefetch) if self._prefetch else self._raw()
         seen: set[Hashable] = set()
         async with aclosing(source) as raw:

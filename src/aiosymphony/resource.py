@@ -1,7 +1,7 @@
-"""What resources have in common: their session, and what they check of arguments and of answers.
+"""The base of resources, with their checks of arguments and answers.
 
-A response that nobody asked for, left on a pooled connection, is handed to the next request on it. The status is good
-and the body decodes; only its content tells. So what a create returns is compared with what was asked.
+A stray response on a pooled connection would be taken for the answer to the next request on it: its status is good and
+its body decodes. Only its content gives it away, so the answer to a create is compared with the request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def texts(name: str, values: Iterable[str]) -> list[str]:
     """Several texts as a list.
 
     Raises:
-        ConfigError: One text came instead of several: its letters would be taken for them.
+        ConfigError: It is one text, whose letters would count as several.
     """
     if isinstance(values, str):
         raise ConfigError(f"{name}: expected several texts, such as a list, not the one {values!r}. Nothing was sent.")
@@ -37,13 +37,13 @@ def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[s
     """Compare an answer with its request.
 
     Args:
-        session: Its connections are dropped if the answer belongs to another request.
-        operation: What was called.
-        *facts: The field's name on the wire, what was asked, what came. What was not asked is not compared; a server
-            may leave out one field, but not all of them.
+        session: Drops its connections if the answer belongs to another request.
+        operation: The operation.
+        *facts: Name of the field on the wire, value in the request, value in the answer. A field that the request left
+            out is not compared; the answer may leave out some of the fields, but not all.
 
     Raises:
-        OutcomeUnknown: The answer is about something else, or about nothing.
+        OutcomeUnknown: The answer has another value, or none at all.
     """
     compared = [(name, asked, came) for name, asked, came in facts if asked is not None]
     for name, asked, came in compared:
@@ -55,6 +55,6 @@ def check_echo(session: Session, operation: Operation[..., Any], *facts: tuple[s
 
 
 def mismatch(session: Session, operation: Operation[..., Any], why: str) -> OutcomeUnknown:
-    """The error for an answer that belongs to another request; the open connections are dropped."""
+    """Drop the open connections, and return the error for an answer that belongs to another request."""
     session.reset_connections()
-    return OutcomeUnknown(f"the answer is not one to this request: {why}", operation=operation)
+    return OutcomeUnknown(f"the answer does not belong to this request: {why}", operation=operation)

@@ -1,4 +1,4 @@
-"""Settings from the environment and from configuration files. Clients are made of them; nothing here knows a client."""
+"""Settings from the environment and from configuration files, from which clients are made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PodSettings:
         session_auth_url: The host of certificate login; None for the pod's.
         key_manager_url: The key manager; None for the pod's.
         agent_url: The Agent; None for the pod's.
-        ca_file: A PEM file of authorities to trust in addition to the system's; None for none.
+        ca_file: A PEM file of certificate authorities to trust besides the system's; None for none.
         proxy: The URL of a proxy; None for none.
     """
 
@@ -106,7 +106,7 @@ class ConnectSettings:
 
 
 class _Section:
-    """A part of a configuration file that knows its name, so that errors can say it."""
+    """A part of a configuration file, with its name for errors."""
 
     def __init__(self, content: Any, name: str, file: Path) -> None:
         if content is None:
@@ -148,7 +148,7 @@ class _Section:
 
 
 def _url(top: _Section, section: _Section) -> str:
-    """The URL of a host, whose parts default to those at the top of the file."""
+    """The URL of a host; parts that it lacks come from the top of the file."""
     scheme = section.text("scheme") or top.text("scheme") or "https"
     host = section.text("host") or top.needed("host")
     port = section.text("port") or top.text("port")
@@ -162,7 +162,7 @@ def _url(top: _Section, section: _Section) -> str:
 
 
 def _own_url(top: _Section, section: _Section) -> str | None:
-    """The URL of a host that a program may do without; None, for the pod's, if the file does not name it."""
+    """The URL of an optional host; None if the file does not name it, so that the pod's is used."""
     return _url(top, section) if section.text("host") or top.text("host") else None
 
 

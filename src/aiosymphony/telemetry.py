@@ -4,8 +4,8 @@
 
     pod = PodClient(url, auth, observer=OpenTelemetryObserver())
 
-Names follow OpenTelemetry's semantic conventions for HTTP clients. A span shows the template of the path and not the
-URL, since paths hold ids and queries hold addresses.
+Names follow OpenTelemetry's semantic conventions for HTTP clients. A span shows the template of the path instead of the
+URL, as paths hold ids and queries hold addresses.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0
 
 
 class OpenTelemetryObserver:
-    """Makes a client span for each send, and records ``http.client.request.duration`` and the body sizes.
+    """Makes a client span for each attempt, and records ``http.client.request.duration`` and the body sizes.
 
-    The span's parent is whatever span is current where the call was made. Retries are spans of their own, numbered in
+    The span's parent is the current span of the caller. Each retry has a span of its own, with its number in
     ``http.request.resend_count``.
     """
 

@@ -1,4 +1,4 @@
-"""Text, by one rule for the whole package: when two texts are the same key, and what of a text may be shown."""
+"""Rules for text, for the whole package: when two texts are the same key, and how a text from outside is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 __all__ = ["SHOWN_LIMIT", "clean_text", "fold", "same_text", "visible"]
 
 SHOWN_LIMIT = 2048
-"""The most characters that are shown of a text from outside."""
+"""Most characters of a text from outside that are shown."""
 
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 # Control characters, those that turn the direction of text, and halves of characters, which nothing can print.
@@ -18,11 +18,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066
 def fold(key: object) -> str:
     """The form in which two keys (addresses, login names, names of rooms) are compared.
 
-    Two keys are the same if they differ in surrounding blanks, in case or in Unicode's normal form alone. Forms that
-    only look alike stay apart (NFC, not NFKC), and a domain in Punycode is another key than the same in letters.
+    Two keys are the same if they differ only in surrounding blanks, in case or in Unicode's normal form. Texts that
+    only look alike are different keys (NFC, not NFKC), and so are a domain in Punycode and the same domain in letters.
 
     Args:
-        key: A text; a number as its digits; anything else, as a server may put there, as the empty text: no key.
+        key: A text, or a number, which counts as its digits. Anything else that a server may send is no key: the empty
+            text.
     """
     text = str(key).strip() if isinstance(key, str | int | float) else ""
     if text.isascii():
@@ -37,11 +38,11 @@ def same_text(one: object, other: object) -> bool:
 
 
 def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
-    """Text from outside, fit to be shown: bounded, control characters escaped, tokens removed.
+    """Text from outside, safe to show: cut, with control characters escaped and tokens removed.
 
     Args:
-        value: The text. A number is its digits; an object or an array, which may be nested without end, its kind.
-        limit: The most characters.
+        value: The text. A number is shown as its digits, and an object or an array, which may be huge, as its type.
+        limit: Most characters to show.
     """
     text = (
         value
@@ -56,5 +57,5 @@ def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
 
 
 def visible(text: str) -> str:
-    """Text with everything in it that a terminal obeys instead of showing it, line breaks included, as escapes."""
+    """Text in which everything that a terminal would obey instead of showing is escaped, line breaks included."""
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)

@@ -1,4 +1,4 @@
-"""Base URLs: https, or plain http on loopback alone."""
+"""Checks base URLs: https, or plain http only to loopback."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def check_base_url(url: str, name: str) -> str:
     """The URL without a trailing slash, if a token may be sent to it.
 
     Args:
-        url: What the user gave.
+        url: The URL as the user gave it.
         name: The name of the argument or setting, for the error.
 
     Raises:
-        ConfigError: It is no absolute http(s) URL, holds credentials, a query or a fragment, or is plain http and
-            not on loopback.
+        ConfigError: It is no absolute http(s) URL, holds credentials, a query or a fragment, or is plain http to
+            another host than loopback.
     """
     # What is no URL may hold a password all the same.
     told = name if "@" in str(url) else f"{name} {url!r}"
@@ -34,7 +34,7 @@ def check_base_url(url: str, name: str) -> str:
     if parsed.query_string or parsed.fragment:
         raise ConfigError(f"{name} {url!r} has a query or a fragment")
     if parsed.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(f"{name} {url!r} is plain http: tokens are sent over https, or to loopback alone")
+        raise ConfigError(f"{name} {url!r} is plain http, which is accepted only to loopback: use https")
     return str(parsed).rstrip("/")
 
 

@@ -22,7 +22,7 @@ class Person:
         row: The cells of the file.
         values: The attributes that a tenant has of it.
         active, roles, features: The same for what has operations of its own.
-        end: ``there`` as wanted, ``refused`` by the tenant for good, or in ``conflict`` with what is there.
+        end: ``there`` as the row asks, ``refused`` by the tenant for good, or in ``conflict`` with an existing user.
         before: The user that is there before, None for nobody.
     """
 
@@ -67,7 +67,7 @@ def _connect_user(n: int) -> Person:
     nulls = dict.fromkeys(("displayName", "phoneNumber", "department", "location"))
     person = Person(row, nulls | values, active, [], {}, end, None)
     match n % 50:
-        case 3 | 23:  # There as wanted, and written otherwise.
+        case 3 | 23:  # Exists as the row asks, in another spelling.
             return _with_before(person, _before(person, active, email=email.upper()))
         case 9 | 29:  # There, and with the switch the wrong way round.
             return _with_before(person, _before(person, not active))

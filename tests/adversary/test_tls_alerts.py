@@ -150,7 +150,7 @@ async def test_case_48_a_handshake_that_fails_for_the_moment_is_tried_again_also
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [(in_the_clear(80), "internal error"), (in_plain_text, "what it answered is not TLS")],
+    [(in_the_clear(80), "internal error"), (in_plain_text, "its answer is not TLS")],
     ids=["80", "plain text"],
 )
 async def test_case_48_a_handshake_that_keeps_failing_says_how(

@@ -102,7 +102,7 @@ async def test_rows_may_come_in_any_order_and_some_not_at_all(wire: Wire) -> Non
     assert two.user is None
     assert two.error is not None
     assert two.error.may_have_acted
-    assert "does not say what became of this user" in two.error.message
+    assert "does not say whether this user was created" in two.error.message
 
 
 async def test_objects_are_sent_as_they_are_and_their_ids_come_back_in_order(wire: Wire) -> None:

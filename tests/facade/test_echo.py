@@ -75,7 +75,7 @@ async def test_an_answer_to_another_request(
     wire: Wire, create: Callable[[Wire], Awaitable[object]], answer: Any, names: str
 ) -> None:
     wire.answers(answer, status=STATUS.get(create, 200))
-    with pytest.raises(OutcomeUnknown, match="not one to this request") as caught:
+    with pytest.raises(OutcomeUnknown, match="does not belong to this request") as caught:
         await create(wire)
     assert names in str(caught.value)
     assert caught.value.method == "POST"

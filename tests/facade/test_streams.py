@@ -186,7 +186,7 @@ async def test_a_server_that_ignores_since_is_an_error(wire: Wire) -> None:
 
 async def test_files_without_a_time_cannot_be_paged(wire: Wire) -> None:
     wire.answers([{"fileId": "a"}])
-    with pytest.raises(PaginationError, match="no item of a page has a time"):
+    with pytest.raises(PaginationError, match="no item of the page has a time"):
         await wire.pod.streams.list_attachments("s").collect()
 
 

@@ -115,7 +115,7 @@ async def test_68_no_request_follows_once_it_was_asked_to_stop(journal: Path, at
 
 
 async def test_68_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> None:
-    """32 workers and a slow rate: whoever waits for it has sent nothing and intends nothing."""
+    """32 workers and a slow rate: a request that waits for it is not sent, and its rows are not marked IN_FLIGHT."""
     places = 0
 
     class Counting(Limiter):

@@ -1,15 +1,15 @@
 """Compares what callers see of two versions of an API.
 
-What counts as breaking is what would break a program written against the generated code of the old version:
+A change is breaking if it would break a program that uses the generated code of the old version:
 
-* An operation, argument, model, field or enumeration value that is gone, or has another type; an operation that moved
-  to another tag, because its module moved.
-* A way in that is gone: the tokens that it needed no longer suffice.
-* An argument or a body that has become required; a field that has become required in a model that is sent.
-* A result or a field of an answer that may be None now and could not before.
+* An operation, argument, model, field or enumeration value was removed or has another type; an operation moved to
+  another tag, so that its module moved.
+* An alternative of tokens was removed: they no longer suffice.
+* An argument or a body has become required, or a field of a model that is sent.
+* A result or a field of an answer may be None now and could not before.
 
-Not breaking: whatever is new and may be left out; new values of an enumeration and new fields of answers, because
-readers are tolerant; deprecation.
+Not breaking: optional additions; new values of an enumeration and new fields of answers, as readers are tolerant;
+deprecation.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Diff:
         old: Title and version of the old document.
         new: Title and version of the new document.
         changes: The changes, breaking ones first.
-        deprecated_before: Operations that are deprecated in both versions, which is no change and yet worth knowing.
+        deprecated_before: Operations that are deprecated in both versions, for information.
     """
 
     old: str
@@ -66,7 +66,7 @@ class Diff:
 
     @property
     def breaking(self) -> list[Change]:
-        """The changes that make callers change their programs."""
+        """The changes that break callers."""
         return [change for change in self.changes if change.breaking]
 
 
@@ -117,7 +117,7 @@ def _operation(old: Operation, new: Operation, before: Surface, after: Surface) 
         detail = f"moved from the tag {old.tag!r} to {new.tag!r}, and its module with it"
         yield Change("operation", "changed", where, detail=detail, breaking=True)
     if set(map(frozenset, old.auth)) != set(map(frozenset, new.auth)):
-        # Whoever came in by an old way must still come in with the tokens of that way.
+        # The tokens of each old alternative must still suffice.
         shut = [way for way in old.auth if not any(set(way) >= set(other) for other in new.auth)]
         detail = f"needs {_listed(new.auth)} instead of {_listed(old.auth)}"
         yield Change("token", "changed", where, detail=detail, breaking=bool(shut))
@@ -143,7 +143,7 @@ def _part(
     sent: bool,
     received: bool,
 ) -> Iterator[Change]:
-    """How an argument, a body or a field changed; whether it is sent or received decides what breaks."""
+    """The changes of an argument, a body or a field. What breaks depends on whether it is sent or received."""
     if old is None and new is not None:
         required = new.required and sent
         yield Change(kind, "added", where, name, f"{'required ' if new.required else ''}{new.type}", required)
@@ -202,7 +202,7 @@ def _enums(before: Surface, after: Surface) -> Iterator[Change]:
 
 
 def _goes_with_its_home(name: str, before: Surface, after: Surface) -> bool:
-    """Whether a class that stands inside a model or an operation came or went with it."""
+    """Whether a class inside a model or an operation was added or removed with it."""
     homes = [{*surface.models, *(each.name for each in surface.operations.values())} for surface in (before, after)]
     parts = re.split(r"([. ])", name)
     within = {"".join(parts[:end]) for end in range(1, len(parts), 2)} - {name}

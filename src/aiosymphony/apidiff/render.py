@@ -83,7 +83,7 @@ def to_markdown(diff: Diff) -> str:
 
 
 def to_html(diff: Diff) -> str:
-    """The diff as one HTML page that needs nothing else."""
+    """The diff as one HTML page without other files."""
     parts = [_HEAD.replace("{title}", escape(f"{diff.old} → {diff.new}"))]
     parts.append(f"<h1>{escape(diff.old)} <span>→</span> {escape(diff.new)}</h1>")
     parts.append(f'<p class="verdict {"bad" if diff.breaking else "good"}">{escape(verdict(diff))}</p>')
@@ -127,7 +127,7 @@ def _halves(diff: Diff) -> Iterator[tuple[str, list[tuple[str, list[Change]]]]]:
 
 
 def _deprecations(diff: Diff) -> str:
-    """How many of the operations that stay are deprecated, in words; empty if none is."""
+    """A sentence on the deprecated operations among those that remain; empty if there are none."""
     newly = sum((change.kind, change.what) == ("operation", "deprecated") for change in diff.changes)
     before = len(diff.deprecated_before)
     if not newly + before:

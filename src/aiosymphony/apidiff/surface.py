@@ -1,7 +1,7 @@
 """What callers see of an API: its operations with their arguments and results, its models and enumerations.
 
-Read from a Swagger 2.0 or OpenAPI 3 document. Types are named as Python would name them; whatever limits values without
-changing their type (lengths, patterns, formats) is left out.
+Read from a Swagger 2.0 or OpenAPI 3 document. Types have Python's names. Limits that do not change a type (lengths,
+patterns, formats) are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass
 class Operation:
-    """One operation, by the names and types that a caller meets; ``auth`` holds the tokens of each way in."""
+    """One operation, by the names and types that a caller uses; ``auth`` holds the alternatives of tokens."""
 
     method: str
     path: str
@@ -66,15 +66,15 @@ def token_of(header: str) -> str | None:
 
 
 def ways_in(document: Json, operation: Json, headers: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """The ways in to an operation, each the tokens that it needs, the cheapest first.
+    """The alternatives of tokens that an operation accepts, fewest tokens first.
 
     Args:
         document: The document, whose ``security`` holds where the operation states none.
         operation: The operation.
-        headers: Its header parameters. A token among them is needed in every way.
+        headers: Its header parameters. Every alternative needs a token among them.
 
     Returns:
-        At least one way. One that needs no token is left out beside others: the session sends what it has.
+        At least one alternative. One without tokens is left out if there are others, as the session sends its tokens.
     """
     tokens = [token for token in map(token_of, headers) if token]
     stated = [list(way) for way in operation.get("security", document.get("security")) or [] if way] or [[]]
@@ -221,7 +221,7 @@ class _Reader:
         return value
 
     def _flat(self, schema: Any, depth: int = 0) -> Json:
-        """A schema with what it is composed of (allOf) spelled out."""
+        """A schema with its composition (allOf) written out."""
         schema = self._resolve(schema)
         if not isinstance(schema, dict) or depth > 20:
             return {}
@@ -245,7 +245,7 @@ class _Reader:
         return bool(flat.get("properties") or _enum(flat))
 
     def _alias(self, schema: Json) -> Json | None:
-        """What a schema is another name for: a reference, or one wrapped for the sake of a description."""
+        """The reference that a schema only names or wraps with a description."""
         if "$ref" in schema:
             return schema
         for key in ("allOf", "anyOf", "oneOf"):

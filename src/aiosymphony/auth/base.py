@@ -1,4 +1,4 @@
-"""What a way of logging in is, and what a login brings."""
+"""The protocol of ways to log in, and the result of a login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LOGIN_API", "Auth", "Grant", "OwnLoginHost", "OwnLoginTransport", "Source", "grant_of"]
 
 LOGIN_API: Final = "login"
-"""Operations of this API obtain and end tokens; they go to hosts of their own."""
+"""The API whose operations obtain and end tokens. They go to hosts of their own."""
 
 
 class Auth(Protocol):
@@ -29,13 +29,13 @@ class Auth(Protocol):
 
     @property
     def identity(self) -> str:
-        """What tells this account from others in a token store; empty if its tokens are not to be kept in one."""
+        """Identifies this account in a token store; empty if its tokens must not be stored."""
         ...
 
     async def login(self, scheme: str, caller: Caller) -> Grant:
         """Obtain the token of a security scheme (``sessionToken``, ``keyManagerToken`` or ``bearer``).
 
-        ``caller`` puts no token on a request: one that a login needs stands in the request's own headers.
+        ``caller`` adds no token to a request: a login that needs one puts it into the request's headers.
 
         Raises:
             ConfigError: This kind of authentication has no such token.
@@ -46,17 +46,17 @@ class Auth(Protocol):
 
 @runtime_checkable
 class OwnLoginTransport(Protocol):
-    """An optional part of :class:`Auth`: logins go over connections of their own, as client certificates need."""
+    """An optional part of :class:`Auth`: logins use connections of their own, as client certificates need."""
 
     @property
     def login_transport(self) -> Transport:
-        """Carries the logins; closed with the client."""
+        """The transport of logins; closed with the client."""
         ...
 
 
 @runtime_checkable
 class OwnLoginHost(Protocol):
-    """An optional part of :class:`Auth`: logins go to a server of their own, and not to the client's."""
+    """An optional part of :class:`Auth`: logins go to a server of their own instead of the client's."""
 
     @property
     def login_host(self) -> str:
@@ -65,25 +65,25 @@ class OwnLoginHost(Protocol):
 
 
 class Source(Enum):
-    """Where a token is from, which says what its refusal means."""
+    """Where a token comes from, which decides what a refusal of it means."""
 
     LOGIN = "login"
-    """The server has just issued it: another login brings nothing better."""
+    """The server has just issued it: another login would not help."""
     STORE = "store"
-    """Another process was issued it, who knows when."""
+    """Another process obtained it at an unknown time."""
     GIVEN = "given"
-    """The caller gave it, and there is no other."""
+    """The program gave it, and there is no other."""
 
 
 @attrs.frozen
 class Grant:
-    """What a login brought.
+    """The result of a login.
 
     Attributes:
         token: The token.
-        expires_in: For how many seconds it holds; None if the server did not say.
-        source: Where it is from.
-        authorization: The bearer token that came with it, if one did.
+        expires_in: Seconds until it expires; None if the server did not say.
+        source: Where it comes from.
+        authorization: The bearer token that came with it, if there was one.
     """
 
     token: HeaderSecret
@@ -93,19 +93,19 @@ class Grant:
 
 
 def grant_of(answer: Token) -> Grant:
-    """The grant in a login's answer. A pod does not say how long its tokens hold.
+    """The grant in a login's answer. A pod does not say when its tokens expire.
 
     Raises:
         DecodeError: The answer holds no token, or one that cannot stand in a header.
     """
     token = _secret(answer.token)
     if token is None:
-        raise DecodeError("the login's answer holds no token that can be used", path="$.token")
+        raise DecodeError("the answer to the login holds no usable token", path="$.token")
     return Grant(token, authorization=_secret(answer.authorization_token, prefix="Bearer "))
 
 
 def _secret(text: Any, prefix: str = "") -> HeaderSecret | None:
-    """A token, whatever the server put in its place; None if it cannot be one."""
+    """A token from whatever the server sent; None if it cannot be one."""
     bare = text.removeprefix(prefix) if isinstance(text, str) else ""
     try:
         return HeaderSecret(bare) if bare else None

@@ -15,8 +15,8 @@ from .secrets import keeps_arguments_secret
 class CertificateAuth:
     """Logs a bot in with a client certificate: ``CertificateAuth("bot.pem")``.
 
-    The certificate is shown to the login hosts alone, on connections of their own. Login hosts often listen on a port
-    of their own: see ``session_auth_url`` and ``key_manager_url`` of :class:`~aiosymphony.PodClient`.
+    The certificate is sent only to the login hosts, on connections of their own. These hosts often have a port of their
+    own: see ``session_auth_url`` and ``key_manager_url`` of :class:`~aiosymphony.PodClient`.
     """
 
     @keeps_arguments_secret
@@ -33,21 +33,21 @@ class CertificateAuth:
         Args:
             certificate: A PEM file with the certificate, and its key unless ``private_key`` is given.
             private_key: A PEM file with the key.
-            password: What opens the key if it is encrypted.
-            ca_file: A PEM file of authorities to trust for the login hosts, in addition to the system's.
+            password: Decrypts the key.
+            ca_file: A PEM file of certificate authorities to trust for the login hosts, besides the system's.
 
         Raises:
-            ConfigError: A file is missing or unusable; the message says what it is and what to do.
+            ConfigError: A file is missing or unusable; the message says what is wrong and what to do.
         """
         from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
 
         self._certificate = path_of("the client certificate file", certificate)
         self.identity = f"certificate:{self._certificate}"
-        """What tells this account from others in a token store."""
+        """Identifies this account in a token store."""
         self.login_transport: Transport = AiohttpTransport(
             limit=2, client_cert=certificate, client_key=private_key, client_key_password=password, ca_file=ca_file
         )
-        """Carries the logins; closed with the client."""
+        """The transport of logins; closed with the client."""
 
     def __repr__(self) -> str:
         return f"CertificateAuth({str(self._certificate)!r})"

@@ -1,6 +1,6 @@
-"""Keys and certificates from files: loaded, or told by what they are and what to do about it.
+"""Loads keys and certificates from files. An error says what the file is instead and how to convert it.
 
-Nothing here ever asks on a terminal: an encrypted key without its password is an error like any other.
+Nothing here prompts for a password: an encrypted key without its password is an error.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class PrivateKey:
     """
 
     def __init__(self, source: str | Path, password: str | None = None) -> None:
-        r"""Take a path, or the PEM text itself; line breaks in it may be written as ``\n``, as some environments do.
+        r"""Take a path or the PEM text itself, in which line breaks may be written as ``\n``.
 
-        ``password`` opens an encrypted key. It does no harm to one that is not.
+        ``password`` decrypts an encrypted key. It is ignored for one that is not.
 
         Raises:
             ConfigError: The file or the text is not a usable key.
@@ -102,7 +102,7 @@ class PrivateKey:
         """Read the key.
 
         Raises:
-            ConfigError: It cannot be read, or is no RSA key that the password opens.
+            ConfigError: It cannot be read, is no RSA key, or the password is wrong.
         """
         # The content stays in frames that end before anything is raised: a traceback with locals would show it.
         where = "the private key" if self._path is None else f"the private key file {str(self._path)!r}"
@@ -118,16 +118,16 @@ def use_client_certificate(
     private_key: str | Path | None = None,
     password: str | None = None,
 ) -> None:
-    """Let a TLS context show a client certificate.
+    """Load a client certificate into a TLS context.
 
     Args:
         context: The context.
         certificate: A PEM file with the certificate, and its key unless ``private_key`` is given.
         private_key: A PEM file with the key.
-        password: What opens the key if it is encrypted.
+        password: Decrypts the key.
 
     Raises:
-        ConfigError: A file cannot be read or used; the message says what it is and what to do.
+        ConfigError: A file cannot be read or used; the message says what is wrong and what to do.
     """
     secret = password_of("the password of the client certificate's key", password)
     path = path_of("client_cert", certificate)
@@ -149,10 +149,10 @@ def use_client_certificate(
 
 
 def use_authorities(context: ssl.SSLContext, ca_file: str | Path) -> None:
-    """Let a TLS context trust the authorities in a PEM file, too.
+    """Let a TLS context also trust the certificate authorities in a PEM file.
 
     Raises:
-        ConfigError: The file cannot be read or holds no certificate; the message says what it is and what to do.
+        ConfigError: The file cannot be read or holds no certificate; the message says what is wrong and what to do.
     """
     path = path_of("ca_file", ca_file)
     try:
@@ -190,7 +190,7 @@ def password_of(name: str, value: Any) -> Secret | None:
 
 
 class _NoPassword(Exception):
-    """OpenSSL asked for a password that nobody gave."""
+    """OpenSSL asked for a password, and none was given."""
 
 
 def _rsa_key(where: str, source: Path | Secret | None, password: Secret | None) -> RSAPrivateKey | str:
@@ -233,7 +233,7 @@ def _private_key(where: str, content: bytes, password: Secret | None, wanted: st
 
 
 def _problem_of_certificate(path: Path, key_path: Path, password: Secret | None, reason: str | None) -> str:
-    """Why OpenSSL could not use a certificate with its key; it says little more than "PEM lib" itself."""
+    """Why OpenSSL could not use a certificate with its key; its own message says little more than "PEM lib"."""
     where, key_where = f"client_cert {str(path)!r}", f"client_key {str(key_path)!r}"
     content = _content(where, path)
     if isinstance(content, str):
@@ -252,7 +252,7 @@ def _problem_of_certificate(path: Path, key_path: Path, password: Secret | None,
     if isinstance(key, str):
         return key
     if reason == "KEY_VALUES_MISMATCH":
-        return f"{key_where} holds another key than the certificate in {str(path)!r} belongs to"
+        return f"{key_where} holds a key that does not belong to the certificate in {str(path)!r}"
     if reason == "EE_KEY_TOO_SMALL":
         return f"{where} holds a certificate whose key is too short for TLS: have one issued for a longer key"
     return f"{where} cannot be used: the certificate is damaged, or of a kind that TLS does not take ({reason})"
@@ -277,11 +277,11 @@ def _content(where: str, source: Path | Secret | None) -> bytes | str:
     except OSError as error:
         return f"{where} cannot be read: {error.strerror or type(error).__name__}"
     except ValueError:
-        return f"{where} cannot be read: it holds characters that no file has"
+        return f"{where} cannot be read: the name holds characters that no file name may have"
 
 
 def _mistaken(where: str, content: bytes, wanted: str) -> str:
-    """The sentence for a file that is something else than what is wanted."""
+    """The sentence for a file of another kind than expected."""
     for finds, kind, remedy in _KINDS:
         if finds(content):
             what = f"{where} is {kind}, not {wanted}"

@@ -1,4 +1,4 @@
-"""Login with OAuth client credentials: the way of Connect partners."""
+"""Login with OAuth client credentials, as Connect partners use it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AUDIENCE = "https://api.symphony.com/partners"
 class ClientCredentials:
     """Obtains bearer tokens for Connect with the client id and secret that Symphony gives its partners.
 
-    No document describes the token endpoint; the request is the JSON one that Symphony's partner guide shows.
+    No API document describes the token endpoint; the request is the one in Symphony's partner guide, in JSON.
     """
 
     @keeps_arguments_secret
@@ -32,7 +32,7 @@ class ClientCredentials:
         """Take the credentials; ``token_url`` and ``audience`` differ outside production.
 
         Raises:
-            ConfigError: A credential is empty, or the token URL is not https (plain http is for loopback alone).
+            ConfigError: A credential is empty, or the token URL is not https (plain http only to loopback).
         """
         if not client_id:
             raise ConfigError("the client_id is empty")
@@ -40,7 +40,7 @@ class ClientCredentials:
         self._client_secret = Secret(client_secret, name="client_secret")
         self._audience = audience
         self.identity = f"oauth:{client_id}"
-        """What tells this account from others in a token store."""
+        """Identifies this account in a token store."""
         url = URL(check_base_url(token_url, "token_url"))
         self.login_host = str(url.origin())
         """The server of the token endpoint, without the path."""

@@ -1,4 +1,4 @@
-"""Acting for users: an application logs in once, and then for each user in turn."""
+"""Acting for users: an application logs in for itself, and then for each user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
 
 
 _MOST_TRIES: Final = 4
-"""How many of the application's tokens may be refused to one login; all but the last come from a store."""
+"""How many of the application's tokens a login for a user tries; all but the last come from a store."""
 
 
 class OnBehalfOf:
@@ -40,17 +40,17 @@ class OnBehalfOf:
         Args:
             app_id: The application's id.
             private_key: The key in PEM, as a path or as text.
-            password: What opens the key if it is encrypted.
+            password: Decrypts the key.
 
         Raises:
-            ConfigError: The id is empty or the key unusable; the message says what it is and what to do.
+            ConfigError: The id is empty or the key unusable; the message says what is wrong and what to do.
         """
         if not app_id or not isinstance(app_id, str):
-            raise ConfigError("the app_id of OnBehalfOf is empty, or no text")
+            raise ConfigError("the app_id of OnBehalfOf must be a text that is not empty")
         self._app_id = app_id
         self._key = PrivateKey(private_key, password)
         self.identity = f"app:{app_id}"
-        """What tells this account from others in a token store."""
+        """Identifies this account in a token store."""
 
     def __repr__(self) -> str:
         return f"OnBehalfOf({self._app_id!r}, {self._key!r})"
@@ -67,7 +67,7 @@ class OnBehalfOf:
 
 
 class AppTokens:
-    """The application's token, for all its users: a 401 to one of them may mean the token or the user."""
+    """The application's token, shared by all its users. A 401 to one of them may be about the token or the user."""
 
     def __init__(self, cache: TokenCache, clock: Clock = SYSTEM_CLOCK) -> None:
         self._cache = cache
@@ -80,10 +80,10 @@ class AppTokens:
         return await self._cache.get()
 
     async def after_refusal(self, refused: IssuedToken, since: float) -> IssuedToken | None:
-        """The token to try once more for a user that was refused; None if it is the user that is refused.
+        """The token to try next for a user that was refused; None if the refusal is about the user.
 
-        It is if the token was issued while the user waited, or so shortly before that another user's refusal has shown
-        that a new one does not help. Else every user that may not be acted for would cost a login of the application.
+        It is about the user if the token was issued while the user waited, or if another user's refusal has just shown
+        that a new token does not help. Otherwise each user that the application may not act for would cost it a login.
         """
         if refused.is_fresh(since):
             self._good, self._good_until = refused, self.now() + REFUSAL_REMEMBERED
@@ -92,12 +92,12 @@ class AppTokens:
         return await self._cache.replace(refused)
 
     def now(self) -> float:
-        """The moment, for :meth:`after_refusal`."""
+        """The present time, for :meth:`after_refusal`."""
         return self._clock.monotonic()
 
 
 class UserOfApp:
-    """The authentication of one user that an application acts for; made by ``PodClient.on_behalf_of``."""
+    """Logs in for one user of an application; made by ``PodClient.on_behalf_of``."""
 
     def __init__(self, app: OnBehalfOf, app_tokens: AppTokens, user: int | str) -> None:
         """``user`` is an id, or a username as text."""

@@ -1,4 +1,4 @@
-"""Login with an RSA key: the way of bots and of extension applications."""
+"""Login with an RSA key, as bots and extension applications use it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from aiosymphony_api.login.models import Token
 
 LIFETIME: Final = 240.0
-"""Seconds that a login JWT holds; a pod refuses more than 300, and clocks differ."""
+"""Seconds until a login JWT expires; a pod refuses more than 300, and clocks differ."""
 
 _WRONG_CLOCK: Final = 30.0
-"""Seconds between this host's clock and the server's that are worth telling when a login is refused."""
+"""Seconds. If the clocks of this host and the server differ by more, the refusal of a login says so."""
 
 
 def login_jwt(subject: str, key: PrivateKey, *, now: float | None = None) -> Secret:
@@ -32,7 +32,7 @@ def login_jwt(subject: str, key: PrivateKey, *, now: float | None = None) -> Sec
 
 
 async def log_in_with_jwt(operation: Operation[..., Token], subject: str, key: PrivateKey, caller: Caller) -> Grant:
-    """Log in by an operation that takes a signed JWT. A refusal says so if this host's clock may be the cause."""
+    """Log in by an operation that takes a signed JWT. The error of a refusal says if this host's clock is wrong."""
     from aiosymphony_api.login.models import AuthenticateRequest  # noqa: PLC0415 - loads when it is used
 
     # In a thread: reading a file and signing block. Revealed inline: a local would show in tracebacks with locals.
@@ -45,7 +45,7 @@ async def log_in_with_jwt(operation: Operation[..., Token], subject: str, key: P
             if abs(ahead) >= _WRONG_CLOCK:
                 error.explain(
                     f"The clock of this host is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the "
-                    "server's, and the JWT of a login holds for 5 minutes at most: set the clock."
+                    "server's, and the JWT of a login is valid for at most 5 minutes: set the clock."
                 )
         raise
 
@@ -53,8 +53,8 @@ async def log_in_with_jwt(operation: Operation[..., Token], subject: str, key: P
 class RsaAuth:
     """Logs a bot in with its RSA key: ``RsaAuth("provisioning-bot", "bot.pem")``.
 
-    The session token comes from the pod, the key manager's token from the key manager; the latter is fetched only
-    when an operation needs it.
+    The session token comes from the pod. The key manager's token comes from the key manager, and only when an operation
+    needs it.
     """
 
     @keeps_arguments_secret
@@ -64,17 +64,17 @@ class RsaAuth:
         Args:
             username: The service account's username.
             private_key: The key in PEM, as a path or as text.
-            password: What opens the key if it is encrypted.
+            password: Decrypts the key.
 
         Raises:
-            ConfigError: The username is empty or the key unusable; the message says what it is and what to do.
+            ConfigError: The username is empty or the key unusable; the message says what is wrong and what to do.
         """
         if not username or not isinstance(username, str):
-            raise ConfigError("the username of RsaAuth is empty, or no text")
+            raise ConfigError("the username of RsaAuth must be a text that is not empty")
         self._username = username
         self._key = PrivateKey(private_key, password)
         self.identity = f"rsa:{username}"
-        """What tells this account from others in a token store."""
+        """Identifies this account in a token store."""
 
     def __repr__(self) -> str:
         return f"RsaAuth({self._username!r}, {self._key!r})"

@@ -23,7 +23,7 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str, *, name: str = "secret") -> None:
-        """``name`` says in errors what the value is; the value itself is never part of one.
+        """``name`` says in errors what the value is; errors never hold the value itself.
 
         Raises:
             ConfigError: The text is empty.
@@ -70,7 +70,7 @@ class HeaderSecret(Secret):
 
 
 def keeps_arguments_secret(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function that takes keys or passwords fail without its frames: a traceback with locals would show them."""
+    """Raise the ConfigError of a function that takes keys or passwords without its frames, which hold them."""
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""A token that somebody else obtained."""
+"""A token that was obtained elsewhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .secrets import HeaderSecret, keeps_arguments_secret
 
 
 class StaticToken:
-    """Uses a given token, a pod's session token or a bearer token for Connect, without ever renewing it.
+    """Uses a given token: a pod's session token, or a bearer token for Connect.
 
-    When the server refuses it, calls fail with ``AuthError``.
+    It is never renewed: when the server refuses it, calls fail with ``AuthError``.
     """
 
     @keeps_arguments_secret
@@ -28,13 +28,13 @@ class StaticToken:
         self._token = HeaderSecret(token)
         self._key_manager_token = None if key_manager_token is None else HeaderSecret(key_manager_token)
         self.identity = ""
-        """A given token is not kept in a store: there it would be found by another one's client."""
+        """Empty: a given token is not stored, as another client would use it."""
 
     def __repr__(self) -> str:
         return "StaticToken(***)"
 
     async def login(self, scheme: str, caller: Caller) -> Grant:  # noqa: ARG002 - the protocol's arguments
-        """See :class:`~aiosymphony.auth.base.Auth`. A JWT's own life is ignored: there is no other token."""
+        """See :class:`~aiosymphony.auth.base.Auth`. The expiry in a JWT is ignored: there is no other token."""
         token = self._key_manager_token if scheme == "keyManagerToken" else self._token
         if token is None:
             raise ConfigError("StaticToken has no key manager's token: give it as key_manager_token")

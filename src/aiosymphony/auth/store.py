@@ -1,4 +1,4 @@
-"""Tokens kept where several processes of one bot can share them, so that they share one login too."""
+"""Stores tokens where the processes of one bot share them, so that one login serves all."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .secrets import HeaderSecret
 logger = logging.getLogger("aiosymphony.auth")
 
 LOCK_WAIT: Final = 30.0
-"""Seconds to wait for another process that holds the lock of a login: as long as a request may take by default."""
+"""Seconds to wait for another process's login: as long as a request may take by default."""
 
 IO_WAIT: Final = 10.0
-"""Seconds that reading or writing a store may take."""
+"""Time limit of reading or writing a store, in seconds."""
 
 _LARGEST_FILE: Final = 16 * 1024 * 1024
 _LONGEST_TOKEN: Final = 64 * 1024
@@ -36,9 +36,9 @@ _LONGEST_TOKEN: Final = 64 * 1024
 
 @attrs.frozen
 class StoredToken:
-    """A token with the wall-clock times that bound its life, in seconds since the epoch.
+    """A token with the times of its issue and expiry, in seconds since the epoch.
 
-    ``authorization`` is the bearer token that came with it, if one did.
+    ``authorization`` is the bearer token that came with it, if there was one.
     """
 
     token: HeaderSecret
@@ -50,38 +50,38 @@ class StoredToken:
 class TokenStore(Protocol):
     """Keeps tokens by a key that names the server, the account and the kind of token.
 
-    A store may fail: whatever it raises is logged once, and the client goes on with a login of its own.
+    A store may fail: the first error is logged, and the client logs in by itself.
     """
 
     def exclusive(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Hold off everybody else who would log in for this key."""
+        """Lock this key against logins of other processes."""
         ...
 
     async def load(self, key: str) -> StoredToken | None:
-        """The token kept under this key, or None."""
+        """The token under this key, or None."""
         ...
 
     async def save(self, key: str, token: StoredToken) -> None:
-        """Keep a token under this key instead of the one before."""
+        """Store a token under this key, in place of the one before."""
         ...
 
 
 class FileTokenStore:
     """Keeps tokens in one JSON file that only its owner can read.
 
-    The file is replaced whole, so that a reader never sees half of it, and a lock beside it for each key lets one
-    process at a time log in. A file that is anything but tokens, written by its owner alone, is taken for empty.
-    Symbolic links are not followed. Needs a POSIX system.
+    The file is replaced as a whole, so that a reader never sees half of it. A lock file for each key lets one process
+    at a time log in. A file with other content, or that others may write, counts as empty. Symbolic links are not
+    followed. Needs a POSIX system.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Keep tokens in ``path``; its folder must exist.
+        """Store tokens in ``path``; its folder must exist.
 
         Raises:
             ConfigError: The folder does not exist, or the system has no file locks.
         """
         if not isinstance(path, str | os.PathLike) or "\0" in str(path):
-            raise ConfigError("the path of the token store cannot be a path")
+            raise ConfigError("the token store must be given as a path")
         self._path = Path(path)
         if sys.platform == "win32":
             raise ConfigError("FileTokenStore needs the file locks of a POSIX system")
@@ -149,9 +149,9 @@ class FileTokenStore:
 
 
 class PatientStore:
-    """Another store, whose failures and delays fail no login: it is then as if there were no store.
+    """Wraps a store so that its failures and delays fail no login: the login then goes on without it.
 
-    The first failure is logged; how a store fails is seldom news the second time.
+    Only the first failure is logged.
     """
 
     def __init__(self, store: TokenStore) -> None:
@@ -177,7 +177,7 @@ class PatientStore:
                 await self._leave(lock)
 
     async def load(self, key: str) -> StoredToken | None:
-        """The token kept under this key, or None if there is none that can be read."""
+        """The token under this key, or None if there is none that can be read."""
         try:
             async with asyncio.timeout(IO_WAIT):
                 found: Any = await self._store.load(key)
@@ -187,7 +187,7 @@ class PatientStore:
         return found if isinstance(found, StoredToken) else None
 
     async def save(self, key: str, token: StoredToken) -> None:
-        """Keep a token if that is possible."""
+        """Store a token if possible."""
         try:
             async with asyncio.timeout(IO_WAIT):
                 await self._store.save(key, token)
@@ -215,7 +215,7 @@ def _open_own(path: Path, flags: int) -> int:
     """Open a regular file of this user's, and close it to all others.
 
     Raises:
-        OSError: It is something else (a link, a folder, a pipe) or another one's, or others may have written it.
+        OSError: It is something else (a link, a folder, a pipe), has another owner, or others may write it.
     """
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
@@ -237,7 +237,7 @@ def _check_own(found: os.stat_result, *, is_read: bool) -> None:
 
 
 def _stored(entry: Any) -> StoredToken | None:
-    """What a file says of a token; None if that makes no token."""
+    """A token from what a file holds; None if it is no token."""
     if not isinstance(entry, dict):
         return None
     issued_at, expires_at = _moment(entry.get("issued_at")), _moment(entry.get("expires_at"))

@@ -1,18 +1,18 @@
-"""One token, however many callers want it.
+"""Holds a token and renews it with one login for all callers.
 
 =========  ==================================================  =========================================================
 state      when                                                what a caller gets
 =========  ==================================================  =========================================================
 fresh      inside its known life, or its life is not known     the token, at once
-stale      the last 20 % of its life, 15 minutes at most,      the token, at once; one refresh runs behind, and if that
-           begun up to a minute earlier by chance              fails there is quiet for 30 seconds
-expired    past its life, refused with a 401, or never had     whatever the one login brings that all callers share
+stale      the last 20 % of its life, at most 15 minutes,      the token, at once, while one refresh runs; if that
+           plus up to a random minute                          fails, the next one waits for 30 seconds
+expired    past its life, refused with a 401, or never had     the result of one login that all callers share
 =========  ==================================================  =========================================================
 
-A login belongs to no caller: one that is cancelled while it waits leaves the login running for the others. A login
-that the server refuses (4xx) is remembered for a minute and raised again without asking, so that a wrong key does not
-lock the account. Life is measured on the monotonic clock and on the wall clock, and whichever is further ahead counts:
-a suspended machine or a clock that was set costs one login at most.
+If a waiting caller is cancelled, the login goes on for the others. When the server refuses a login (4xx), the error is
+remembered for a minute and raised again without a request, so that a wrong key does not lock the account. Life is
+measured on the monotonic clock and on the wall clock, and the one that is further ahead counts: a suspended machine or
+a clock that was set costs one login at most.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NEVER = float("inf")
 
 @attrs.frozen(eq=False)
 class IssuedToken:
-    """A token with the time of its issue. A frozen whole, so that no reader sees parts of two generations."""
+    """A token with its times. It is frozen, so that no reader sees parts of an old and a new one."""
 
     secret: HeaderSecret
     issued_at: float
@@ -65,14 +65,14 @@ Login = Callable[[], Awaitable[Grant]]
 
 @attrs.frozen
 class SharedToken:
-    """The place of one token in a store that other processes use too."""
+    """Where the token is in a store that other processes use too."""
 
     store: PatientStore
     key: str
 
 
 class TokenCache:
-    """Holds the current token and sees to it that at most one login runs; see the table of this module."""
+    """Holds the current token and runs one login at a time; see the table of this module."""
 
     def __init__(
         self,
@@ -83,12 +83,12 @@ class TokenCache:
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Hold no token yet.
+        """Begin without a token.
 
         Args:
             login: Asks the server for a token.
-            name: Says in logs and errors which token this is.
-            shared: Where other processes keep the same token; None if there are none.
+            name: What logs and errors call the token.
+            shared: Where other processes find the same token; None for no sharing.
             clock: Time, for tests.
             jitter: Random numbers from 0 to 1, for tests.
         """
@@ -135,9 +135,9 @@ class TokenCache:
         return self.ready() or await self._fetch()
 
     async def renew(self, rejected: IssuedToken) -> IssuedToken:
-        """The token to use instead of one that the server answered 401 to.
+        """A token in place of one that the server answered with 401.
 
-        A newer one that is there already is returned as it is; the rejected one is never used again.
+        If there is a newer one already, it is returned. The rejected one is never used again.
         """
         if self._current is rejected:
             self._current = None
@@ -145,15 +145,15 @@ class TokenCache:
         return self.ready() or await self._fetch()
 
     async def replace(self, suspect: IssuedToken) -> IssuedToken:
-        """A newer token than one that may or may not be why a request was refused.
+        """A newer token than one that may be why a request was refused.
 
-        As :meth:`renew`, except that the suspect stays in use until there is a newer, and if there is to be none.
+        As :meth:`renew`, except that the suspect stays in use until there is a newer one.
         """
         current = self.ready()
         return current if current is not None and current is not suspect else await self._fetch()
 
     def discard(self) -> HeaderSecret | None:
-        """Forget the token, as after a logout, and return what it was."""
+        """Forget the token, as after a logout, and return it."""
         token, self._current = self._current, None
         return None if token is None else token.secret
 
@@ -206,7 +206,7 @@ class TokenCache:
         return token
 
     async def _share(self, shared: SharedToken) -> IssuedToken:
-        """Take the token that another process has kept, or log in and keep the token for the others."""
+        """Take the token that another process has stored, or log in and store the token for the others."""
         async with shared.store.exclusive(shared.key) as alone:
             kept = await shared.store.load(shared.key) if alone else None
             # What this process already has, or was refused, is what it wants to replace.
@@ -259,7 +259,7 @@ class TokenCache:
 
 
 def _hinted_life(token: HeaderSecret, wall: float) -> float | None:
-    """The life that an unverified JWT's ``exp`` claims: a hint for refreshing early, never a proof of anything."""
+    """The life that an unverified JWT's ``exp`` claims: a hint for refreshing early, and no proof."""
     try:
         claims = jwt.decode(token.reveal(), options={"verify_signature": False, "verify_exp": False})
         expires = float(claims["exp"])

@@ -13,10 +13,10 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its errors are one sentence on standard error.
+    """Run the command. Each error is one sentence on standard error.
 
     Args:
-        arguments: Those of the command line; of this process if None.
+        arguments: The arguments of the command; those of this process if None.
 
     Returns:
         The exit code.

@@ -1,4 +1,4 @@
-"""``python -m aiosymphony.cli``: the same as ``aiosymphony``, for where the script is not on the path."""
+"""``python -m aiosymphony.cli``: the same as ``aiosymphony``, if the script is not on the path."""
 
 import sys
 

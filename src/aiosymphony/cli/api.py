@@ -1,4 +1,4 @@
-"""``aiosymphony api``: what changes from one version of an API to the next."""
+"""``aiosymphony api``: compares two versions of an API."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def diff(
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what changed between two documents of an API, and what of it breaks callers.
+    """List what changed between two documents of an API, and which changes break callers.
 
-    Ends with 1 if something breaks, with 0 if not.
+    Exit code 1 if something breaks, 0 if not.
     """
     documents = load_document(old), load_document(new)
     try:

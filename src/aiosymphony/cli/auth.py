@@ -1,4 +1,4 @@
-"""``aiosymphony auth``: whether the credentials are good."""
+"""``aiosymphony auth``: checks credentials."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ def _group() -> None:
 
 @app.command()
 def check(
-    api: Annotated[str | None, typer.Argument(metavar="[pod|connect]", help="By default, what is configured.")] = None,
+    api: Annotated[
+        str | None, typer.Argument(metavar="[pod|connect]", help="pod or connect. Default: all that are configured.")
+    ] = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     username: UsernameOption = None,
     private_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Log in to the pod, to Connect, or to both, and say as whom. No secret is printed."""
+    """Log in to the pod, to Connect, or to both, and print the account. No secret is printed."""
     if api not in (None, "pod", "connect"):
-        raise ConfigError(f"there is no login for {api!r}: it is pod or connect")
+        raise ConfigError(f"there is no API {api!r}: give pod or connect")
     named = config is not None or url is not None or username is not None or private_key is not None
     wanted = {
         "pod": api == "pod" or (api is None and (named or bool(os.environ.get("SYMPHONY_POD_URL")))),

@@ -1,4 +1,4 @@
-"""``aiosymphony call``: any operation of any API, by its id."""
+"""``aiosymphony call``: calls any operation of any API, by its id."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def call(
     private_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Call one operation and print its answer.
+    """Call one operation and print its result, with the tokens, limits and retries of the SDK.
 
-    With the token, limits and retries of the SDK. Credentials come from the environment, --config or options.
+    Credentials come from the environment, --config or options.
     """
     chosen = find(api, operation)
     arguments = read_arguments(chosen, param or (), body)
@@ -68,10 +68,10 @@ def call(
 
 
 def find(api: str, operation_id: str) -> Operation[..., Any]:
-    """The operation of an id.
+    """The operation with an id.
 
     Raises:
-        ConfigError: There is none; the message names ids that are close.
+        ConfigError: There is none; the message names similar ids.
     """
     if api not in APIS:
         raise ConfigError(f"there is no API {api!r}: it is one of {', '.join(APIS)}")
@@ -84,7 +84,7 @@ def find(api: str, operation_id: str) -> Operation[..., Any]:
 
 
 def read_arguments(operation: Operation[..., Any], params: Sequence[str], body: str | None) -> dict[str, Any]:
-    """The arguments of an operation's builder from what was typed, by the builder's annotations.
+    """The arguments of an operation's builder from the options, by the builder's annotations.
 
     Raises:
         ConfigError: One is unknown, missing, given twice, or not of its type; the message names it.
@@ -113,7 +113,7 @@ def read_arguments(operation: Operation[..., Any], params: Sequence[str], body: 
 
 
 def _usage(signature: Mapping[str, inspect.Parameter]) -> str:
-    """What an operation takes, in one line."""
+    """The arguments of an operation, in one line."""
     taken = [
         ("--body " if name == "body" else f"--param {name}=") + str(one.annotation).removesuffix(" | None")
         for name, one in signature.items()
@@ -127,7 +127,7 @@ def _value(name: str, texts: Sequence[str], annotation: Any) -> Any:
         (item,) = typing.get_args(kind)
         return [_scalar(name, text, item) for text in texts]
     if len(texts) > 1:
-        raise ConfigError(f"--param {name} is given {len(texts)} times, and takes one value")
+        raise ConfigError(f"--param {name} is given {len(texts)} times, but takes one value")
     return _scalar(name, texts[0], kind)
 
 
@@ -152,7 +152,7 @@ def _without_none(annotation: Any) -> Any:
 
 
 def _body(text: str, annotation: Any) -> Any:
-    """The body from JSON, inline or in a file, as the builder wants it."""
+    """The body from JSON, inline or in a file, in the builder's type."""
     content = _source(text)
     try:
         orjson.loads(content)  # stricter: it takes no NaN

@@ -1,4 +1,4 @@
-"""Clients as the command line's options and the environment configure them."""
+"""Makes clients from the options of the command line and the environment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def open_client(
     """The client for an operation of this API, from options over the environment, or from a configuration file.
 
     Raises:
-        ConfigError: Something is missing or unusable, or an option does not go with the others.
+        ConfigError: Something is missing or unusable, or options contradict each other.
     """
     if api != "connect":
         return _pod(config, url, username, private_key)
@@ -60,7 +60,7 @@ def _pod(config: Path | None, url: str | None, username: str | None, private_key
     given = {name: value for name, value in options.items() if value is not None}
     if config is not None:
         if given:
-            raise ConfigError("--config says where and as whom: leave out --url, --username and --private-key")
+            raise ConfigError("--config has the URL and the credentials: leave out --url, --username and --private-key")
         return PodClient.from_config(config)
     environment = dict(os.environ)
     if "SYMPHONY_BOT_USERNAME" in given or "SYMPHONY_PRIVATE_KEY" in given:

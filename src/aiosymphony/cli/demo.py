@@ -1,4 +1,4 @@
-"""``aiosymphony demo``: the main job, against a sandbox that misbehaves."""
+"""``aiosymphony demo``: provisions people against a sandbox that misbehaves."""
 
 from __future__ import annotations
 

@@ -12,15 +12,15 @@ from typing import Any
 __all__ = ["on_stop_signals"]
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *filter(None, [getattr(signal, "SIGBREAK", None)])]
-"""Ctrl-C, what ends services, and on Windows Ctrl-Break."""
+"""Ctrl-C, the signal that ends services, and Ctrl-Break on Windows."""
 
 
 @contextlib.contextmanager
 def on_stop_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` in the running loop for each Ctrl-C or SIGTERM, instead of what they do otherwise.
+    """Call ``stop`` in the running loop for each Ctrl-C or SIGTERM, instead of their usual effect.
 
-    Loops without signal handlers of their own, as on Windows, are woken by one of the process. Outside the main thread
-    nothing is changed, as signals never come there.
+    If the loop has no signal handlers, as on Windows, a handler of the process wakes it. Outside the main thread this
+    does nothing, as signals do not arrive there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,7 +1,7 @@
-"""What commands print: results on standard output, for people or as JSON, and errors as one sentence.
+"""Prints results on standard output, for people or as JSON, and errors as one sentence.
 
-The one place through which anything reaches a terminal. Whatever a server, a file or an argument says, nothing of it is
-obeyed: control characters are shown as escapes, and nothing is taken for markup.
+Only this module writes to a terminal. Text from a server, a file or an argument has no effect on the terminal: control
+characters are printed as escapes, and markup is not interpreted.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 class _Console(Console):
-    """Shows every text as it is, wherever in a table, a title or a line it stands."""
+    """Prints every text literally, in tables, titles and lines."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text), **{**options, "markup": False, "emoji": False, "highlight": False})
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console, made when it is needed: tests and pipes replace the stream."""
+    """A new console for the present stream: tests and pipes replace it."""
     return _Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
@@ -65,14 +65,14 @@ def print_tree(value: Any) -> None:
 
 
 def print_error(error: object, code: int, *, as_json: bool) -> None:
-    """Say on standard error what went wrong, and with ``as_json`` on standard output too."""
+    """Print an error on standard error, and with ``as_json`` on standard output too."""
     if as_json:
         print_json({"error": str(error), "exit_code": code})
     sys.stderr.write(visible(f"aiosymphony: {error}") + "\n")
 
 
 def make_printable() -> None:
-    """Let the standard streams escape what their encoding does not have, instead of failing."""
+    """Make the standard streams escape characters that their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -84,7 +84,7 @@ def _write(text: str) -> None:
 
 
 def _json(value: Any, option: int = 0) -> str:
-    """JSON in which every control character is an escape, those too that JSON itself lets stand."""
+    """JSON in which every control character is escaped, also those that JSON allows."""
     try:
         content = dump(value, "the answer", model_as_dict, option)
     except NotJsonError as error:
@@ -111,7 +111,7 @@ def _whole(value: Any) -> Any:
 
 
 def exit_code_of(error: SymphonyError) -> int:
-    """The exit code that an error ends a command with."""
+    """The exit code for an error."""
     if isinstance(error, ConfigError | JobRefused):
         return USAGE
     if isinstance(error, JobError):

@@ -1,4 +1,4 @@
-"""ConnectClient: the Connect API, by which partners onboard companies and their users."""
+"""ConnectClient: the Connect API, with which partners onboard companies and their users."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class ConnectClient(Client):
 
         Args:
             auth: The partner's credentials.
-            base_url: Production by default; UAT is ``https://community.uat.symphony.com``.
+            base_url: The server. Default: production; UAT is ``https://community.uat.symphony.com``.
             limits: Bounds on concurrency and rate.
             retry: Bounds on retries.
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
-            transport: Carries the requests, and is closed with the client; aiohttp by default.
+            transport: Sends the requests; closed with the client. Default: aiohttp.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
-            token_store: Keeps tokens where other processes of the same account find them.
+            token_store: Shares tokens with other processes of the same account.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -74,7 +74,7 @@ class ConnectClient(Client):
             if operation.api == LOGIN_API:
                 return login_host
             raise ConfigError(
-                f"{operation.id} is an operation of {operation.api!r}, which a ConnectClient does not serve"
+                f"{operation.id} is an operation of the API {operation.api!r}: a ConnectClient cannot call it"
             )
 
         super().__init__(
@@ -100,7 +100,7 @@ class ConnectClient(Client):
         limits: Limits | None = None,
         observer: Observer | None = None,
     ) -> Self:
-        """A client from environment variables. On a subclass it makes one of that class.
+        """A client of this class, from environment variables.
 
         ``SYMPHONY_CLIENT_ID`` and ``SYMPHONY_CLIENT_SECRET``. Optional: ``SYMPHONY_CONNECT_URL``,
         ``SYMPHONY_TOKEN_URL``, ``SYMPHONY_AUDIENCE``; production by default.

@@ -22,25 +22,25 @@ class Companies(Resource):
     """Companies that the partner sponsors.
 
     A company is created in the background, in about 20 minutes, and must be ``COMPLETED`` before it can have users.
-    Beside what each method names, all raise what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
 
     async def create(self, *, name: str, vanity_name: str, email_domains: Iterable[str]) -> Company:
-        """Begin to create a company (``POST /api/v2/companies``); :meth:`wait_until_completed` waits for the end.
+        """Begin to create a company (``POST /api/v2/companies``); :meth:`wait_until_completed` waits until it is ready.
 
         Args:
             name: The company's name, 2 to 100 characters.
             vanity_name: Its part of host names: 2 to 63 lower case letters, digits and inner hyphens.
-            email_domains: The domains of its users' addresses, 1 to 10, none of which another company has.
+            email_domains: The domains of its users' addresses, 1 to 10. No other company may have one of them.
 
         Returns:
             The company in its first state, with its id.
 
         Raises:
-            BadRequest: A name or a domain is not as described.
-            Conflict: Name, vanity name or a domain is taken (code 40103 for domains). How a create is refused is not
-                documented: an :class:`ApiError` of another kind may say so too.
-            OutcomeUnknown: It may have been begun: look for it with ``list(vanity_name=…)`` before trying again.
+            BadRequest: A name or a domain does not have the form above.
+            Conflict: The name, the vanity name or a domain is taken (code 40103 for domains). The refusal of a create
+                is not documented: it may be an :class:`ApiError` of another class.
+            OutcomeUnknown: The creation may have begun: look for it with ``list(vanity_name=…)`` before trying again.
         """
         body = Company(name=name, vanity_name=vanity_name, email_domains=texts("email_domains", email_domains))
         request = api_v2_companies_post.build(body=body)
@@ -70,11 +70,11 @@ class Companies(Resource):
         return await self._session.execute(api_v2_companies_company_id_get.build(company_id))
 
     async def update(self, company_id: str, *, email_domains: Iterable[str]) -> None:
-        """Add email domains to a company (``PATCH /api/v2/companies/{companyId}``). Those that it has stay.
+        """Add email domains to a company (``PATCH /api/v2/companies/{companyId}``). It keeps those that it has.
 
         Args:
             company_id: The company.
-            email_domains: The domains to add, 1 to 10. It is no error if it has them already.
+            email_domains: The domains to add, 1 to 10. It is no error if the company has them already.
 
         Raises:
             Conflict: Another company has one of the domains (code 40103, under whatever status).
@@ -90,21 +90,21 @@ class Companies(Resource):
         timeout: float | None = 3600.0,  # noqa: ASYNC109 - as its caller thinks of it, and measured by the session's clock
         interval: float = 15.0,
     ) -> Company:
-        """Ask for a company (``GET /api/v2/companies/{companyId}``) again and again until it can have users.
+        """Poll a company (``GET /api/v2/companies/{companyId}``) until it can have users.
 
-        It can be called again after any error, and by any program that knows the id.
+        It can be called again after any error, by any program that knows the id.
 
         Args:
             company_id: The company.
-            timeout: Seconds to wait at most; None for no bound. Connect takes about 20 minutes.
-            interval: Seconds from one look to the next.
+            timeout: Most seconds to wait; None for no bound. Connect takes about 20 minutes.
+            interval: Seconds between two requests.
 
         Returns:
             The company, ``COMPLETED``.
 
         Raises:
-            CompanyFailed: It is in an error state, which it does not leave.
-            CompanyTimeout: It is not completed yet.
+            CompanyFailed: The company is in an error state, which it does not leave.
+            CompanyTimeout: The company is not completed within ``timeout``.
             ConfigError: ``interval`` or ``timeout`` is not positive.
         """
         if not interval > 0 or (timeout is not None and not timeout > 0):
@@ -122,7 +122,7 @@ class Companies(Resource):
             left = interval if deadline is None else deadline - clock.monotonic()
             if left <= 0:
                 raise CompanyTimeout(
-                    f"company {company_id} is {state} after {timeout:g} s; Connect goes on, and waiting again is safe",
+                    f"company {company_id} is {state} after {timeout:g} s. Connect continues to create it: wait again",
                     company_id=company_id,
                     state=state,
                 )
@@ -133,7 +133,7 @@ def _failed(company_id: str, state: str, message: str | None) -> CompanyFailed:
     message = clean_text(message or "")
     why = f": {message}" if message else ""
     return CompanyFailed(
-        f"company {company_id} could not be created, its state is {state}{why}",
+        f"company {company_id} could not be created: its state is {state}{why}",
         company_id=company_id,
         state=state,
         error_message=message,

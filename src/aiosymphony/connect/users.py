@@ -38,17 +38,15 @@ _CREATED = range(200, 300)
 
 @attrs.frozen
 class NotCreated:
-    """Why a user was not created, or is not known to be.
+    """Why a user was not created, or why that is not known.
 
     Attributes:
-        code: Connect's code, such as 40001 (email domain not allowed) or 40002 (email exists), of
-            :class:`~aiosymphony.codes.ConnectCode`; a number also where it came as text, other text as it came, None if
-            it gave none.
-        message: What happened, in Connect's words where it has any.
-        may_have_acted: True if the user may have been created all the same: look for it before trying again.
-        cause: The error of the request as a whole; None if the request went through and this user alone did not.
-        throttled: True if the server took too many requests to look at this one: the user was not created, and may be
-            asked for again later.
+        code: Connect's code as a :class:`~aiosymphony.codes.ConnectCode` has it, such as 40001 (email domain not
+            allowed) or 40002 (email exists). Digits in text become a number; other text stays; None if there is none.
+        message: What happened, in Connect's words if it has any.
+        may_have_acted: True if the user may have been created nevertheless: look for it before trying again.
+        cause: The error of the request as a whole; None if the request went through and only this user failed.
+        throttled: True if the server throttled this user: it was not created, and can be sent again later.
     """
 
     code: int | str | None
@@ -59,18 +57,18 @@ class NotCreated:
 
     @property
     def company_not_ready(self) -> bool:
-        """Whether the company does not exist or is not COMPLETED (code 40102), which fails all of its users alike."""
+        """Whether the company does not exist or is not COMPLETED (code 40102), so that all of its users fail."""
         return self.code == ConnectCode.COMPANY_NOT_READY and not self.may_have_acted
 
 
 @attrs.frozen
 class UserResult:
-    """What became of one user in a create.
+    """The result of one user in a create.
 
     Attributes:
-        asked: The user as it was asked for.
-        user: The user as it came back, with its id if it was created; None if nothing came back for it.
-        status: The status for this user, such as 201 or 409; None if none came.
+        asked: The user as it was sent.
+        user: The user as Connect returned it, with its id if it was created; None if it returned none.
+        status: The status for this user, such as 201 or 409; None if there is none.
         error: Why it was not created; None if it was.
     """
 
@@ -88,19 +86,19 @@ class UserResult:
 class Users(Resource):
     """Users of sponsored companies. Ids are those of Connect, not Symphony's numeric ones.
 
-    Beside what each method names, all raise what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
 
     async def create(
         self, company_id: str, users: Iterable[User], *, batch_size: int = MAX_BATCH, concurrency: int = 4
     ) -> list[UserResult]:
-        """Create any number of users (``POST /api/v2/companies/{companyId}/users``, as often as it takes).
+        """Create any number of users (``POST /api/v2/companies/{companyId}/users``), in several requests if needed.
 
         Never raises once started; each result carries its own error.
 
         Args:
             company_id: The company, which must be ``COMPLETED``.
-            users: The users, with email, first and last name, and whatever else is known.
+            users: The users, each with at least email, first name and last name.
             batch_size: Users per request, 1 to 20.
             concurrency: Requests under way at once.
 
@@ -135,11 +133,11 @@ class Users(Resource):
             users: The users.
 
         Returns:
-            One result per user, in the order of ``users``: others are created though one is refused.
+            One result per user, in the order of ``users``. The others are created even if one is refused.
 
         Raises:
             ConfigError: No users, or more than 20.
-            BadRequest: The request as a whole is not acceptable.
+            BadRequest: Connect refused the request as a whole.
             NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
@@ -153,19 +151,19 @@ class Users(Resource):
     ) -> builtins.list[str] | builtins.list[UserResult]:
         """Create 1 to 20 users from JSON objects (``POST /api/v2/companies/{companyId}/users``).
 
-        Does what :meth:`create_batch` does at half the cost: objects are sent as they are, and an answer that all were
-        created becomes no models.
+        As :meth:`create_batch`, at half the cost: objects are sent as they are, and no models are made of the answer if
+        all users were created.
 
         Args:
             company_id: The company, which must be ``COMPLETED``.
-            users: The users' fields as the API names them, ``email`` among them.
+            users: The users' fields as the API names them; each must have ``email``.
 
         Returns:
             The users' ids in the order of ``users`` if all were created; otherwise one result per user.
 
         Raises:
             ConfigError: No users, or more than 20.
-            BadRequest: The request as a whole is not acceptable.
+            BadRequest: Connect refused the request as a whole.
             NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
@@ -184,11 +182,11 @@ class Users(Resource):
     def list(self, company_id: str, *, page_size: int = 100) -> Pager[User]:
         """All users of a company in the order of their creation (``GET /api/v2/companies/{companyId}/users``).
 
-        We assume that disabled users are among them: the documents do not say.
+        We assume that the list includes disabled users: the documents do not say.
 
         Args:
             company_id: The company.
-            page_size: Users asked for at once, 100 at most.
+            page_size: Users per request, at most 100.
         """
 
         async def fetch(query: Query) -> Page[User]:
@@ -221,7 +219,7 @@ class Users(Resource):
         await self.set_active(company_id, user_id, active=True)
 
     async def disable(self, company_id: str, user_id: str) -> None:
-        """Let a user log in no more and end its tie to the partner; its conversations are kept
+        """Stop a user from logging in and end its tie to the partner; its conversations are kept
         (``PATCH /api/v2/companies/{companyId}/users/{userId}``).
         """
         await self.set_active(company_id, user_id, active=False)
@@ -234,10 +232,10 @@ class Users(Resource):
     def _matched(
         self, operation: Operation[..., Any], users: Sequence[User], rows: Sequence[User | None]
     ) -> Sequence[User | None]:
-        """The row of the answer for each user, by address; None where the answer has none that tells.
+        """The row of the answer for each user, by address; None if no row can be matched to a user.
 
         Raises:
-            OutcomeUnknown: The answer is empty, or about somebody who was not asked for.
+            OutcomeUnknown: The answer is empty, or about a user that was not sent.
         """
         if not rows:
             raise mismatch(self._session, operation, "it mentions no user")
@@ -248,17 +246,17 @@ class Users(Resource):
         matched = [mine.popleft() if (mine := by_email[fold(user.email)]) else None for user in users]
         for left in by_email.values():
             if left:
-                why = f"it is about {clean_text(left[0].email, 80)!r}, who was not asked for"
+                why = f"it is about {clean_text(left[0].email, 80)!r}, who was not in the request"
                 raise mismatch(self._session, operation, why)
         if len(rows) > len(users):
             raise mismatch(self._session, operation, f"it has {len(rows)} rows for {len(users)} users")
-        # An id that two of them have is that of neither.
+        # If two rows have the same id, it belongs to neither.
         ids = Counter(row.id for row in matched if row is not None and isinstance(row.id, str))
         return [None if row is not None and isinstance(row.id, str) and ids[row.id] > 1 else row for row in matched]
 
 
 class _AllCreated(NamedTuple):
-    """An answer that every user was created, without a word more."""
+    """An answer that every user was created and that holds nothing else."""
 
     emails: list[str]
     ids: list[str]
@@ -291,7 +289,9 @@ def _check_size(users: Sequence[object]) -> None:
 
 def _result(asked: User, row: User | None) -> UserResult:
     if row is None:
-        return UserResult(asked, None, None, NotCreated(None, "the answer does not say what became of this user", True))
+        return UserResult(
+            asked, None, None, NotCreated(None, "the answer does not say whether this user was created", True)
+        )
     problem = row.error
     if problem is None:
         problem = ProblemDetail()

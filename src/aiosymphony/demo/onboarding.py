@@ -55,9 +55,7 @@ async def create_company(connect: ConnectClient, new: NewCompany, *, stage: Stag
         return found[0] if found else None
 
     company = await create_once(
-        lambda: connect.companies.create(
-            name=new.name, vanity_name=new.vanity_name, email_domains=new.email_domains
-        ),
+        lambda: connect.companies.create(name=new.name, vanity_name=new.vanity_name, email_domains=new.email_domains),
         find,
     )
     company_id = company.id or ""

@@ -18,15 +18,15 @@ from ..resource import Resource, check_echo
 class Applications(Resource):
     """Applications that a pod's administrators publish to its users.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account may not administer applications, and
-    what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account may not administer applications.
     """
 
     async def create(self, application: ApplicationDetail) -> ApplicationDetail:
         """Create an application (``POST /pod/v1/admin/app/create``).
 
         Args:
-            application: What it is; ``application_info`` with a new ``app_id`` and a ``name`` is the least.
+            application: The application; it needs at least ``application_info`` with a new ``app_id`` and a ``name``.
 
         Returns:
             The application as the pod keeps it.
@@ -53,7 +53,7 @@ class Applications(Resource):
 
         Args:
             app_id: The application.
-            application: What it shall be. An authentication key with the action ``SAVE`` rotates the present one out.
+            application: Its new state. An authentication key with the action ``SAVE`` replaces the present one.
 
         Returns:
             The application as it is now.

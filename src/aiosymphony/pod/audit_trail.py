@@ -1,4 +1,4 @@
-"""``pod.audit_trail``: what privileged users did. An operation of the Agent, not of the Pod."""
+"""``pod.audit_trail``: the actions of privileged users. An operation of the Agent, not of the Pod."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..resource import Resource
 from .pagers import next_cursor
 
 PAGE_SIZE = 500
-"""Actions a page; the most that an Agent gives. It gives 50 if not asked."""
+"""Actions per page: an Agent's maximum. Its default is 50."""
 
 
 class AuditTrail(Resource):
@@ -29,19 +29,19 @@ class AuditTrail(Resource):
     ) -> Pager[V1AuditTrailInitiatorResponse]:
         """Actions within a time (``GET /agent/v1/audittrail/privilegeduser``).
 
-        Fields of an action beyond the common ones stand in its ``additional_properties``. Items have no key, so that
-        :meth:`Pager.unique` does not apply.
+        Fields that only some actions have are in ``additional_properties``. Items have no key, so that
+        :meth:`Pager.unique` cannot be used.
 
         Args:
             start: The earliest, epoch milliseconds.
             end: The latest, epoch milliseconds; now if None.
             initiator_id: Only those of the user with this id.
             role: Only those of users who hold this role.
-            page_size: Actions asked for at once, 500 at most.
+            page_size: Actions per request, at most 500.
 
         Raises:
-            Forbidden: On reading: the account may not see the audit trail.
-            SymphonyError: On reading: whatever :meth:`Session.execute` raises.
+            Forbidden: When it is read: the account may not see the audit trail.
+            SymphonyError: When it is read: the errors of :meth:`Session.execute`.
         """
         build = partial(
             v1_audittrail_privilegeduser_get.build,

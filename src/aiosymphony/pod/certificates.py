@@ -1,4 +1,4 @@
-"""``pod.certificates``: company certificates, what accounts log in with, and the certificates that sign them."""
+"""``pod.certificates``: company certificates, with which accounts log in, and the certificates that sign them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from ..resource import Resource
 from .pagers import array_pager
 
 PAGE_SIZE = 100
-"""Certificates asked for at once; Symphony documents neither a default nor a maximum."""
+"""Certificates per request; Symphony documents neither a default nor a maximum."""
 
 
 class Certificates(Resource):
-    """Certificates that the pod trusts. A fingerprint, a hexadecimal hash, is a certificate's id.
+    """Certificates that the pod trusts. The id of a certificate is its fingerprint, a hexadecimal hash.
 
     Beside what each method names, all raise :class:`Forbidden` if the account may not administer certificates,
     and what :meth:`Session.execute` raises.
@@ -88,13 +88,13 @@ class Certificates(Resource):
         type: CompanyCertTypeType | str | None = None,  # noqa: A002 - as above
         status: CompanyCertStatusType | str | None = None,
     ) -> SuccessResponse:
-        """Change what administrators say about a certificate (``POST /pod/v1/companycert/{fingerPrint}/update``).
+        """Change the name, type or status of a certificate (``POST /pod/v1/companycert/{fingerPrint}/update``).
 
         Args:
             finger_print: The certificate.
-            name: Its new name; as it is if None, and so with the others.
+            name: Its new name; None leaves it unchanged, as with all that follow.
             type: What it is for.
-            status: How far it is trusted; ``REVOKED`` ends what it lets in.
+            status: How far it is trusted; ``REVOKED`` ends its use.
 
         Raises:
             BadRequest: There is no such certificate.
@@ -128,7 +128,7 @@ class Certificates(Resource):
         return array_pager(self._session, build, page_size, key=_finger_print)
 
     async def list_issued_by(self, finger_print: str) -> builtins.list[CompanyCertInfoListItem]:
-        """The certificates that one has issued (``GET /pod/v1/companycert/{fingerPrint}/issuedBy``).
+        """The certificates that a certificate has issued (``GET /pod/v1/companycert/{fingerPrint}/issuedBy``).
 
         Raises:
             BadRequest: There is no such certificate.

@@ -1,4 +1,4 @@
-"""PodClient: the Pod API, and the Agent's audit trail beside it."""
+"""PodClient: the Pod API and the Agent's audit trail."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PodClient(Client):
         """Configure the client; nothing is sent.
 
         Args:
-            base_url: The pod, such as ``https://acme.symphony.com``. Plain http is accepted on loopback alone.
+            base_url: The pod, such as ``https://acme.symphony.com``. Plain http is accepted only to loopback.
             auth: How to log in: ``RsaAuth``, ``CertificateAuth``, ``OnBehalfOf`` or ``StaticToken``.
             session_auth_url: The host of certificate login, often the pod's on port 8444; ``base_url`` by default.
             key_manager_url: The key manager, ``base_url`` by default. It is asked only when an Agent refuses the
@@ -82,9 +82,9 @@ class PodClient(Client):
             retry: Bounds on retries.
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
-            transport: Carries the requests, and is closed with the client; aiohttp by default.
+            transport: Sends the requests; closed with the client. Default: aiohttp.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
-            token_store: Keeps tokens where other processes of the same account find them.
+            token_store: Shares tokens with other processes of the same account.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -97,11 +97,11 @@ class PodClient(Client):
         by_api = {"pod": pod, "agent": agent}
 
         def host(operation: Operation[..., Any]) -> str:
-            # Logins go to three hosts, told apart by the first segment of the path.
+            # The first segment of the path says which of three hosts a login goes to.
             found = by_api.get(operation.api) or by_prefix.get(operation.path.split("/")[1])
             if found is None:
                 raise ConfigError(
-                    f"{operation.id} is an operation of {operation.api!r}, which a PodClient does not serve"
+                    f"{operation.id} is an operation of the API {operation.api!r}: a PodClient cannot call it"
                 )
             return found
 
@@ -131,7 +131,7 @@ class PodClient(Client):
         limits: Limits | None = None,
         observer: Observer | None = None,
     ) -> Self:
-        """A client from environment variables. On a subclass it makes one of that class.
+        """A client of this class, from environment variables.
 
         ``SYMPHONY_POD_URL`` and one way to log in: ``SYMPHONY_BOT_USERNAME`` with ``SYMPHONY_PRIVATE_KEY`` (a path or
         PEM text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Encrypted keys take their
@@ -150,13 +150,13 @@ class PodClient(Client):
 
     @classmethod
     def from_config(cls, path: str | Path, *, limits: Limits | None = None, observer: Observer | None = None) -> Self:
-        """A client from a file like the BDK's ``config.yaml``. On a subclass it makes one of that class.
+        """A client of this class, from a file like the BDK's ``config.yaml``.
 
-        YAML (needs the extra ``aiosymphony[yaml]``) or JSON. Understood are ``scheme``, ``host``, ``port``, ``context``
-        at the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with ``username`` and
-        ``privateKey`` or ``certificate``; ``app`` with ``appId`` and ``privateKey``, where there is no ``bot``;
-        ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Relative paths
-        are relative to the file. Other keys are ignored.
+        The file is YAML (needs the extra ``aiosymphony[yaml]``) or JSON. These keys are read: ``scheme``, ``host``,
+        ``port``, ``context`` at the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with
+        ``username`` and ``privateKey`` or ``certificate``; without ``bot``, ``app`` with ``appId`` and ``privateKey``;
+        ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Paths are
+        relative to the file. Other keys are ignored.
 
         Args:
             path: The file.
@@ -195,17 +195,16 @@ class PodClient(Client):
         return self._base_url
 
     def on_behalf_of(self, user_id: int | None = None, *, username: str | None = None) -> Self:
-        """The client of a user that this application acts for, over the same connections and limits.
+        """A client that acts for a user, over the same connections and limits. It is closed with this one.
 
-        The last thousand users' clients are kept, so that asking again needs no new login. The client is closed with
-        this one.
+        The clients of the last thousand users are kept, so that asking again needs no new login.
 
         Args:
             user_id: The user's id; or
             username: the user's name.
 
         Raises:
-            ConfigError: This client does not authenticate with ``OnBehalfOf``, or not exactly one user was named.
+            ConfigError: This client's ``auth`` is not ``OnBehalfOf``, or not exactly one user was named.
         """
         user = user_id if user_id is not None else username
         if user is None or (user_id is not None and username is not None):
@@ -218,7 +217,7 @@ class PodClient(Client):
         )
 
         if not isinstance(self._auth, OnBehalfOf):
-            raise ConfigError("only a client that authenticates with OnBehalfOf can act for users")
+            raise ConfigError("only a client with auth=OnBehalfOf(...) can act for users")
         if self._app_tokens is None:
             self._app_tokens = AppTokens(self._session.token_cache(APP_TOKEN), self._session.clock)
         client = self._on_behalf.pop(user, None)
@@ -230,10 +229,10 @@ class PodClient(Client):
         return client
 
     async def logout(self) -> None:
-        """End the session at the pod and forget its token; the next call logs in again.
+        """End the session at the pod and forget its token. The next call logs in again.
 
         Raises:
-            SymphonyError: The pod did not confirm; the token is forgotten all the same.
+            SymphonyError: The pod did not confirm the logout. The token is forgotten all the same.
         """
         from aiosymphony_api.login.api.certificate_authentication import (  # noqa: PLC0415 - loads when it is used
             sessionauth_v1_logout_post,
@@ -246,10 +245,10 @@ class PodClient(Client):
             await self._session.without_tokens().execute(request)
 
     async def authorization_token(self) -> HeaderSecret | None:
-        """The bearer token that came with the session, which some of Symphony's services ask for; logs in if needed.
+        """The bearer token that came with the login, for those services of Symphony that need it; None if none came.
 
-        It is short-lived, and what the login gave: ``call(login_idm_tokens_post)`` gives a new one. None if the pod
-        gives none. The text is had by ``reveal()``; it does not hold the word ``Bearer``.
+        Logs in if needed. The token is short-lived: ``call(login_idm_tokens_post)`` gives a new one. ``reveal()``
+        returns its text, without the word ``Bearer``.
 
         Raises:
             SymphonyError: The login failed.

@@ -25,7 +25,7 @@ from ..resource import Resource, check_echo
 class Connections(Resource):
     """The caller's connections. Users of one pod are connected without any request.
 
-    Every method raises what :meth:`Session.execute` raises.
+    Every method raises the errors of :meth:`Session.execute`.
     """
 
     async def list(self, *, status: str | None = None, user_ids: Iterable[int] | None = None) -> list[UserConnection]:

@@ -22,8 +22,8 @@ from ..resource import Resource
 class Disclaimers(Resource):
     """Disclaimers of the pod, and the users they are assigned to.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account may not administer disclaimers, and
-    what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account may not administer disclaimers.
     """
 
     async def list(self) -> builtins.list[Disclaimer]:

@@ -18,10 +18,10 @@ from ..resource import Resource
 
 
 class Entitlements(Resource):
-    """What the pod, and each user, may do with each application. A user has the pod's setting until given another.
+    """Entitlements of the pod and of each user to applications. A user has the pod's setting unless it is overridden.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account may not administer entitlements, and
-    what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account may not administer entitlements.
     """
 
     async def list(self) -> builtins.list[PodAppEntitlement]:
@@ -29,7 +29,7 @@ class Entitlements(Resource):
         return await self._session.execute(v1_admin_app_entitlement_list_get.build())
 
     async def update(self, entitlements: Iterable[PodAppEntitlement]) -> builtins.list[PodAppEntitlement]:
-        """Set what holds in the pod for some applications (``POST /pod/v1/admin/app/entitlement/list``).
+        """Set the pod's entitlements to some applications (``POST /pod/v1/admin/app/entitlement/list``).
 
         Args:
             entitlements: One per application; those not named stay as they are.
@@ -54,11 +54,11 @@ class Entitlements(Resource):
     async def update_for_user(
         self, user_id: int, entitlements: Iterable[UserAppEntitlement]
     ) -> builtins.list[UserAppEntitlement]:
-        """Set what a user may do with some applications (``POST /pod/v1/admin/user/{uid}/app/entitlement/list``).
+        """Set a user's entitlements to some applications (``POST /pod/v1/admin/user/{uid}/app/entitlement/list``).
 
         Args:
             user_id: The user.
-            entitlements: One per application, each stated in full. To change a part of one, :meth:`patch_for_user`.
+            entitlements: One per application, complete. :meth:`patch_for_user` changes parts of one.
 
         Returns:
             The user's entitlements as they are now.

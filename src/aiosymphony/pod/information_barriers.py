@@ -23,16 +23,16 @@ from ..wire.operation import Request
 from .pagers import array_pager
 
 PAGE_SIZE = 10_000
-"""Members a page; the most that a pod gives, and what it gives if not asked."""
+"""Members per page: a pod's maximum and default."""
 
 
 @attrs.frozen
 class MemberResult:
-    """What became of one user in a change of members.
+    """The result of one user in a change of members.
 
     Attributes:
         user_id: The user.
-        error: Why nothing was done for this user, in the pod's words; None if it was done.
+        error: Why the change failed for this user, in the pod's words; None if it succeeded.
     """
 
     user_id: int
@@ -40,7 +40,7 @@ class MemberResult:
 
     @property
     def ok(self) -> bool:
-        """Whether it was done."""
+        """Whether the change succeeded."""
         return self.error is None
 
 
@@ -49,8 +49,8 @@ class InformationBarriers(Resource):
 
     Group ids may be standard base64 or URL-safe, percent-encoded or not.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account may not administer barriers, and what
-    :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account may not administer barriers.
     """
 
     async def list_groups(self) -> list[Group]:
@@ -64,11 +64,11 @@ class InformationBarriers(Resource):
     def list_members(self, group_id: str, *, page_size: int = PAGE_SIZE) -> Pager[int]:
         """Ids of the users in a group (``GET /pod/v1/admin/group/{gid}/membership/list``).
 
-        Reading raises NotFound if there is no such group.
+        It raises NotFound when it is read, if there is no such group.
 
         Args:
             group_id: The group.
-            page_size: Ids asked for at once, 10,000 at most.
+            page_size: Ids per request, at most 10,000.
         """
         build = partial(v1_admin_group_gid_membership_list_get.build, group_id)
         return array_pager(self._session, build, page_size, key=int)
@@ -76,7 +76,7 @@ class InformationBarriers(Resource):
     async def add_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
         """Put users into a group (``POST /pod/v1/admin/group/{gid}/membership/add``).
 
-        It may succeed for some alone.
+        It may succeed for only some of them.
 
         Returns:
             One result per user, in the order of ``user_ids``.
@@ -90,7 +90,7 @@ class InformationBarriers(Resource):
     async def remove_members(self, group_id: str, user_ids: Iterable[int]) -> list[MemberResult]:
         """Take users out of a group (``POST /pod/v1/admin/group/{gid}/membership/remove``).
 
-        It may succeed for some alone.
+        It may succeed for only some of them.
 
         Returns:
             One result per user, in the order of ``user_ids``.
@@ -104,7 +104,7 @@ class InformationBarriers(Resource):
     async def _change(self, request: Request[BulkActionResult], user_ids: list[int]) -> list[MemberResult]:
         answer = await self._session.execute(request)
         results = answer.results or []
-        # Results have no name on them, only their place: with one missing, no other can be trusted either.
+        # Results have no user id, only their position: if one is missing, no other can be assigned either.
         if len(results) != len(user_ids):
             raise DecodeError(
                 f"the answer has {len(results)} results for {len(user_ids)} users",

@@ -1,4 +1,4 @@
-"""``pod.messages``: messages, as compliance and administration see them. The Pod API neither sends nor reads any."""
+"""``pod.messages``: messages, for compliance and administration. The Pod API neither sends nor reads messages."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from ..resource import Resource, texts
 from .pagers import next_cursor
 
 PAGE_SIZE = 100
-"""Message ids asked for at once; Symphony documents neither a default nor a maximum."""
+"""Message ids per request; Symphony documents neither a default nor a maximum."""
 
 WINDOW_MS = 24 * 60 * 60 * 1000
-"""The longest time, in milliseconds, that one request for message ids may span."""
+"""The longest span of one request for message ids, in milliseconds."""
 
 
 class Messages(Resource):
@@ -40,12 +40,12 @@ class Messages(Resource):
 
     Message and stream ids may be standard base64 or URL-safe, percent-encoded or not.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account lacks the role, and what
-    :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account lacks the role.
     """
 
     async def get_status(self, message_id: str) -> MessageStatus:
-        """Who wrote a message, and who has got and read it (``GET /pod/v1/message/{mid}/status``).
+        """Who wrote a message, and who has received and read it (``GET /pod/v1/message/{mid}/status``).
 
         Raises:
             BadRequest: There is no such message, or it is not the account's own.
@@ -65,7 +65,7 @@ class Messages(Resource):
         return await self._session.execute(v1_admin_messages_post.build(body=body))
 
     async def get_relationships(self, message_id: str) -> MessageMetadataResponse:
-        """The message that one answers or forwards, and those that answer or forward it.
+        """The message that a message answers or forwards, and those that answer or forward it.
 
         ``GET /pod/v1/admin/messages/{messageId}/metadata/relationships``
 
@@ -78,7 +78,7 @@ class Messages(Resource):
     def list_receipts(self, message_id: str) -> Pager[MessageReceiptDetail]:
         """Receipts of a message, one per recipient (``GET /pod/v1/admin/messages/{messageId}/receipts``).
 
-        The page size is the pod's. Reading raises NotFound if there is no such message.
+        The pod decides the page size. It raises NotFound when it is read, if there is no such message.
         """
         build = partial(v1_admin_messages_message_id_receipts_get.build, message_id)
 
@@ -101,14 +101,14 @@ class Messages(Resource):
     ) -> Pager[str]:
         """Ids of the messages in a stream (``GET /pod/v2/admin/streams/{streamId}/messageIds``).
 
-        A pod answers for 24 hours at most: a longer time is asked for in windows of 24 hours. Reading raises NotFound
-        if there is no such stream.
+        A pod answers for at most 24 hours: a longer time is split into windows of 24 hours. It raises NotFound when it
+        is read, if there is no such stream.
 
         Args:
             stream_id: The stream.
-            since: The earliest, epoch milliseconds; what the pod takes if None.
+            since: The earliest, epoch milliseconds; the pod's default if None.
             to: The latest, epoch milliseconds; now if None.
-            page_size: Ids asked for at once.
+            page_size: Ids per request.
         """
         build = partial(v2_admin_streams_stream_id_message_ids_get.build, stream_id)
 

@@ -1,4 +1,4 @@
-"""Pagers over operations whose pages look alike."""
+"""Pagers that several operations share."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def array_pager(
 
     Args:
         session: Sends the requests.
-        build: The operation's builder, with all arguments but these two.
-        page_size: Items asked for at once.
-        key: What makes an item the same as another.
+        build: The operation's builder, with all its arguments except these two.
+        page_size: Items per request.
+        key: Identifies an item.
     """
 
     async def fetch(query: Query) -> Page[T]:

@@ -1,4 +1,4 @@
-"""``pod.presence``: who can be reached."""
+"""``pod.presence``: whether users are available."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..resource import Resource, mismatch
 class Presence(Resource):
     """Presence. Its category is text, such as ``AVAILABLE``, ``BUSY``, ``DO_NOT_DISTURB``, ``AWAY`` or ``OFFLINE``.
 
-    Beside what each method names, all raise what :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
 
     async def get_own(self) -> V2Presence:
@@ -36,9 +36,9 @@ class Presence(Resource):
         """Set the caller's presence (``POST /pod/v2/user/presence``).
 
         Args:
-            category: What it is to be.
-            soft: True to take into account what the user is doing: one who is OFFLINE stays so and gets the presence
-                on coming online, and activity may turn AVAILABLE into AWAY. False if None.
+            category: The new category.
+            soft: True to respect the user's activity: a user who is OFFLINE gets the presence when coming online, and
+                activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
@@ -60,9 +60,9 @@ class Presence(Resource):
 
         Args:
             uid: The user.
-            category: What it is to be.
-            soft: True to take into account what the user is doing: one who is OFFLINE stays so and gets the presence
-                on coming online, and activity may turn AVAILABLE into AWAY. False if None.
+            category: The new category.
+            soft: True to respect the user's activity: a user who is OFFLINE gets the presence when coming online, and
+                activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
@@ -73,11 +73,11 @@ class Presence(Resource):
     def list(self, *, page_size: int = 5000) -> Pager[V2Presence]:
         """The presence of the active users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
 
-        Inactive users are left out; we assume that these are the disabled accounts. It costs the pod much: Symphony
-        asks to follow changes with a feed (:meth:`create_feed`) instead of listing everybody again and again.
+        Inactive users are left out; we assume that these are the disabled accounts. This is expensive for the pod:
+        Symphony asks to follow changes with a feed (:meth:`create_feed`) instead of listing all users repeatedly.
 
         Args:
-            page_size: Presences asked for at once, 2 to 5,000.
+            page_size: Presences per request, 2 to 5,000.
         """
 
         async def fetch(query: Query) -> Page[V2Presence]:
@@ -93,9 +93,9 @@ class Presence(Resource):
         )
 
     async def register_interest(self, uids: Iterable[int]) -> SuccessResponse:
-        """Say whose presence the caller wants to know (``POST /pod/v1/user/presence/register``).
+        """Register interest in the presence of users (``POST /pod/v1/user/presence/register``).
 
-        Without it, the presence of users of other pods cannot be asked for.
+        Needed before the presence of users of other pods can be requested.
         """
         return await self._session.execute(v1_user_presence_register_post.build(body=[*uids]))
 
@@ -106,7 +106,7 @@ class Presence(Resource):
             The feed's id, for :meth:`read_feed` and :meth:`delete_feed`.
 
         Raises:
-            OutcomeUnknown: A feed may have been created, whose id is lost; a feed that nobody reads does no harm.
+            OutcomeUnknown: A feed may have been created, and its id is lost; an unused feed does no harm.
         """
         request = v1_presence_feed_create_post.build()
         feed = await self._session.execute(request)
@@ -115,13 +115,13 @@ class Presence(Resource):
         return feed.id
 
     async def read_feed(self, feed_id: str) -> builtins.list[V2Presence]:
-        """What has changed since the feed was last read (``GET /pod/v1/presence/feed/{feedId}/read``).
+        """The changes since the feed was last read (``GET /pod/v1/presence/feed/{feedId}/read``).
 
-        Reading takes the changes out, 500 at most; read again until nothing comes.
+        Reading takes out the changes, at most 500. Read again until there are none.
 
         Raises:
-            OutcomeUnknown: Changes may have been taken out and are lost with the answer: the feed will not tell them
-                again. Ask for the presence of those that matter with :meth:`get`, and read on.
+            OutcomeUnknown: Changes may have been taken out, and were lost with the answer. Request the presence of the
+                users that matter with :meth:`get`, and read on.
         """
         return await self._session.execute(v1_presence_feed_feed_id_read_get.build(feed_id))
 

@@ -1,4 +1,4 @@
-"""``pod.rooms``: chat rooms and who is in them."""
+"""``pod.rooms``: chat rooms and their members."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from ..resource import Resource, check_echo, texts
 class Rooms(Resource):
     """Chat rooms. Room ids may be standard base64, as clients show them, or URL-safe, percent-encoded or not.
 
-    What is called ``admin_…`` works on any room of the pod and needs an administrator's entitlement; the rest works on
-    rooms that the caller is in. Beside what each method names, all raise what :meth:`Session.execute` raises.
+    Methods named ``admin_…`` work on any room of the pod and need an administrator's entitlement; the others work on
+    rooms that the caller is in. Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
 
     # --- rooms --------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class Rooms(Resource):
 
         Args:
             room_id: The room.
-            name: Its new name; as it is if None, and so with the others.
+            name: Its new name; None leaves it unchanged, as with all that follow.
             description: What it is for.
             keywords: Words to find it by, each with a value; they replace those it has.
             discoverable: Whether others can find a private room.
@@ -195,8 +195,8 @@ class Rooms(Resource):
             member: Only rooms that this user is in.
             sub_type: Only rooms of this special kind, such as ``EMAIL``.
             sort_order: ``BASIC`` or ``RELEVANCE``.
-            include_non_discoverable: Whether to search private rooms too that cannot be discovered; not if None.
-            page_size: Rooms asked for at once, 100 at most.
+            include_non_discoverable: Whether to search private rooms that cannot be discovered; False if None.
+            page_size: Rooms per request, at most 100.
         """
         body = V2RoomSearchCriteria(
             query=query,
@@ -241,14 +241,14 @@ class Rooms(Resource):
     # --- members ------------------------------------------------------------------------------------------------------
 
     async def list_members(self, room_id: str) -> builtins.list[MemberInfo]:
-        """Everybody in a room that the caller is in, in one answer (``GET /pod/v2/room/{id}/membership/list``)."""
+        """All members of a room that the caller is in, in one answer (``GET /pod/v2/room/{id}/membership/list``)."""
         return await self._session.execute(v2_room_id_membership_list_get.build(room_id))
 
     async def add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to a room (``POST /pod/v1/room/{id}/membership/add``); adding a member again changes nothing.
 
-        A pod takes three users a second, in rooms of over 500 members one in three seconds; the client keeps to the
-        former, and waits when the pod says so.
+        A pod accepts three users per second, and in rooms of over 500 members one in three seconds. The client keeps
+        the first limit, and waits when the pod throttles.
         """
         return await self._session.execute(v1_room_id_membership_add_post.build(room_id, body=UserId(id=user_id)))
 
@@ -269,11 +269,11 @@ class Rooms(Resource):
     async def admin_list_members(
         self, room_id: str, *, include_past_members: bool | None = None
     ) -> builtins.list[MemberInfo]:
-        """Everybody in any room, in one answer (``GET /pod/v1/admin/room/{id}/membership/list``).
+        """All members of any room, in one answer (``GET /pod/v1/admin/room/{id}/membership/list``).
 
         Args:
             room_id: The room.
-            include_past_members: Whether to list those too who have left; not if None.
+            include_past_members: Whether to list past members, too; False if None.
         """
         request = v1_admin_room_id_membership_list_get.build(room_id, include_past_members=include_past_members)
         return await self._session.execute(request)

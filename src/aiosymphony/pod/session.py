@@ -10,22 +10,22 @@ from ..resource import Resource
 
 
 class CurrentSession(Resource):
-    """The account that is logged in. Every method raises what :meth:`Session.execute` raises."""
+    """The account that is logged in. Every method raises the errors of :meth:`Session.execute`."""
 
     async def info(self) -> UserV2:
         """The caller's own user (``GET /pod/v2/sessioninfo``).
 
         Raises:
-            AuthError: The credentials are not good; so this serves to check them.
+            AuthError: The credentials are refused; so this call can check them.
         """
         return await self._session.execute(v2_sessioninfo_get.build())
 
     async def get_manifest(self) -> ServiceAccountManifest:
-        """What the caller, a service account, says about itself (``GET /pod/v1/user/manifest/own``)."""
+        """The manifest of the caller, a service account (``GET /pod/v1/user/manifest/own``)."""
         return await self._session.execute(v1_user_manifest_own_get.build())
 
     async def set_manifest(self, manifest: str) -> SuccessResponse:
-        """Replace what the caller, a service account, says about itself (``POST /pod/v1/user/manifest/own``).
+        """Replace the manifest of the caller, a service account (``POST /pod/v1/user/manifest/own``).
 
         Args:
             manifest: A JSON document, as text.

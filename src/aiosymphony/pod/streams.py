@@ -40,8 +40,8 @@ class Streams(Resource):
     """Conversations: IMs of two, MIMs of more, rooms, and wall posts. Stream and message ids may be standard base64, as
     clients show them, or URL-safe, percent-encoded or not.
 
-    What is called ``admin_…``, :meth:`list_for_user` and :meth:`list_members` work on any stream of the pod and need an
-    administrator's entitlement. All methods raise what :meth:`Session.execute` raises.
+    Methods named ``admin_…``, :meth:`list_for_user` and :meth:`list_members` work on any stream and need an
+    administrator's entitlement. All methods raise the errors of :meth:`Session.execute`.
     """
 
     async def get(self, stream_id: str) -> V2StreamAttributes:
@@ -55,8 +55,8 @@ class Streams(Resource):
 
         Args:
             types: Kinds of stream: ``IM``, ``MIM``, ``ROOM``, ``POST``; all if None.
-            include_inactive: Whether to list inactive ones too; not if None.
-            page_size: Streams asked for at once, 1,000 at most.
+            include_inactive: Whether to list inactive streams, too; False if None.
+            page_size: Streams per request, at most 1,000.
         """
         body = _filter(types, include_inactive)
 
@@ -79,8 +79,8 @@ class Streams(Resource):
         Args:
             uid: The user.
             types: Kinds of stream: ``IM``, ``MIM``, ``ROOM``, ``POST``; all if None.
-            include_inactive: Whether to list inactive ones too; not if None.
-            page_size: Streams asked for at once, 1,000 at most.
+            include_inactive: Whether to list inactive streams, too; False if None.
+            page_size: Streams per request, at most 1,000.
         """
         body = _filter(types, include_inactive)
 
@@ -103,17 +103,17 @@ class Streams(Resource):
         end_date: int | None = None,
         page_size: int = 100,
     ) -> Pager[V2AdminStreamInfo]:
-        """The streams of the pod, whoever is in them (``POST /pod/v2/admin/streams/list``).
+        """All streams of the pod (``POST /pod/v2/admin/streams/list``).
 
         Args:
-            types: Kinds of stream: ``IM``, ``MIM``, ``ROOM``; all if None, and so with the others.
+            types: Kinds of stream: ``IM``, ``MIM``, ``ROOM``; all if None, as with all that follow.
             scope: ``INTERNAL`` for streams within the company, ``EXTERNAL`` for those with others.
             origin: ``INTERNAL`` for streams begun in the company, ``EXTERNAL`` for those begun elsewhere.
             status: ``ACTIVE`` or ``INACTIVE``.
             privacy: ``PUBLIC`` or ``PRIVATE``.
             start_date: Only streams whose membership was modified at this time or later, in epoch milliseconds.
             end_date: Only streams whose membership was modified by this time, in epoch milliseconds; now if None.
-            page_size: Streams asked for at once, 100 at most.
+            page_size: Streams per request, at most 100.
         """
         body = V2AdminStreamFilter(
             stream_types=None if types is None else [V2AdminStreamType(type_=text) for text in texts("types", types)],
@@ -132,11 +132,11 @@ class Streams(Resource):
         return Pager(fetch, lambda: SkipLimit(page_size), key=lambda stream: stream.id)
 
     def list_members(self, stream_id: str, *, page_size: int = 1000) -> Pager[V2MemberInfo]:
-        """Who is in a stream of the pod (``GET /pod/v1/admin/stream/{id}/membership/list``).
+        """The members of a stream of the pod (``GET /pod/v1/admin/stream/{id}/membership/list``).
 
         Args:
             stream_id: The stream.
-            page_size: Members asked for at once, 1,000 at most.
+            page_size: Members per request, at most 1,000.
         """
 
         async def fetch(query: Query) -> Page[V2MemberInfo]:
@@ -155,7 +155,7 @@ class Streams(Resource):
             stream_id: The stream.
             since: Ingested at this time or later, in epoch milliseconds; from the beginning if None.
             to: Ingested at this time or before, in epoch milliseconds; until now if None.
-            page_size: Files asked for at once, 100 at most; more than there are of one and the same millisecond.
+            page_size: Files per request, at most 100; must exceed the number of files of one millisecond.
         """
 
         async def fetch(query: Query) -> Page[StreamAttachmentItem]:
@@ -183,7 +183,7 @@ class Streams(Resource):
         """Begin an IM of other users, or find the one they have (``POST /pod/v1/admin/im/create``).
 
         Args:
-            user_ids: Two users or more; the caller does not become one of them.
+            user_ids: Two users or more; the caller does not join them.
         """
         return await self._session.execute(v1_admin_im_create_post.build(body=[*user_ids]))
 

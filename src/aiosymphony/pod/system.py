@@ -1,4 +1,4 @@
-"""``pod.system``: what holds for the whole pod: features, roles, protocols, file types, single sign-on."""
+"""``pod.system``: settings of the whole pod: features, roles, protocols, file types, single sign-on."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ..resource import Resource
 from .pagers import array_pager, next_cursor
 
 PROTOCOLS_PAGE_SIZE = 1000
-"""Schemes a page; the most that a pod gives. It gives 100 if not asked."""
+"""Schemes per page: a pod's maximum. Its default is 100."""
 
 EXTENSIONS_PAGE_SIZE = 100
-"""File extensions a page; Symphony documents neither a default nor a maximum."""
+"""File extensions per page; Symphony documents neither a default nor a maximum."""
 
 
 class System(Resource):
     """Settings of the pod. Methods that are not for administrators alone say so.
 
-    Beside what each method names, all raise :class:`Forbidden` if the account lacks the role, and what
-    :meth:`Session.execute` raises.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`, and
+    :class:`Forbidden` if the account lacks the role.
     """
 
     async def list_features(self) -> list[str]:
@@ -59,7 +59,7 @@ class System(Resource):
         """Schemes that users may link to, such as ``skype`` (``GET /pod/v2/system/protocols``). For every account.
 
         Args:
-            page_size: Schemes asked for at once, 1,000 at most.
+            page_size: Schemes per request, at most 1,000.
         """
         return array_pager(self._session, v2_system_protocols_get.build, page_size, key=str)
 
@@ -71,13 +71,13 @@ class System(Resource):
         """Let users link to a scheme (``POST /pod/v1/admin/system/protocols``).
 
         Raises:
-            BadRequest: It is allowed already, or is no scheme. If ``may_have_acted`` is true, a first attempt may have
-                allowed it, whose answer was lost.
+            BadRequest: It is allowed already, or is no scheme. If ``may_have_acted`` is true, an earlier attempt may
+                have allowed it, and its answer was lost.
         """
         return await self._session.execute(v1_admin_system_protocols_post.build(body=Protocol(scheme=scheme)))
 
     async def remove_protocol(self, scheme: str) -> None:
-        """Let users link to a scheme no longer (``DELETE /pod/v1/admin/system/protocols/{scheme}``).
+        """Stop users from linking to a scheme (``DELETE /pod/v1/admin/system/protocols/{scheme}``).
 
         Raises:
             BadRequest: It was not allowed.
@@ -97,7 +97,7 @@ class System(Resource):
         """Allowed file extensions, with where files of them may go (``GET /pod/file_ext/v1/allowed_extensions``).
 
         Args:
-            page_size: Extensions asked for at once.
+            page_size: Extensions per request.
         """
 
         async def fetch(query: Query) -> Page[FileExtension]:
@@ -114,13 +114,13 @@ class System(Resource):
         external: bool | None = None,
         cross_pod: bool | None = None,
     ) -> FileExtension:
-        """Allow a file extension, or replace where its files may go.
+        """Allow a file extension, or change where its files may go.
 
         ``PUT /pod/file_ext/v1/allowed_extensions/{extension}``
 
         Args:
             extension: The extension, as :meth:`list_file_extensions` writes it.
-            internal: Whether its files may be sent within the pod; the pod decides if None, and so with the others.
+            internal: Whether its files may be sent within the pod; the pod decides if None, as with all that follow.
             external: Whether they may be sent to other pods.
             cross_pod: Whether they may be received from other pods.
 
@@ -133,7 +133,7 @@ class System(Resource):
         return await self._session.execute(file_ext_v1_allowed_extensions_extension_put.build(extension, body=body))
 
     async def disallow_file_extension(self, extension: str) -> None:
-        """Allow a file extension no longer (``DELETE /pod/file_ext/v1/allowed_extensions/{extension}``).
+        """Stop allowing a file extension (``DELETE /pod/file_ext/v1/allowed_extensions/{extension}``).
 
         Raises:
             BadRequest: It was not allowed.
@@ -146,7 +146,7 @@ class System(Resource):
         """How users log in by single sign-on (``GET /pod/v1/admin/sso/configuration``).
 
         Raises:
-            NotFound: It was never set up.
+            NotFound: Single sign-on is not configured.
         """
         return await self._session.execute(v1_admin_sso_configuration_get.build())
 

@@ -1,4 +1,4 @@
-"""``pod.users``: users as the directory shows them, and as administrators manage them."""
+"""``pod.users``: the directory of users, and their administration."""
 
 from __future__ import annotations
 
@@ -82,22 +82,22 @@ from .pagers import array_pager, next_cursor
 K = TypeVar("K", int, str)
 
 MAX_IDS = 100
-"""Users that one look-up may name."""
+"""Most users in one look-up."""
 
 MAX_KEYS_LENGTH = 6000
-"""Characters that the keys of one look-up may take in its URL, as servers bound the length of that."""
+"""Most characters of the keys in the URL of one look-up, as servers limit the length of URLs."""
 
 MAX_AVATAR = 2_000_000
-"""Bytes of a picture; it must be smaller."""
+"""A picture must have fewer bytes."""
 
 
 @attrs.frozen
 class FoundUsers(Generic[K]):
-    """What a look-up of many users brought.
+    """The result of a look-up of many users.
 
     Attributes:
         found: The users, each once, in no particular order.
-        missing: The ids, addresses or names asked for that no user was found for, in the order asked.
+        missing: The ids, addresses or names without a user, in the order given.
     """
 
     found: list[UserV2]
@@ -107,9 +107,9 @@ class FoundUsers(Generic[K]):
 class Users(Resource):
     """Users of this pod and, where the directory is asked, of pods that the caller can see.
 
-    What is called detail, list, find, create, update, and everything about status, roles, features, delegates, avatars
-    and sessions, is for administrators: :class:`Forbidden` without the entitlement. Users cannot be deleted, only
-    disabled. Beside what each method names, all raise what :meth:`Session.execute` raises.
+    Only administrators may use detail, list, find, create, update, and the methods for status, roles, features,
+    delegates, avatars and sessions; others get :class:`Forbidden`. Users cannot be deleted, only disabled.
+    Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
 
     # --- look up ------------------------------------------------------------------------------------------------------
@@ -125,10 +125,10 @@ class Users(Resource):
         """The directory's view of one user (``GET /pod/v2/user``).
 
         Args:
-            uid: The user's id; this, ``email`` or ``username``, one of them.
+            uid: The user's id. Exactly one of ``uid``, ``email`` and ``username`` must be given.
             email: The user's email address.
-            username: The user's login name; searched in this pod alone.
-            local: True to search this pod alone, False to search others too; False if None, but for ``username``.
+            username: The user's login name; searched only in this pod.
+            local: True to search only this pod, False to search others, too; False if None, except with ``username``.
 
         Returns:
             The user; None if there is none, or the caller may not see it.
@@ -167,22 +167,22 @@ class Users(Resource):
         active: bool | None = None,
         concurrency: int = 8,
     ) -> FoundUsers[int] | FoundUsers[str]:
-        """The directory's view of any number of users, asked for by the hundred (``GET /pod/v3/users``).
+        """The directory's view of any number of users, a hundred per request (``GET /pod/v3/users``).
 
         Args:
-            uids: Ids; these, ``emails`` or ``usernames``, one of them. What comes twice is asked for once.
+            uids: Ids. Exactly one of ``uids``, ``emails`` and ``usernames`` must be given. Duplicates are sent once.
             emails: Email addresses; case does not matter.
-            usernames: Login names; searched in this pod alone.
+            usernames: Login names; searched only in this pod.
             local: As for :meth:`get`.
             active: True for enabled users only, False for disabled ones only; both if None.
             concurrency: Requests under way at once.
 
         Returns:
-            The users found, and what was asked for in vain.
+            The users found, and the keys without a user.
 
         Raises:
             ConfigError: Not exactly one kind of key was given, or a key is empty or has a comma in it.
-            SymphonyError: A request failed; what the others brought is dropped, and all can be asked again.
+            SymphonyError: A request failed. The results of the others are dropped; the call can be repeated.
         """
         if (uids is None) + (emails is None) + (usernames is None) != 2:
             raise ConfigError("users.get_many takes exactly one of uids, emails and usernames. Nothing was sent.")
@@ -231,8 +231,8 @@ class Users(Resource):
         """All users of this pod, disabled ones too (``GET /pod/v3/admin/user/list``).
 
         Args:
-            include_features: Whether each user's features come along.
-            page_size: Users asked for at once, 1,000 at most.
+            include_features: Whether to include each user's features.
+            page_size: Users per request, at most 1,000.
         """
         build = partial(v3_admin_user_list_get.build, include_features=include_features or None)
         return array_pager(self._session, build, page_size, key=_id_of_detail)
@@ -241,7 +241,7 @@ class Users(Resource):
         """All users of this pod with the ids of their apps, groups and disclaimers (``GET /pod/v2/admin/user/list``).
 
         Args:
-            page_size: Users asked for at once, 1,000 at most.
+            page_size: Users per request, at most 1,000.
         """
         return array_pager(self._session, v2_admin_user_list_get.build, page_size, key=_id_of_detail)
 
@@ -254,7 +254,7 @@ class Users(Resource):
             role: Id of a role that they have, such as ``INDIVIDUAL``.
             feature: A feature that they are entitled to.
             status: ``ENABLED`` or ``DISABLED``.
-            page_size: Users asked for at once, 1,000 at most.
+            page_size: Users per request, at most 1,000.
         """
         body = UserFilter(role=role, feature=feature, status=None if status is None else UserFilterStatus(status))
         build = partial(v1_admin_user_find_post.build, body=body)
@@ -279,8 +279,8 @@ class Users(Resource):
 
         Args:
             query: What to search for.
-            local: True to search this pod alone, False to search others too; False if None.
-            title: Only users of this job title, and so with the others.
+            local: True to search only this pod, False to search others, too; False if None.
+            title: Only users with this job title. Each further argument narrows the search in the same way.
             company: Company.
             location: Place of work.
             market_coverage: Market coverage.
@@ -288,7 +288,7 @@ class Users(Resource):
             function: Function.
             instrument: Instrument.
             account_types: Kinds of account, such as ``NORMAL`` and ``SYSTEM``.
-            page_size: Users asked for at once; 50 is what a pod gives if not asked, and its maximum is not documented.
+            page_size: Users per request. A pod's default is 50; its maximum is not documented.
         """
         filters = UserSearchFilter(
             account_types=None if account_types is None else texts("account_types", account_types),
@@ -332,11 +332,11 @@ class Users(Resource):
     ) -> V2UserDetail:
         """Create a user (``POST /pod/v2/admin/user/create``).
 
-        A person without a password logs in by single sign-on. Passwords, and the public key of a service account, are
-        given in a ``V2UserCreate``.
+        A person without a password logs in by single sign-on. To set a password, or the public key of a service
+        account, give a ``V2UserCreate``.
 
         Args:
-            user: The user whole, instead of all that follows.
+            user: The complete user, instead of all that follows.
             user_name: Login name, unique in the pod.
             email: Email address, unique in the pod.
             first_name: First name, up to 64 characters.
@@ -418,7 +418,7 @@ class Users(Resource):
             uid: The user.
             attributes: What to change, instead of all that follows. With a ``current_key``, it saves, rotates or
                 revokes the public key of a service account, and is never sent twice.
-            user_name: New login name; as it is if None, and so with the others.
+            user_name: New login name; None leaves it unchanged, as with all that follow.
             email: Email address.
             first_name: First name.
             last_name: Last name.
@@ -438,7 +438,7 @@ class Users(Resource):
         Raises:
             ConfigError: Nothing to change was given, or attributes and more.
             BadRequest: There is no such user, or the new login name or address is taken.
-            OutcomeUnknown: A key may have been changed: see :meth:`detail` before trying again.
+            OutcomeUnknown: A key may have been changed: check with :meth:`detail` before trying again.
         """
         given = V2UserAttributes(
             user_name=user_name,
@@ -456,9 +456,7 @@ class Users(Resource):
             mobile_phone_number=mobile_phone_number,
         )
         if (attributes is None) == (not given.to_dict()):
-            raise ConfigError(
-                "users.update takes V2UserAttributes or keyword arguments, one of them. Nothing was sent."
-            )
+            raise ConfigError("users.update takes either V2UserAttributes or keyword arguments. Nothing was sent.")
         request = v2_admin_user_uid_update_post.build(uid, body=given if attributes is None else attributes)
         if attributes is None or (attributes.current_key is None and attributes.previous_key is None):
             request = request.as_operation(_UPDATE_WITHOUT_KEY)
@@ -473,7 +471,7 @@ class Users(Resource):
 
         Args:
             uid: The user.
-            status: What is to hold; what is absent stays.
+            status: The new values; absent ones stay unchanged.
         """
         return await self._session.execute(v1_admin_user_uid_status_update_post.build(uid, body=status))
 
@@ -482,7 +480,7 @@ class Users(Resource):
         return await self.set_status(uid, UserStatus(status=UserStatusStatus.ENABLED))
 
     async def disable(self, uid: int) -> SuccessResponse:
-        """Let a user log in no more (``POST /pod/v1/admin/user/{uid}/status/update``)."""
+        """Stop a user from logging in (``POST /pod/v1/admin/user/{uid}/status/update``)."""
         return await self.set_status(uid, UserStatus(status=UserStatusStatus.DISABLED))
 
     async def suspend(self, uid: int, *, until: int | None = None, reason: str | None = None) -> SuccessResponse:
@@ -490,9 +488,9 @@ class Users(Resource):
 
         Args:
             uid: The user.
-            until: When the suspension ends, since the epoch; passed on as it is. Documents differ on the unit, seconds
-                or milliseconds: read it back with :meth:`get_status`. Open-ended if None.
-            reason: Why.
+            until: When the suspension ends, since the epoch; sent unchanged. Documents disagree on the unit, seconds or
+                milliseconds: read it back with :meth:`get_status`. Open-ended if None.
+            reason: The reason.
         """
         body = UserSuspension(suspended=True, suspended_until=until, suspension_reason=reason)
         return await self._session.execute(v1_admin_user_user_id_suspension_update_put.build(uid, body=body))
@@ -517,13 +515,13 @@ class Users(Resource):
         """Take a role from a user (``POST /pod/v1/admin/user/{uid}/roles/remove``).
 
         Raises:
-            ApiError: The user does not have it. If ``may_have_acted`` is true, a first attempt may have taken it, whose
-                answer was lost.
+            ApiError: The user does not have it. If ``may_have_acted`` is true, an earlier attempt may have taken it,
+                and its answer was lost.
         """
         return await self._session.execute(v1_admin_user_uid_roles_remove_post.build(uid, body=StringId(id=role)))
 
     async def list_features(self, uid: int) -> builtins.list[Feature]:
-        """What a user is entitled to (``GET /pod/v1/admin/user/{uid}/features``)."""
+        """The feature entitlements of a user (``GET /pod/v1/admin/user/{uid}/features``)."""
         return await self._session.execute(v1_admin_user_uid_features_get.build(uid))
 
     async def update_features(self, uid: int, features: Mapping[str, bool]) -> SuccessResponse:
@@ -531,13 +529,13 @@ class Users(Resource):
 
         Args:
             uid: The user.
-            features: Whether each is on, by name, such as ``{"canCreatePublicRoom": True}``; all others stay.
+            features: Name to whether it is on, such as ``{"canCreatePublicRoom": True}``; others stay unchanged.
         """
         body = [Feature(entitlment=name, enabled=enabled) for name, enabled in features.items()]
         return await self._session.execute(v1_admin_user_uid_features_update_post.build(uid, body=body))
 
     async def list_delegates(self, uid: int) -> builtins.list[int]:
-        """Ids of the users that may act for one (``GET /pod/v1/admin/user/{uid}/delegates``)."""
+        """Ids of the users that may act for a user (``GET /pod/v1/admin/user/{uid}/delegates``)."""
         return await self._session.execute(v1_admin_user_uid_delegates_get.build(uid))
 
     async def add_delegate(self, uid: int, delegate: int) -> SuccessResponse:
@@ -571,14 +569,16 @@ class Users(Resource):
         if not isinstance(image, bytes | bytearray):
             raise ConfigError(f"image: expected a path or bytes, not {type(image).__name__}. Nothing was sent.")
         if not 0 < len(image) < MAX_AVATAR:
-            raise ConfigError(f"image: {len(image)} bytes; it must have some, and less than 2 MB. Nothing was sent.")
+            raise ConfigError(
+                f"image: {len(image)} bytes; it must have at least one, and less than 2 MB. Nothing was sent."
+            )
         body = AvatarUpdate(image=base64.b64encode(image).decode("ascii"))
         return await self._session.execute(v1_admin_user_uid_avatar_update_post.build(uid, body=body))
 
     # --- sessions and followers ---------------------------------------------------------------------------------------
 
     async def list_sessions(self, uid: int) -> builtins.list[V1Session]:
-        """Where a user is logged in (``GET /pod/v1/users/{uid}/sessions``); empty if nowhere."""
+        """The sessions of a user (``GET /pod/v1/users/{uid}/sessions``)."""
         answer = await self._session.execute(v1_users_uid_sessions_get.build(str(uid)))
         return [] if answer is None else answer.sessions or []
 
@@ -602,8 +602,8 @@ class Users(Resource):
         """Make users follow the user ``uid`` (``POST /pod/v1/user/{uid}/follow``).
 
         Args:
-            uid: Who is to be followed.
-            followers: Ids of the users who are to follow.
+            uid: The user to be followed.
+            followers: Ids of the users who should follow.
         """
         body = FollowersList(followers=[*followers])
         return await self._session.execute(v1_user_uid_follow_post.build(uid, body=body))
@@ -612,8 +612,8 @@ class Users(Resource):
         """Make users no longer follow the user ``uid`` (``POST /pod/v1/user/{uid}/unfollow``).
 
         Args:
-            uid: Who was followed.
-            followers: Ids of the users who are to stop.
+            uid: The user who is followed.
+            followers: Ids of the users who should stop.
         """
         body = FollowersList(followers=[*followers])
         return await self._session.execute(v1_user_uid_unfollow_post.build(uid, body=body))
@@ -622,8 +622,8 @@ class Users(Resource):
         """Ids of the users who follow a user (``GET /pod/v1/user/{uid}/followers``).
 
         Args:
-            uid: Who is followed.
-            page_size: Ids asked for at once.
+            uid: The user who is followed.
+            page_size: Ids per request.
         """
 
         async def fetch(query: Query) -> Page[int]:
@@ -636,8 +636,8 @@ class Users(Resource):
         """Ids of the users whom a user follows (``GET /pod/v1/user/{uid}/following``).
 
         Args:
-            uid: Who follows.
-            page_size: Ids asked for at once.
+            uid: The user who follows.
+            page_size: Ids per request.
         """
 
         async def fetch(query: Query) -> Page[int]:
@@ -654,12 +654,12 @@ _UPDATE_WITHOUT_KEY = attrs.evolve(v2_admin_user_uid_update_post.OPERATION, idem
 
 def _local_for_usernames(local: bool | None) -> bool:
     if local is False:
-        raise ConfigError("login names are searched in this pod alone: local=False cannot be. Nothing was sent.")
+        raise ConfigError("login names are searched only in this pod: leave out local=False. Nothing was sent.")
     return True
 
 
 def _chunks(parameter: str, keys: Sequence[int | str]) -> Iterator[str]:
-    """Keys joined by commas, up to a hundred, and no more than fit a URL.
+    """Keys joined by commas, at most a hundred, and at most as many as fit into a URL.
 
     Raises:
         ConfigError: A key cannot be one of several; before the first chunk is given out.

@@ -1,8 +1,8 @@
 """For tests of programs that use this SDK.
 
-* Fixtures, which pytest finds by itself where aiosymphony is installed: `symphony_sandbox`, `symphony_pod` and
+* Fixtures, which pytest finds wherever aiosymphony is installed: `symphony_sandbox`, `symphony_pod` and
   `symphony_connect`; see `aiosymphony.testing.plugin`.
-* `ScriptedTransport`, which answers from a script and keeps what it was sent; it needs neither pytest nor a server.
+* `ScriptedTransport`, which answers from a script and records requests. It needs neither pytest nor a server.
 """
 
 from .scripted import ScriptedTransport, SentRequest, make_response

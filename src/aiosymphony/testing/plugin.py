@@ -5,8 +5,8 @@
     @pytest.mark.symphony_sandbox(users=500, page_cap=50)
     async def test_many_users(symphony_sandbox, symphony_pod): ...
 
-The fixtures need the extra `sandbox`, and pytest-asyncio in either mode; without it, anyio's plugin will do. They run
-in the event loop of the test if `asyncio_default_fixture_loop_scope` and `asyncio_default_test_loop_scope` agree.
+The fixtures need the extra `sandbox`, and pytest-asyncio in either mode or anyio's plugin. They run in the event loop
+of the test if `asyncio_default_fixture_loop_scope` and `asyncio_default_test_loop_scope` have the same value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @fixture
 async def symphony_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """A running Sandbox that checks its own answers; the test fails if one is not as documented.
+    """A running Sandbox. It checks its own answers; the test fails if one is not as documented.
 
     Arguments of `Sandbox` come from the marker `symphony_sandbox`.
     """

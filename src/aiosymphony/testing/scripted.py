@@ -1,4 +1,4 @@
-"""A transport that answers from a script: what a client sends, and what it makes of an answer, without a server."""
+"""A transport that answers from a script, for tests of what a client sends and how it takes an answer."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def make_response(
 
     Args:
         status: HTTP status.
-        json: What the body says, if it is JSON.
-        content: The body, if it is anything else.
+        json: The body as a JSON value.
+        content: The body as bytes, if it is not JSON.
         headers: Response headers, whose names may be in any case.
     """
     known: CIMultiDict[str] = CIMultiDict(headers or {})
@@ -39,13 +39,13 @@ def make_response(
 
 @frozen
 class SentRequest:
-    """A request as it was handed to the transport. Its repr shows neither headers nor body: they may hold secrets."""
+    """A request that the transport was given. Its repr shows neither headers nor body: they may hold secrets."""
 
     method: str
     url: str
     """Absolute and percent-encoded, as it was sent."""
     headers: Mapping[str, str] = field(repr=False)
-    """All headers, the token among them; names are case-insensitive."""
+    """All headers, including the token; names are case-insensitive."""
     body: bytes | None = field(repr=False)
 
     @property
@@ -69,14 +69,14 @@ class SentRequest:
 
 
 class ScriptedTransport:
-    """A transport that answers from a script and keeps what it was sent. It opens no socket.
+    """A transport that answers from a script and records requests. It opens no socket.
 
         transport = ScriptedTransport({"id": 7, "emailAddress": "ada@acme.com"})
         async with PodClient("https://acme.symphony.test", StaticToken("token"), transport=transport) as pod:
             await pod.users.get(uid=7)
         assert transport.sent == [("GET", "/pod/v2/user?uid=7", None)]
 
-    The client retries as always. With `retry=RetryPolicy(base=0.001, throttle_base=0.001)` it does so at once.
+    The client retries as always; with `retry=RetryPolicy(base=0.001, throttle_base=0.001)` it hardly waits.
 
     Attributes:
         requests: Every request, in the order of sending.
@@ -86,7 +86,7 @@ class ScriptedTransport:
     """
 
     def __init__(self, *responses: Any) -> None:
-        """Answer from the script that :meth:`respond_with` would be given."""
+        """Take the script, as :meth:`respond_with` does."""
         self.requests: list[SentRequest] = []
         self.resets = 0
         self.closed = False
@@ -129,7 +129,7 @@ class ScriptedTransport:
         """See :meth:`Transport.send`.
 
         Raises:
-            TransportError: The script says so.
+            TransportError: The script has one.
             AssertionError: There is no script.
 
         """
@@ -150,7 +150,7 @@ class ScriptedTransport:
         self.resets += 1
 
     async def close(self) -> None:
-        """Note that the client is closed; the script goes on if it is used all the same."""
+        """Note that the client is closed. The transport still answers if it is used."""
         self.closed = True
 
 

@@ -1,11 +1,11 @@
-"""The default transport: aiohttp, with its conveniences switched off where they are traps.
+"""The default transport: aiohttp, without those of its features that are not safe here.
 
-Which connection a request gets is decided in ``aiohttp_connector``, what a failure means in ``aiohttp_failures``.
+``aiohttp_connector`` decides which connection a request gets, ``aiohttp_failures`` what a failure means.
 
-* Redirects are not followed: aiohttp would carry ``sessionToken`` and the body to another host.
-* aiohttp repeats idempotent requests once by itself after a disconnect: off, because one layer owns retries.
+* Redirects are not followed: aiohttp would send ``sessionToken`` and the body to another host.
+* aiohttp's own retry after a disconnect is off: only the session retries.
 * Exceptions of aiohttp hold the request headers: ours are raised outside the handler and do not refer to them.
-* Environment proxies and ``.netrc`` are ignored; a proxy is used when it is given.
+* Proxies in the environment and ``.netrc`` are ignored; a proxy must be given.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _MAX_FIELD: Final = 32 * 1024
 class AiohttpTransport:
     """Sends requests with aiohttp over a pool of kept-alive connections.
 
-    The pool belongs to the event loop of the first request. TLS 1.2 is the least, and certificates are always
-    verified, against the system's authorities and ``ca_file``.
+    The pool belongs to the event loop of the first request. TLS is 1.2 or newer. Certificates are always verified,
+    against the system's authorities and ``ca_file``.
     """
 
     @keeps_arguments_secret
@@ -60,10 +60,10 @@ class AiohttpTransport:
         """Configure the transport; nothing is opened yet.
 
         Args:
-            limit: Connections in the pool. Keep it at least as large as the concurrency: waiting for a free
-                connection counts against a request's time.
+            limit: Connections in the pool. It should be at least the concurrency: waiting for a free connection counts
+                against a request's time.
             connect_timeout: Seconds to get a connection, DNS and TLS included.
-            ca_file: A PEM file of authorities to trust in addition to the system's.
+            ca_file: A PEM file of certificate authorities to trust besides the system's.
             client_cert: A PEM file with the client certificate (and its key, unless ``client_key`` is given).
             client_key: A PEM file with the client certificate's key.
             client_key_password: The password of that key.
@@ -79,7 +79,7 @@ class AiohttpTransport:
         has_proxy = proxy is not None
         del proxy  # its password must not stand in the traceback of what fails below
         if has_proxy and self._proxy is None:
-            raise ConfigError("proxy is no URL of an HTTP proxy, such as http://proxy.example:3128")
+            raise ConfigError("proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128")
         self._ssl = _ssl_context(ca_file, client_cert, client_key, client_key_password)
         self._connecting = _connecting(connect_timeout)
         self._pool: _Pool | None = None
@@ -152,7 +152,7 @@ class AiohttpTransport:
         raise failure
 
     def reset(self) -> None:
-        """See :meth:`Transport.reset`. A retired pool is closed as soon as no request is under way in it."""
+        """See :meth:`Transport.reset`. A retired pool is closed when its last request is over."""
         pool, self._pool = self._pool, None
         if pool is not None:
             self._retired.append(pool)
@@ -199,7 +199,7 @@ class _Pool(NamedTuple):
 
 
 def _connecting(seconds: float) -> ClientTimeout:
-    """The bound on getting a connection; the bound on the whole is kept by the deadline.
+    """The timeout of getting a connection; the deadline bounds the whole.
 
     aiohttp rounds timeouts beyond ``ceil_threshold`` up to whole seconds, which would let the deadline win.
     """
@@ -222,7 +222,7 @@ def _url(text: str) -> URL:
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The whole body, unless it is larger than the cap; a compressed body is counted as it unpacks."""
+    """The whole body, unless it is larger than the cap. A compressed body is counted while it unpacks."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await response.content.read(_READ_SIZE):

@@ -1,11 +1,11 @@
-"""The connection pool of the default transport: aiohttp's, with rules of its own for which connections are used.
+"""The connection pool of the default transport: aiohttp's, with additional rules for which connections are used.
 
-* A connection that received bytes while idle is not used again: its next response would be somebody else's.
-* A request that must not be sent twice gets a connection that was used a moment ago and on whose socket nothing waits,
-  or a new one. On a connection that the server has just closed, it would be lost, and nobody could tell that it was.
-* Whatever fails before there is a connection is told apart from what fails after: nothing was sent.
+* A connection that received bytes while idle is not used again: its next response belongs to another request.
+* A request that must not be sent twice gets a new connection, or one that was used a moment ago and on whose socket
+  nothing waits. On a connection that the server has just closed, it would be lost with an unknown outcome.
+* A failure before there is a connection has an error of its own: nothing was sent.
 
-This leans on private parts of aiohttp; tests with servers of their own see each of these rules at work.
+This uses private parts of aiohttp; tests check each rule against real servers.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 UNREPEATABLE: ContextVar[bool] = ContextVar("aiosymphony.unrepeatable", default=False)
-"""Whether the request that is being sent must not be sent twice."""
+"""Whether the current request must not be sent twice."""
 
 _MOMENT: Final = 1.0
-"""Seconds of idling after which a server may be closing a connection; few servers close them sooner."""
+"""Seconds. Few servers close a connection that has been idle for less."""
 
 
 class NotConnected(aiohttp.ClientError):
@@ -49,7 +49,7 @@ class ClientCertificateRefused(ssl.SSLError):
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool that gives no connection away that is known to be unusable."""
+    """A pool that hands out no connection that is known to be unusable."""
 
     def __init__(self, *, limit: int, tls: ssl.SSLContext | bool) -> None:
         super().__init__(limit=limit, ssl=tls)
@@ -84,7 +84,7 @@ class Connector(aiohttp.TCPConnector):
 
 class _Protocol(ResponseHandler):
     def is_connected(self) -> bool:
-        """Whether the next response on this connection will be that to the next request."""
+        """Whether the next response on this connection will belong to the next request."""
         return super().is_connected() and not self.should_close
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -101,9 +101,9 @@ def _tls_of(transport: BaseTransport | None) -> ssl.SSLObject | None:
 
 
 def _bring_live_one_first(idle: deque[tuple[ResponseHandler, float]]) -> bool:
-    """Put a connection first that is surely alive, and close what is found dead; False if there is none.
+    """Put a connection first that is certainly alive, and close dead ones; False if there is none.
 
-    If none is fresh enough, the oldest makes room for the new one, so that the pool does not grow by each pause.
+    If none is fresh enough, the oldest is closed for the new one, so that the pool does not grow with each pause.
     """
     fresh_since = monotonic() - _MOMENT
     while idle and idle[-1][1] >= fresh_since:
@@ -118,7 +118,7 @@ def _bring_live_one_first(idle: deque[tuple[ResponseHandler, float]]) -> bool:
 
 
 def _is_quiet(transport: BaseTransport) -> bool:
-    """Whether nothing waits in the socket: neither the end of the connection nor bytes that nobody asked for."""
+    """Whether nothing waits in the socket: neither the end of the connection nor stray bytes."""
     sock = transport.get_extra_info("socket")
     if sock is None:
         return False
@@ -130,4 +130,4 @@ def _is_quiet(transport: BaseTransport) -> bool:
 
 
 async def _none() -> None:
-    """No connection of the pool will do."""
+    """No connection of the pool can be used."""

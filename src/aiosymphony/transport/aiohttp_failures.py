@@ -1,6 +1,6 @@
-"""What a failure of aiohttp means: what failed, whether anything was sent, whether trying again can help.
+"""Turns failures of aiohttp into errors: what failed, whether anything was sent, whether trying again can help.
 
-aiohttp's own words are dropped, since they can hold headers, URLs and the password of a proxy.
+aiohttp's own messages are dropped, as they can hold headers, URLs and the password of a proxy.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .aiohttp_connector import ClientCertificateRefused, NotConnected
 from .tls import certificate_problem, handshake_problem, is_permanent, words
 
 _FOUND_CLOSED: Final = "Cannot write to closing transport"
-"""aiohttp's words for that, and for nothing else. Should they change, the outcome is unknown, which a test notices."""
+"""aiohttp's message for exactly that. If it changed, the outcome would be unknown, which a test notices."""
 
 
 class TooLarge(ValueError):
-    """The body passes the cap."""
+    """The body is larger than the cap."""
 
 
 class Peers(NamedTuple):
-    """Whom a request goes to: a server, perhaps through a proxy."""
+    """Where a request goes: to a server, perhaps through a proxy."""
 
     server: str
     proxy: URL | None
@@ -36,7 +36,7 @@ class Peers(NamedTuple):
         return "the proxy" if self.proxy is None else f"the proxy {self.proxy.host}:{self.proxy.port}"
 
     def name_of(self, error: aiohttp.ClientConnectorError) -> str:
-        """Which of the two a connection could not be made to."""
+        """The one of the two that could not be connected to."""
         proxy = self.proxy
         return (
             self.proxy_name
@@ -46,12 +46,12 @@ class Peers(NamedTuple):
 
 
 def explain(error: Exception, peers: Peers, *, answered: bool) -> TransportError:
-    """The error to raise for one of aiohttp's.
+    """The error to raise for an exception of aiohttp.
 
     Args:
         error: What aiohttp raised.
-        peers: Whom the request went to.
-        answered: Whether the head of an answer was there before it.
+        peers: Where the request went.
+        answered: Whether the head of an answer had arrived before.
     """
     match error:
         case NotConnected():
@@ -86,7 +86,7 @@ def explain(error: Exception, peers: Peers, *, answered: bool) -> TransportError
 
 
 def proxy_refused(status: int, peers: Peers) -> TransportError:
-    """What a proxy answered instead of passing a request on or opening a tunnel."""
+    """The error for a proxy that answered instead of opening a tunnel."""
     if status != 407:
         what = f"{peers.proxy_name} opened no tunnel to {peers.server}: it answered {status}"
         permanent = 400 <= status < 500 and status not in (408, 429)
@@ -112,7 +112,7 @@ def _not_connected(error: BaseException | None, peers: Peers) -> TransportError:
         case aiohttp.ClientConnectorDNSError():
             what = f"the host name of {peers.name_of(error)} could not be resolved"
         case aiohttp.ClientConnectorError():
-            what = f"the connection to {peers.name_of(error)} could not be made"
+            what = f"connecting to {peers.name_of(error)} failed"
         case _ if error is not None and isinstance(refused := _tls_error(error), ClientCertificateRefused):
             return _tls(handshake_problem(refused, peers.server), permanent=True)
         case _ if peers.proxy is not None:
@@ -123,7 +123,7 @@ def _not_connected(error: BaseException | None, peers: Peers) -> TransportError:
 
 
 def _was_never_written(error: BaseException) -> bool:
-    """Whether the connection was found closed by the one write that carries a request whole, head and body."""
+    """Whether the single write of the whole request found the connection closed."""
     return any(
         isinstance(found, aiohttp.ClientConnectionResetError) and found.args == (_FOUND_CLOSED,)
         for found in (error, error.__cause__)

@@ -1,4 +1,4 @@
-"""What the session asks of a transport, and the response it gets."""
+"""The protocol of transports, and their response."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 from .._version import __version__
 
 MAX_BYTES = 16 * 1024 * 1024
-"""How large an answer may be by default, after decompression: 16 MiB."""
+"""The default limit of an answer's size, after decompression: 16 MiB."""
 
 COMMON_HEADERS: Mapping[str, str] = MappingProxyType(
     {"Accept": "application/json", "User-Agent": f"aiosymphony/{__version__}"}
 )
-"""Headers that every transport puts on every request which does not bring its own."""
+"""Headers that every transport adds to a request without its own."""
 
 _SHOWN = frozenset({"accept", "content-type", "user-agent", "x-trace-id"})
 
@@ -46,7 +46,7 @@ class Response:
 
 
 class Transport(Protocol):
-    """Sends one request and returns whatever was answered; knows nothing of tokens, retries or operations."""
+    """Sends one request and returns any answer; knows nothing of tokens, retries or operations."""
 
     async def send(
         self,
@@ -61,12 +61,12 @@ class Transport(Protocol):
     ) -> Response:
         """Send and read the whole answer within ``timeout`` seconds; redirects are returned, not followed.
 
-        ``COMMON_HEADERS`` are put on in addition to ``headers``.
+        ``COMMON_HEADERS`` are added to ``headers``.
 
         Args:
-            url: Absolute and percent-encoded already; it is sent as it is.
-            max_bytes: The largest body, after decompression, that is read.
-            repeatable: False: the request must not be sent twice; give it a connection that is known to be alive.
+            url: Absolute and already percent-encoded; it is sent unchanged.
+            max_bytes: The largest body that is read, after decompression.
+            repeatable: False if the request must not be sent twice: it then needs a connection that is certainly alive.
 
         Raises:
             TransportError: No whole answer arrived. ``.sent`` is False only if the server received nothing.

@@ -1,7 +1,7 @@
 """Deadlines for many requests with one timer.
 
-A timer of its own for each request costs about a tenth of the request. Here a request's task is entered with its
-deadline, and one timer wakes for the earliest; while all requests have the same timeout, it wakes once per timeout.
+A timer for each request would cost about a tenth of the request. Here, one timer wakes for the earliest deadline; while
+all requests have the same timeout, it wakes once per timeout.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 _SLACK: Final = 0.01
-"""Seconds between two wake-ups at least; a deadline is kept to within this."""
+"""Least seconds between two wake-ups; deadlines are kept with this precision."""
 
 _TURNS: Final = 16
 """Turns of the event loop from a deadline to its effect. After a loop was blocked, answers wait in the sockets and
@@ -30,7 +30,7 @@ class Deadlines:
 
     @property
     def in_use(self) -> bool:
-        """Whether any deadline is begun and not ended."""
+        """Whether any deadline has begun and not ended."""
         return bool(self._entries)
 
     def enter(self, seconds: float) -> Deadline:
@@ -56,7 +56,7 @@ class Deadlines:
         self._timer = self._loop.call_at(at, self._wake)
 
     def _wake(self, turns: int = _TURNS) -> None:
-        """The earliest deadline has come; it counts once what had arrived by now is read."""
+        """Handle the earliest deadline, after everything that has arrived by now is read."""
         if turns:
             self._timer = self._loop.call_soon(self._wake, turns - 1)
         else:
@@ -94,7 +94,7 @@ class Deadline:
         self.expired = False
 
     def leave(self) -> None:
-        """The deadline's work is done or has failed."""
+        """End the deadline: its work is done or has failed."""
         self._deadlines.discard(self)
         if self.expired and not self._taken_back:
             self._task.uncancel()  # the work failed otherwise at the last moment; its task is not to stay cancelled
@@ -105,7 +105,7 @@ class Deadline:
         self._task.cancel()
 
     def caused(self) -> bool:
-        """Whether a CancelledError just caught came from this deadline alone; if so, it is taken back."""
+        """Whether only this deadline caused a CancelledError just caught; if so, the cancellation is undone."""
         if not self.expired:
             return False
         self._taken_back = True

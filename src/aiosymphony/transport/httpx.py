@@ -2,14 +2,13 @@
 
 Needs the extra ``aiosymphony[httpx]``. Under load it is several times slower than the default transport.
 
-It keeps the promises of the default transport but for those that are the client's alone: which authorities, proxies
-and TLS versions are used, how many connections there are, and what the client does with cookies and with hooks. Its
-connections are the client's too: :meth:`HttpxTransport.reset` cannot close them, and a request that must not be
-repeated may go out on a connection that has idled.
+It keeps the promises of the default transport, except where the httpx client decides: authorities, proxies, TLS
+versions, the number of connections, cookies and hooks. The connections belong to that client:
+:meth:`HttpxTransport.reset` cannot close them, and a request that must not be repeated may get one that was idle.
 
-* Bodies are unpacked here, piece by piece up to the cap: httpx unpacks each packet whole, and a brotli bomb of some
-  kilobytes is gigabytes then. So only gzip and deflate are asked for.
-* A connection that holds more than the answer is closed: httpx would give the rest to the next request.
+* Bodies are unpacked here, piece by piece up to the cap: httpx unpacks each packet as a whole, so that a brotli bomb of
+  some kilobytes becomes gigabytes. Only gzip and deflate are asked for.
+* A connection that holds more than the answer is closed: httpx would take the rest for the next answer.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _FAILURES: Final = (
 
 
 class HttpxTransport:
-    """Sends requests with an :class:`httpx.AsyncClient`; TLS, proxy and pool are those of the client."""
+    """Sends requests with an :class:`httpx.AsyncClient`, which decides on TLS, proxy and pool."""
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         """Use ``client``, which stays the caller's to close, or a new one, which :meth:`close` closes."""
@@ -113,7 +112,7 @@ class HttpxTransport:
         raise failure
 
     def reset(self) -> None:
-        """Nothing to do: no answer waits on a connection of the pool, and the pool belongs to the client's owner."""
+        """Do nothing: no answer waits on a connection of the pool, and the pool belongs to the client's owner."""
 
     async def close(self) -> None:
         """Close the client if it was made here."""
@@ -122,7 +121,7 @@ class HttpxTransport:
 
 
 class _Exchange:
-    """How far one request came, as httpcore's trace tells it; a client without a network says nothing."""
+    """How far one request came, by httpcore's trace; a client without a network reports nothing."""
 
     __slots__ = ("may_have_left", "tls")
 
@@ -140,7 +139,7 @@ class _Exchange:
 
 
 class _TooLarge(ValueError):
-    """The body passes the cap."""
+    """The body is larger than the cap."""
 
 
 class _UnknownEncoding(ValueError):
@@ -161,7 +160,7 @@ async def _read(response: httpx.Response, max_bytes: int) -> bytes:
 
 
 async def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body in pieces of bounded size, however small the packets are that they come from."""
+    """The body in pieces of bounded size."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the client of an AsyncClient's answer has no other
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -185,17 +184,17 @@ async def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _window_bits(encoding: str, data: bytes) -> int:
-    """What zlib needs to know. Some servers send "deflate" without the header of zlib that belongs to it."""
+    """The argument of zlib for a body. Some servers send "deflate" without zlib's header."""
     if encoding != "deflate":
         return 16 + zlib.MAX_WBITS
     return zlib.MAX_WBITS if data[0] & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS
 
 
 async def _keep_only_if_clean(response: httpx.Response) -> None:
-    """Close the connection of an answer that was read, if the server has sent more: it would be the next answer.
+    """Close the connection of an answer if the server has sent more, which would be taken for the next answer.
 
-    httpx tells nobody what its parser has left over, so this looks inside; where there is nothing to see, the
-    connection is closed as well. Over HTTP/2 each answer has a number.
+    httpx does not say what its parser has left over, so this looks inside; if it cannot, it closes the connection as
+    well. Over HTTP/2 each answer has a number.
     """
     network = response.extensions.get("network_stream")
     if network is None or response.http_version == "HTTP/2":
@@ -226,7 +225,7 @@ async def _abandon(response: httpx.Response | None) -> None:
 
 
 def _transport_error(error: Exception, exchange: _Exchange, server: str, max_bytes: int) -> TransportError:
-    """Say what a failure of httpx means; its own words are dropped, since they can hold headers and URLs."""
+    """The error for a failure of httpx, without httpx's own message, which can hold headers and URLs."""
     match error:
         case _TooLarge():
             return TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
@@ -240,7 +239,7 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
         return _tls_failure(broken, exchange, server)
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return TransportError(f"the connection to {server} could not be made", sent=False, kind="connect")
+            return TransportError(f"connecting to {server} failed", sent=False, kind="connect")
         case httpx.TimeoutException() | TimeoutError():
             return TransportError("timed out before the whole answer had arrived", kind="timeout")
         case httpx.RemoteProtocolError() | httpx.DecodingError() | EOFError() | zlib.error():
@@ -254,7 +253,7 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
 
 
 def _proxy_error(error: httpx.ProxyError, server: str) -> TransportError:
-    """What a proxy answered instead of opening a tunnel; httpx puts its status first."""
+    """The error for a proxy that answered instead of opening a tunnel; httpx's message begins with the status."""
     status = str(error)[:3]
     if status == "407":
         what = f"the client's proxy refused its user and password, or asks for them (407): no tunnel to {server}"

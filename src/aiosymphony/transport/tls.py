@@ -1,4 +1,4 @@
-"""What a failure of TLS means and what to do about it, for every transport."""
+"""Explains failures of TLS and what to do about them, for every transport."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ssl
 from typing import Final
 
 _UNTRUSTED: Final = (
-    "was issued by an authority that is not trusted here: if it is your organisation's own, or a proxy's that reads "
-    "along, give the authority's PEM file as ca_file"
+    "was issued by an authority that is not trusted here: if it is your organisation's own, or that of a "
+    "proxy which inspects TLS, give the authority's PEM file as ca_file"
 )
 # By OpenSSL's verify codes (X509_V_ERR_...), which are stable; its texts are not.
 _CERTIFICATE_PROBLEMS: Final = {
@@ -54,7 +54,7 @@ _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY
 
 
 def certificate_problem(error: Exception, server: str) -> str:
-    """What is wrong with the certificate of a server, and the remedy."""
+    """The sentence on a server's certificate: what is wrong with it, and the remedy."""
     problem = _CERTIFICATE_PROBLEMS.get(getattr(error, "verify_code", -1))
     return f"the certificate of {server} {problem or f'cannot be trusted: {words(error)}'}"
 
@@ -65,10 +65,10 @@ def refuses_certificate(error: Exception) -> bool:
 
 
 def ended_handshake(error: Exception, connection: ssl.SSLObject | None) -> bool:
-    """Whether an alert is the server's end of a handshake that was over for the client.
+    """Whether an alert belongs to a handshake that was over for the client.
 
-    With TLS 1.3 the client sends its certificate last and its request right behind, before the server has looked at
-    either. A server that has sent a session ticket has accepted the certificate: its alert is about something else.
+    With TLS 1.3 the client sends its request right after its certificate, before the server has checked either. A
+    server that has sent a session ticket has accepted the certificate: its alert is about something else.
     """
     if connection is None or not refuses_certificate(error):
         return False
@@ -77,16 +77,16 @@ def ended_handshake(error: Exception, connection: ssl.SSLObject | None) -> bool:
 
 
 def handshake_problem(error: Exception, server: str) -> str:
-    """What went wrong in a handshake, the server's certificate apart."""
+    """The sentence on a failed handshake, for failures other than the server's certificate."""
     if refuses_certificate(error):
         return f"{server} refused the client certificate: {words(error)}"
     if _name(error) in _NO_TLS:
-        return f"the TLS handshake with {server} failed: what it answered is not TLS"
+        return f"the TLS handshake with {server} failed: its answer is not TLS"
     return f"the TLS handshake with {server} failed: {words(error)}"
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether a handshake that failed so would fail again: not for what a server under stress or restart answers."""
+    """Whether the handshake would fail again. Alerts that an overloaded or restarting server sends do not count."""
     return refuses_certificate(error) or _name(error) in _MISMATCHES
 
 

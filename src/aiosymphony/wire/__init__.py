@@ -1,4 +1,4 @@
-"""What generated code stands on: operations, models, and how values become bytes and bytes become values.
+"""What generated code imports: operations, models, and the encoding and decoding of values.
 
-Generated modules import these modules, and nothing else of the package. Nothing here does I/O.
+Generated modules import nothing else of the package. Nothing here does I/O.
 """

@@ -1,7 +1,7 @@
-"""The bytes of an answer to values and models; called by generated code.
+"""Decodes the bytes of an answer to values and models; called by generated code.
 
-Good answers are read in one pass. Whatever that pass cannot read is read a second time, with care and with a place for
-the error, so that good answers do not pay for it.
+Good answers are read in one fast pass. What that pass cannot read is read again by a slower one, which also finds the
+place of an error.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean
 
 
 def decode_int(value: Any) -> Any:
-    """An integer's slow path: digits in a string are a number; anything else is passed on as it is."""
+    """An integer's slow path: digits in a string become a number; anything else is returned unchanged."""
     return TextInt(value) if isinstance(value, str) and _INT64_TEXT(value) else plain(value)
 
 
 def decode_ints(values: Any) -> Any:
-    """An array of integers; it is passed on as it is if it holds no digits in strings."""
+    """An array of integers, in which digits in strings become numbers."""
     for value in array(values):
         if type(value) is not int:
             return [decode_int(value) for value in values]
@@ -39,7 +39,7 @@ def decode_ints(values: Any) -> Any:
 
 
 def array(value: Any) -> Any:
-    """The value if it is a JSON array; strings and objects can be iterated too and must not pass for one."""
+    """The value if it is a JSON array; strings and objects can be iterated too, and are refused."""
     if not isinstance(value, list):
         raise TypeError("expected an array")
     return value
@@ -53,7 +53,7 @@ def mapping(value: Any) -> Any:
 
 
 def extra(leftover: dict[str, Any]) -> Any:
-    """What is left of an object once its known fields are taken."""
+    """The fields of an object that are left when its known fields are taken."""
     if type(leftover) is dict:
         for item in leftover.values():
             if type(item) not in _LEAVES:
@@ -64,10 +64,10 @@ def extra(leftover: dict[str, Any]) -> Any:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value without a documented shape, as the JSON parser would have made it.
+    """A value without a documented shape, as the JSON parser makes it.
 
     Raises:
-        ValueError: It is nested too deep, or holds a number that has to be read from the text once more.
+        ValueError: It is nested too deep, or holds a number that must be read from the text again.
     """
     kind = type(value)
     if kind in _LEAVES:
@@ -101,7 +101,7 @@ def read(operation: Operation[..., Any], status: int, content: bytes, decode: Ca
 
 
 def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
-    """As :func:`read`, for an operation that may have nothing to say: a bare ``null`` is None."""
+    """As :func:`read`, for an operation whose answer may be empty: a bare ``null`` is None."""
     try:
         value = orjson.loads(content)
         return None if value is None else decode(_keeping_nulls(value) if holds_null(content) else value)
@@ -111,7 +111,7 @@ def read_optional(operation: Operation[..., Any], status: int, content: bytes, d
 
 
 def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
-    """Decode a JSON object that the caller keeps: it is copied, not consumed.
+    """Decode a copy of a JSON object, so that the caller's own is not consumed.
 
     Raises:
         DecodeError: It is not of the documented shape; ``path`` says where.
@@ -129,13 +129,13 @@ def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
     except _UNREADABLE:
         pass
     path, found = _locate(value, decode)
-    raise DecodeError(f"cannot read the object: {found} at {path} is not what the API's document says", path=path)
+    raise DecodeError(f"cannot read the object: {found} at {path} does not match the API's document", path=path)
 
 
 def _read_slowly(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
-    """Read an answer again: with integers of any size, or to find out what is wrong with it.
+    """Read an answer again, with integers of any size, or to find what is wrong with it.
 
-    Doing all of it a second time keeps it off the path of good answers.
+    A second pass costs good answers nothing.
     """
     path = "$"
     try:
@@ -154,14 +154,14 @@ def _read_slowly(operation: Operation[..., Any], status: int, content: bytes, de
             why = f"is nested more than {MAX_DEPTH} levels deep"
         else:
             path, found = _locate(value, decode)
-            why = f"has {found} at {path}, which is not what the API's document says"
+            why = f"has {found} at {path}, which does not match the API's document"
     value = None  # what prints the locals of a traceback would fail over it
     message = f"the answer (status {status}, {len(content)} bytes) {why}"
     raise DecodeError(message, path=path, status=status, operation=operation)
 
 
 def _with_exact_floats(value: Any) -> Any:
-    """A copy of what a caller gave, whose floats are floats: there is no text in which they may be integers."""
+    """A copy of a caller's value in which each float stays a float: it was not parsed from a text."""
     if isinstance(value, Mapping):
         return {key: _with_exact_floats(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -170,14 +170,14 @@ def _with_exact_floats(value: Any) -> Any:
 
 
 class Variant(NamedTuple):
-    """One of the objects that a value may be: the names of its fields, values that mark it, and how to read it."""
+    """One of several objects that a value may be: its field names, the values that mark it, and its reader."""
 
     names: frozenset[str]
     marks: Mapping[str, frozenset[Any]]
     decode: Callable[[dict[str, Any]], Any]
 
     def fit(self, value: Mapping[str, Any]) -> tuple[int, int]:
-        """How well an object fits: its marks first, then its fields."""
+        """How well an object matches: by its marks first, then by its fields."""
         marks = sum(
             1 if isinstance(value[name], str | int) and value[name] in known else -1
             for name, known in self.marks.items()
@@ -193,7 +193,7 @@ def decode_union(
     mapping: Callable[[Any], Any] | None = None,
     text: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Read a value that may be of several kinds. A kind that was not expected is passed on as it is."""
+    """Read a value that may be of several kinds. A value of another kind is returned unchanged."""
     if isinstance(value, dict):
         if variants:
             return max(variants, key=lambda variant: variant.fit(value)).decode(value)
@@ -204,7 +204,7 @@ def decode_union(
 
 
 class _NullKeeper(dict[str, Any]):
-    """An object with nulls in or below it. Taking a field leaves its null behind, to end among what is left over."""
+    """An object with nulls in or below it. Taking a field leaves its null behind, among the other fields."""
 
     __slots__ = ()
 
@@ -236,7 +236,7 @@ def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
 
 
 def _holds_null(value: Any) -> bool:
-    """Whether a null stands in a value that was copied before."""
+    """Whether a value copied before holds a null."""
     if isinstance(value, list):
         return any(item is None or (type(item) not in _LEAVES and _holds_null(item)) for item in value)
     return isinstance(value, _NullKeeper)
@@ -277,7 +277,7 @@ def _traced(value: Any) -> Any:
 
 
 def _locate(source: Any, decode: Callable[[Any], Any]) -> tuple[str, str]:
-    """Where decoding fails, and what kind of JSON stands there. No value is named: it may be a secret."""
+    """Where decoding fails, and the kind of JSON found there. The value itself is not named: it may be a secret."""
     value = source
     path = "$"
     try:

@@ -1,4 +1,4 @@
-"""Arguments to the bytes of a request: paths, queries, headers and bodies. What cannot be sent is refused here."""
+"""Encodes arguments into paths, queries, headers and bodies, and refuses what cannot be sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_A_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 
 
 def path_segment(name: str, value: str | int) -> str:
-    """Percent-encode one path parameter. ``""``, ``.`` and ``..`` name another resource than was meant: refused.
+    """Percent-encode one path parameter. ``""``, ``.`` and ``..`` would name another resource and are refused.
 
     Raises:
         ConfigError: ``value`` cannot stand in a path; the message names the parameter.
@@ -37,15 +37,15 @@ def path_segment(name: str, value: str | int) -> str:
 
 
 def id_segment(name: str, value: str) -> str:
-    """As :func:`path_segment`, for the id of a stream or a message, in any form that :func:`url_safe_id` takes."""
+    """As :func:`path_segment`, for the id of a stream or a message in any form that :func:`url_safe_id` takes."""
     return path_segment(name, url_safe_id(value) if isinstance(value, str) else value)
 
 
 def url_safe_id(shown: str) -> str:
-    """The id of a stream or a message as the API takes it: base64, URL-safe without padding.
+    """The id of a stream or a message as the API takes it: URL-safe base64 without padding.
 
     Args:
-        shown: That, or standard base64 with ``+ / =`` as clients show it; either may be percent-encoded.
+        shown: The same, or standard base64 with ``+ / =`` as clients show it; either may be percent-encoded.
     """
     text = unquote(shown) if "%" in shown else shown
     return text.strip().translate(_TO_URL_SAFE)
@@ -82,7 +82,7 @@ def query_string(*pairs: tuple[str, Any]) -> str:
 
 
 def joined(name: str, values: Iterable[Any] | None, separator: str = ",") -> str | None:
-    """Write a list as one parameter value, for parameters that are not repeated."""
+    """Write a list as one value, for parameters that are not repeated."""
     return None if values is None else separator.join([_text(name, value) for value in values])
 
 
@@ -115,7 +115,7 @@ def json_body(value: Any, name: str = "body") -> bytes:
 
 
 def model_as_dict(value: Any) -> Any:
-    """A model's JSON object, for JSON encoders that ask what to write for other types than JSON's.
+    """A model's JSON object, as the ``default`` function of a JSON encoder.
 
     Raises:
         TypeError: It is no model.
@@ -126,7 +126,7 @@ def model_as_dict(value: Any) -> Any:
 
 
 def exploded(value: Mapping[str, Any] | Model | None) -> list[tuple[str, Any]]:
-    """An object as query parameters of its own: one for each field."""
+    """An object as query parameters: one for each field."""
     return [] if value is None else list((value.to_dict() if isinstance(value, Model) else value).items())
 
 

@@ -1,7 +1,7 @@
-"""What generated models are made of.
+"""The parts of generated models.
 
-Models read tolerantly and write strictly. What a server adds (unknown fields, unknown enum values, explicit nulls,
-numbers sent as strings) is kept and written back as it came; a field that is None is not written.
+Models read tolerantly and write strictly. Unknown fields, unknown enum values, explicit nulls and numbers sent as
+strings are kept, and written back as they came. A field that is None is not written.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _NAMES_A_SECRET = re.compile(r"token\Z|password|salt\Z|secret", re.IGNORECASE).s
 class Model:
     """Base of generated models.
 
-    Fields are keyword arguments and attributes; a field that is absent is None. ``additional_properties`` holds what
-    the document does not name, and fields that a server sent as an explicit null. Models compare by value.
+    Fields are keyword arguments and attributes; an absent field is None. ``additional_properties`` holds fields that
+    the document does not name, and those that a server sent as an explicit null. Models compare by value.
     """
 
     __slots__: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ def know_types(cls: type[Any], names: Mapping[str, Any]) -> None:
 
 
 def _masked(value: Any) -> Any:
-    """A value as it may be shown: a server may add a secret where the document names none."""
+    """A value without what may be a secret: a server may add one that the document does not name."""
     if isinstance(value, dict):
         return {
             key: "***" if isinstance(key, str) and _NAMES_A_SECRET(key) else _masked(item)
@@ -101,7 +101,7 @@ def _masked(value: Any) -> Any:
 
 
 class OpenStrEnum(StrEnum):
-    """A string enumeration that may grow: a value this release does not know becomes a member without a name."""
+    """A string enumeration that may grow: an unknown value becomes a member without a name."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -114,12 +114,12 @@ class OpenStrEnum(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this release knows the value by a name."""
+        """Whether this release knows the value."""
         return self._name_ != ""
 
 
 class OpenIntEnum(IntEnum):
-    """An integer enumeration that may grow: a value this release does not know becomes a member without a name."""
+    """An integer enumeration that may grow: an unknown value becomes a member without a name."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -132,12 +132,12 @@ class OpenIntEnum(IntEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this release knows the value by a name."""
+        """Whether this release knows the value."""
         return self._name_ != ""
 
 
 class TextInt(int):
-    """An integer that came as a JSON string. It counts as the number and is written back as the string it was."""
+    """An integer that came as a JSON string. It is equal to the number, and is written back as the same string."""
 
     text: str
 

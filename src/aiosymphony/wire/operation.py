@@ -1,8 +1,8 @@
 """Operations and requests.
 
-A generated operation is an :class:`Operation`: a record of facts (method, path, which token, whether it may be
-repeated) that binds a builder, arguments to :class:`Request`, and a parser, status and bytes to result. Whoever can
-send a request is a :class:`Caller`.
+A generated operation is an :class:`Operation`: its facts (method, path, token, whether it may be repeated), a builder
+that makes a :class:`Request` from arguments, and a parser that makes a result from an answer. What can send a request
+is a :class:`Caller`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Operation(Generic[P, T]):
-    """One operation of an API: its facts, how to ask for it, how to read the answer.
+    """One operation of an API: its facts, its builder and its parser.
 
     Attributes:
         id: The operation's id, such as ``v2_user_get``; unique within an API.
@@ -32,17 +32,17 @@ class Operation(Generic[P, T]):
         method: The HTTP method, upper case.
         path: The path from the host's root with placeholders, such as ``/pod/v1/admin/user/{uid}``.
         tag: The tag the API's document files it under.
-        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none. Of several ways in,
-            the one with the fewest.
-        other_auth: The other ways in, each as ``auth``, those with the fewest first; for servers that refuse ``auth``.
-        kind: What it does: ``read``, ``put`` (says how something is to be), ``make``, ``end`` or ``take`` (takes
-            something out); None if nobody has said.
-        idempotent: Whether sending it twice does what sending it once does. False unless a person said so.
-        deprecated: Whether the document marks it so.
+        auth: Names of the security schemes it needs, such as ``("sessionToken",)``; empty for none. If the document
+            lists alternatives, the one with the fewest schemes.
+        other_auth: The other alternatives, fewest schemes first; for servers that refuse ``auth``.
+        kind: What it does: ``read``, ``put`` (sets a state), ``make``, ``end`` or ``take`` (takes something out); None
+            if that is not stated.
+        idempotent: Whether sending it twice has the effect of sending it once; False unless a reviewer has stated it.
+        deprecated: Whether the document marks it as deprecated.
         paging: The name of its paging strategy; None if it answers in one piece.
-        family: The family whose limits a pod keeps apart (``search``, ``conversation``, ``membership``), or None.
-        build: Arguments to request; refuses what cannot be sent with :class:`ConfigError`.
-        parse: Status, headers and content to result; raises :class:`ApiError` or :class:`DecodeError`.
+        family: The family of operations that share a limit (``search``, ``conversation``, ``membership``), or None.
+        build: Makes a request from arguments; raises :class:`ConfigError` for what cannot be sent.
+        parse: Makes a result from status, headers and content; raises :class:`ApiError` or :class:`DecodeError`.
     """
 
     id: str
@@ -65,21 +65,21 @@ class Operation(Generic[P, T]):
 
     @property
     def reads(self) -> bool:
-        """Whether it surely changes nothing: by its kind, or if nobody has stated that, by its method."""
+        """Whether it changes nothing: by its kind, or by its method if the kind is not stated."""
         return self.method in _READ_METHODS if self.kind is None else self.kind == "read"
 
 
 class Request(Generic[T]):
-    """One request, ready to be sent except for its host and its token. Its repr shows no value that was filled in.
+    """One request, complete but for its host and its token. Its repr shows no argument.
 
     Attributes:
-        operation: What is asked for.
+        operation: The operation.
         path: The percent-encoded path from the host's root; starts with a slash.
         query: The percent-encoded query string without the question mark; empty for none.
-        headers: Headers that the arguments asked for; no token is among them unless ``carries_token`` says so.
+        headers: Headers from the arguments; they hold no token unless ``carries_token`` is true.
         body: The body, None for none.
         content_type: The body's media type, None if there is no body.
-        carries_token: Whether the headers hold a token, as those of some logins do; no error may repeat it.
+        carries_token: Whether the headers hold a token, as in some logins; no error may repeat it.
     """
 
     __slots__ = ("body", "carries_token", "content_type", "headers", "operation", "path", "query")
@@ -104,11 +104,11 @@ class Request(Generic[T]):
         self.carries_token = carries_token
 
     def with_token(self, headers: Mapping[str, str]) -> Request[T]:
-        """The same request with a token of its own in its headers, for what is sent with no other."""
+        """The same request with its own token in its headers, so that the session adds none."""
         return Request(self.operation, self.path, self.query, headers, self.body, self.content_type, carries_token=True)
 
     def as_operation(self, operation: Operation[..., T]) -> Request[T]:
-        """The same request under other facts, such as that it may be repeated."""
+        """The same request with other facts, such as that it may be repeated."""
         return Request(
             operation,
             self.path,
@@ -129,15 +129,15 @@ class Request(Generic[T]):
 
 
 class Caller(Protocol):
-    """Anything that can carry out a request, as ``PodClient`` and ``ConnectClient`` can."""
+    """Anything that can send a request, such as ``PodClient`` and ``ConnectClient``."""
 
     def execute(self, request: Request[T], /) -> Coroutine[Any, Any, T]:
-        """Send the request and return what its operation's parser makes of the answer."""
+        """Send the request and return its result, as its operation's parser makes it."""
         ...
 
 
 class Operations(Mapping[str, Operation[..., Any]]):
-    """The operations of one API by id. An operation's module is imported when the operation is first asked for."""
+    """The operations of one API by id. An operation's module is imported when it is first used."""
 
     __slots__ = ("_modules", "_package")
 

@@ -1,4 +1,4 @@
-"""Answers that are no result: the error that a status, its headers and its body mean."""
+"""Makes errors from the status, headers and body of an answer."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ _BY_CODE: dict[int, type[ApiError]] = {
 def error_type(status: int, code: int | str | None = None, retry_after: float | None = None) -> type[ApiError]:
     """The class of error for a status and one of Connect's codes, of a request or of one row in a 207.
 
-    The code is asked first, as Connect sends the same code under 400, 404 and 409. Throttling, 408 and 5xx alone say
-    nothing of the request, and are what they are whatever code they carry.
+    The code decides first, as Connect sends the same code under 400, 404 and 409. For throttling, 408 and 5xx only the
+    status counts: they say nothing about the request.
 
     Args:
         status: The status of the answer or of the row.
@@ -75,7 +75,7 @@ def error_type(status: int, code: int | str | None = None, retry_after: float | 
 def error_from_response(
     operation: Operation[..., Any], status: int, headers: Mapping[str, str], content: bytes
 ) -> SymphonyError:
-    """Make the error for an answer that is no documented result; the one place where statuses become exceptions.
+    """Make the error for an answer that is no documented result. Only this function turns statuses into exceptions.
 
     Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}`` and the problem documents of
     Connect (RFC 7807 with ``detailErrorCode``); anything else, such as a gateway's HTML page, is quoted.
@@ -90,7 +90,7 @@ def error_from_response(
     server_message = clean_text(server_message)
     trace_id = clean_text(headers.get("X-Trace-Id") or str(body.get("X-Trace-Id") or ""), 64)
     if 200 <= status < 300:
-        return DecodeError(f"answered {status}, which the document of this operation does not name",
+        return DecodeError(f"answered {status}, which the API's document does not list for this operation",
                            status=status, operation=operation, trace_id=trace_id)  # fmt: skip
     message = f"answered {status} {_phrase(status)}".rstrip()
     if 300 <= status < 400:
@@ -117,7 +117,7 @@ def error_from_response(
 def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
     """Seconds to wait from a ``Retry-After`` header: a number or an HTTP date; None for anything unusable.
 
-    Zero means now and is kept. A date in the past is zero; one without a time zone is in GMT. Negative numbers, NaN,
+    Zero means now. A date in the past counts as zero; a date without a time zone is in GMT. Negative numbers, NaN,
     infinity, digits of other scripts and garbage are ignored.
     """
     if value is None:
@@ -131,13 +131,13 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
 
 
 def read_code(value: object) -> int | str | None:
-    """An error code as it came in an answer, read so that text and number are one: Connect's examples all show text.
+    """An error code from an answer, with digits in text as a number: Connect's examples all show text.
 
     Args:
         value: The JSON value.
 
     Returns:
-        A number where the value is one or is the text of one; other text as it is, fit to be shown; None for null.
+        A number for a number or its text; other text, cleaned; None for null.
     """
     if value is None or isinstance(value, int):
         return value
@@ -147,7 +147,7 @@ def read_code(value: object) -> int | str | None:
 
 
 def _timestamp(value: str | None) -> float | None:
-    """The moment that an HTTP date names; it is in GMT unless it says otherwise."""
+    """The time of an HTTP date, in GMT unless it says otherwise."""
     # Python reads "2_1" and the digits of every script as numbers.
     if value is None or not value.isascii() or "_" in value:
         return None
@@ -159,7 +159,7 @@ def _timestamp(value: str | None) -> float | None:
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
-    """The fields of an error answer; none if it is no JSON object, or one that nobody could read."""
+    """The fields of an error answer; none if it is no JSON object, or cannot be read."""
     try:
         body = orjson.loads(content)
         if not isinstance(body, dict) or is_deeper(body, _DETAILS_DEPTH):

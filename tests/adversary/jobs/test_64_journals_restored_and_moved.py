@@ -188,7 +188,7 @@ def test_64_after_a_clean_stop(tmp_path: Path, tamper: Callable[[Path, Path], No
 
 
 def test_64_a_copy_of_a_job_that_was_stopped_long_before(tmp_path: Path) -> None:
-    """Stopped, copied, gone on with to its end, and the copy restored."""
+    """Stopped, copied, resumed to its end, and the copy restored."""
     run = Run(tmp_path, stops={"create": [COPIED]})
     run.until_it_stops()
     run.process.terminate()

@@ -36,7 +36,7 @@ async def pages_retrying(pager: Pager[T], *, clock: Clock = SYSTEM_CLOCK) -> Asy
     """The pages of a listing; after a failure that looks temporary, from the page that failed on.
 
     Raises:
-        JobError: The server does not move on from page to page, so that the listing has no end.
+        JobError: The server repeats pages, so that the listing would never end.
         SymphonyError: A page could not be read.
     """
     failures, memory = 0, pager.memory
