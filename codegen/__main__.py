@@ -84,14 +84,14 @@ def _all(*, check: bool) -> int:
     for line in changes:
         print(line, file=sys.stderr)
     if changes:
-        print("generated/ is not what specs/ and codegen/ make: run ./codegen.sh", file=sys.stderr)
+        print("generated/ does not match specs/ and codegen/: run ./codegen.sh", file=sys.stderr)
         return 1
     print("generated/ is up to date")
     return 0
 
 
 def _tell(report: Report) -> None:
-    """Print a report. Notes that differ in their place alone become one line."""
+    """Print a report. Notes that differ only in their place become one line."""
     print(report)
     places: dict[str, list[str]] = {}
     for note in report.notes:

@@ -1,4 +1,4 @@
-"""The project's own packages: everything in ``generated/`` as a function of ``specs/`` and ``codegen/``."""
+"""Generates the project's own packages: everything in ``generated/``, from ``specs/`` and ``codegen/`` alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .problem import CodegenError
 from .reading import read_document
 from .validation import validate
 
-#: What the output depends on, exactly.
+#: The exact versions that the output depends on.
 TOOLS = {"openapi-python-client": "0.29.1", "openapi-spec-validator": "0.9.0", "ruff": "0.17.6"}
 
 _ROOT_PACKAGE = '''"""Low-level clients of Symphony's APIs, a package per API and version.
@@ -70,7 +70,7 @@ def generate_all(root: Path, target: Path) -> list[Report]:
 
     Args:
         root: The project's folder.
-        target: An empty folder, which becomes what ``generated/`` is to be.
+        target: An empty folder for the new content of ``generated/``.
 
     Raises:
         CodegenError: A document or table is missing, invalid, or not the one that ``apis.toml`` names.
@@ -114,7 +114,7 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
         raise CodegenError(
             str(path),
             f"is not the document that apis.toml knows: its SHA-256 is {found}",
-            "If the change is meant, put that hash into specs/apis.toml.",
+            "If the change is intentional, put that hash into specs/apis.toml.",
         )
     document = read_document(path)
     validate(document, str(path))
@@ -134,7 +134,7 @@ def _read_apis(path: Path) -> list[Api]:
 
 
 def _read_reviewed(path: Path) -> dict[str, Reviewed]:
-    """The reviewed facts that go into generated code, by operation id. The others are for the facade and tests."""
+    """The reviewed facts for generated code, by operation id. The others are for the facade and tests."""
     names = [field.name for field in fields(Reviewed)]
     return {
         operation: Reviewed(**{name: _frozen(entry[name]) for name in names if name in entry})

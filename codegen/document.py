@@ -21,7 +21,7 @@ _NAMED = {"properties", "patternProperties", "schemas", "paths", "responses", "m
 
 
 def read_any(path: Path, fixes: Path | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Read a Swagger 2.0 or OpenAPI 3 document as valid OpenAPI 3, mended by a file of fixes.
+    """Read a Swagger 2.0 or OpenAPI 3 document, apply a file of fixes, and return valid OpenAPI 3.
 
     Returns:
         The document, and a line for each fix.
@@ -54,7 +54,7 @@ def generate_from(path: Path, *, api: str, out: Path, fixes: Path | None = None)
     """Generate the package ``out/api`` from a document.
 
     Returns:
-        What went in and came out, and a line for each fix.
+        The report of the package, and a line for each fix.
 
     Raises:
         CodegenError: The document cannot be read, breaks OpenAPI's rules, or holds what generated code cannot express.

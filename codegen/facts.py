@@ -1,4 +1,4 @@
-"""What templates know of an API beyond what the generator tells them: typed facts about its operations and classes."""
+"""Typed facts about operations and classes, which templates need and the generator does not give them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a status of success answers.
+    """The answer of a success status.
 
     Attributes:
         status: The status, or ``2XX``.
@@ -128,13 +128,13 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Reviewed:
-    """What no document says of an operation and a person has stated, in ``specs/*/operations.toml``.
+    """The reviewed facts about an operation, which no document has, from ``specs/*/operations.toml``.
 
     Attributes:
         kind: What it does: ``read``, ``put``, ``make``, ``end`` or ``take``.
         idempotent: Whether it may be repeated.
         paging: How the next page is asked for, one of ``PAGING``, in versions that have the arguments.
-        family: The family whose limits a pod keeps apart.
+        family: The family of operations that share a limit.
         ids: Path parameters, and fields of the body as ``body.<name>``, that are ids in base64.
     """
 
@@ -157,9 +157,9 @@ class OperationFacts:
         path_parts: The same as literal text (``text``) and arguments (``argument``) in turn.
         tag: The tag that the document files it under.
         tag_module: The package for that tag.
-        auth: The security schemes that it needs, in the cheapest way.
-        other_auth: Those of the other ways.
-        reviewed: What a person has stated of it.
+        auth: The security schemes that it needs; of alternatives, the one with the fewest.
+        other_auth: The other alternatives.
+        reviewed: Its reviewed facts.
         deprecated: Whether the document marks it so.
         summary: The document's words, in short.
         description: The document's words.
@@ -192,7 +192,7 @@ class OperationFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How much of each kind a document holds, and how many of its component schemas are classes."""
+    """Counts of a document's parts, and of its component schemas that are classes."""
 
     operations: int
     parameters: int

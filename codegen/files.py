@@ -1,4 +1,4 @@
-"""Files of generated packages: formatting them, comparing two folders, and making one like the other."""
+"""Formats generated files, compares two folders, and updates one from the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .problem import CodegenError
 
 
 def format_code(folder: Path) -> None:
-    """Sort imports, remove unused ones, format; by the pinned ruff, whatever settings lie around.
+    """Sort imports, remove unused ones, and format, with the pinned ruff and no settings of the environment.
 
     Raises:
         CodegenError: ruff cannot read a file.

@@ -1,4 +1,4 @@
-"""Mends a document with a file of fixes: OpenAPI Overlay 1.0, each action with its reason.
+"""Applies a file of fixes to a document: OpenAPI Overlay 1.0, each action with its reason.
 
 ::
 
@@ -31,10 +31,10 @@ def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], l
     """Apply a file of fixes to a document.
 
     Returns:
-        The mended copy, and a line for each fix: how often it matched, and why it is there.
+        The corrected copy, and a line for each fix: how often it matched, and its reason.
 
     Raises:
-        CodegenError: The file is no overlay, an action gives no reason, or an action matches nothing.
+        CodegenError: The file is no overlay, an action has no reason, or an action matches nothing.
     """
     overlay = read_document(path)
     if overlay.get("overlay") not in ("1.0.0", "1.1.0") or not isinstance(overlay.get("actions"), list):
@@ -57,7 +57,7 @@ def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], l
             raise CodegenError(
                 place,
                 f"matches nothing: {target}",
-                "The document has changed, or has been mended at its source: correct this fix, or delete it.",
+                "The document has changed, or was corrected at its source: adapt this fix, or delete it.",
             )
         for match in reversed(matches):  # the last first, so that removing from a list moves none still to come
             document = _apply(document, match, action)
@@ -79,7 +79,7 @@ def _apply(document: dict[str, Any], match: jsonpath.JSONPathMatch, action: dict
 
 
 def _merged(value: Any, update: Any) -> Any:
-    """What Overlay calls merging: objects key by key, lists by appending, everything else by replacing."""
+    """Merge as Overlay does: objects key by key, lists by appending, everything else by replacing."""
     if isinstance(value, dict) and isinstance(update, dict):
         added = {
             key: _merged(value[key], item) if key in value else copy.deepcopy(item) for key, item in update.items()

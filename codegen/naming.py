@@ -1,7 +1,6 @@
-"""Names: from what documents call things to what Python calls them.
+"""Makes Python names from the names in documents.
 
-The generator has rules of its own for names. What is given to it must come out of them unchanged: such names are called
-stable here.
+The generator has naming rules of its own. A name that they leave unchanged is called stable here.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _TAKEN = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "self", "cls"} -
 
 
 def snake_case(text: str) -> str:
-    """``userSystemAttributes`` to ``user_system_attributes``; what is no ASCII letter or digit separates words."""
+    """``userSystemAttributes`` to ``user_system_attributes``; all but ASCII letters and digits separates words."""
     text = _WORD_START.sub(r"\1_\2", _ACRONYM_WORD.sub(r"\1_\2", text))
     return _OTHER.sub("_", text).strip("_").lower()
 
@@ -38,14 +37,14 @@ def pascal_case(text: str) -> str:
 
 
 def short(name: str) -> str:
-    """A name that fits into a file's name; a longer one is cut, and told apart by a part of its hash."""
+    """A name short enough for a file's name; a longer one is cut, and ends with a part of its hash."""
     if len(name) <= _LONGEST:
         return name
     return f"{name[: _LONGEST - 8].rstrip('_')}{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def operation_id(path: str, method: str) -> str:
-    """The one rule for operation ids: the path's segments and the method in snake_case.
+    """The rule for operation ids: the path's segments and the method in snake_case.
 
     >>> operation_id("/v1/admin/user/{uid}/status", "GET")
     'v1_admin_user_uid_status_get'
@@ -78,7 +77,7 @@ def constant(text: str) -> str:
 
 
 def distinct(names: Iterable[str], name_of: Callable[[str], str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Map each of some distinct texts to a name of its own; the second that wants a name gets ``_2``, and so on."""
+    """Map distinct texts to distinct names; the second text with the same name gets ``_2``, and so on."""
     used = set(taken)
     chosen = {}
     for text in names:
@@ -93,10 +92,10 @@ def distinct(names: Iterable[str], name_of: Callable[[str], str], taken: Iterabl
 
 
 def stable_class_name(text: str, reserved: Iterable[str] = ()) -> str:
-    """A class name for anything, one that the generator keeps.
+    """A class name that the generator keeps.
 
     Raises:
-        CodegenError: None can be made of it.
+        CodegenError: No class name can be made of the text.
     """
     name = class_name(text, reserved)
     for _ in range(5):
@@ -112,7 +111,7 @@ def module_name(name: str) -> str:
 
 
 def tag_name(tag: str) -> str:
-    """The package that the operations under a tag stand in."""
+    """The package for the operations of a tag."""
     name = identifier(tag, "tag_")
     return name if str(PythonIdentifier(name, "tag")) == name else f"tag_{snake_case(name)}"
 

@@ -1,11 +1,11 @@
 """Turns an OpenAPI 3 document into the plain form that the generator and the templates read.
 
-What a document can say in many ways is said in one: every object with properties and every enumeration is a named
-component, everything else stands where it is used; parameters, bodies and responses are resolved; names are final.
-What the generator cannot carry to the templates (which header is a token, how a list is written, what a name is on the
-wire) goes beside the document as facts.
+The plain form has one way to say each thing: every object with properties and every enumeration is a named component,
+everything else is where it is used; parameters, bodies and responses are resolved; names are final. Facts that the
+generator cannot carry to the templates go beside the document: which header is a token, how a list is written, what a
+name is on the wire.
 
-Nothing is dropped in silence: what cannot be expressed is refused with its place, what is not used is noted.
+Nothing is dropped silently: what cannot be expressed is refused with its place, and what is not used is noted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def normalise(document: dict[str, Any], *, api: str, reviewed: Mapping[str, Revi
     operations = Operations(references, schemas, notes, api=api, reviewed=reviewed or {})
     operations.read()
     if document.get("webhooks"):
-        notes.append(f"{pointer('webhooks')}: what the server calls is no part of a client; not generated")
+        notes.append(f"{pointer('webhooks')}: a server's calls are no part of a client; not generated")
     title, version = (str(document["info"].get(key, "")) for key in ("title", "version"))
     return Normalised(
         document={

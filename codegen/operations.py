@@ -1,7 +1,7 @@
-"""Reads operations: their arguments, bodies, results and ways in, as facts and in plain form.
+"""Reads operations: their arguments, bodies, results and tokens, as facts and in plain form.
 
-In plain form every argument is a query parameter and every path an operation's id: where things go and what they are
-called on the wire are facts. The generator has rules of its own for them, and needs to know neither.
+In plain form every argument is a query parameter, and every path is an operation's id. The place of an argument and its
+name on the wire are facts: the generator has rules of its own for both and must not see them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Operations:
     ) -> tuple[OperationFacts, dict[str, Any]]:
         place = pointer("paths", path, method)
         if operation.get("callbacks"):
-            self._notes.append(f"{place}/callbacks: what the server calls is no part of a client; not generated")
+            self._notes.append(f"{place}/callbacks: a server's calls are no part of a client; not generated")
         tags = [text(tag) for tag in operation.get("tags") or []] or [_tag_of(path)]
         if len(tags) > 1:
             self._notes.append(f"{place}/tags: filed under the first of {', '.join(tags)}")
@@ -122,7 +122,7 @@ class Operations:
         return facts, plain
 
     def _reviewed_of(self, name: str, parameters: tuple[Parameter, ...], place: str) -> Reviewed:
-        """What a person has stated of an operation, as far as it holds of this version of it."""
+        """The reviewed facts about an operation, without those that do not apply to this version."""
         reviewed = self._reviewed.get(name, Reviewed())
         if reviewed.paging is None:
             return reviewed
@@ -256,7 +256,7 @@ class Operations:
         return facts, {"required": facts.required, "content": {"application/json": {"schema": shape}}}
 
     def _results(self, operation: dict[str, Any], place: str, hint: str) -> tuple[tuple[Result, ...], dict[str, Any]]:
-        """What counts as success and how it is read; error answers are the runtime's, whatever they look like."""
+        """The success answers and how they are read; the runtime reads error answers."""
         results = []
         plain: dict[str, Any] = {}
         good = self._successes(operation, place)
@@ -295,7 +295,7 @@ class Operations:
 
 
 def _tag_of(path: str) -> str:
-    """A tag for an operation without one: the first part of its path that says what it is about."""
+    """A tag for an operation without one: the first part of its path that is a resource."""
     words = [snake_case(part) for part in path.split("/") if part and "{" not in part]
     return next((word for word in words if word and not re.fullmatch(r"api|v\d+", word)), "default")
 

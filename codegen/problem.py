@@ -1,4 +1,4 @@
-"""The one error of code generation: what is wrong, where, and what to do about it."""
+"""The error of code generation: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 

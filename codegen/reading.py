@@ -1,4 +1,4 @@
-"""Reads a document from a YAML or JSON file, as JSON would have it: text keys, no dates, no duplicate keys."""
+"""Reads a document from a YAML or JSON file into JSON's types: text keys, no dates, no duplicate keys."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Makes classes of the schemas that need one, and spells the others out where they are used.
+"""Makes classes of the schemas that need one, and writes the others out where they are used.
 
-Every object with properties and every enumeration becomes a class, wherever it stands. Arrays, maps, scalars and unions
-become none. What is composed (``allOf``) is merged.
+Every object with properties and every enumeration becomes a class, wherever it is. Arrays, maps, scalars and unions do
+not. Compositions (``allOf``) are merged.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ class Schemas:
         self._marks: dict[str, dict[str, list[Any]]] = {}  # of classes that are one of several
 
     def read_components(self) -> int:
-        """Make the classes of the component schemas.
-
-        They take their names first; schemas that stand inside others take what is left.
+        """Make the classes of the component schemas. They get their names before the schemas inside others.
 
         Returns:
             How many of the component schemas are classes.
@@ -89,7 +87,7 @@ class Schemas:
             if self._is_class(schema, name):
                 self._names[name] = self._claim(name)
         for name, final in self._names.items():
-            self._settle(schemas[name], final)
+            self._note_homes(schemas[name], final)
         for name, final in self._names.items():
             self._emit(final, schemas[name], f"{SCHEMAS}/{name}")
         for name, schema in schemas.items():
@@ -102,13 +100,13 @@ class Schemas:
         return {name: self._with_marks(name, facts) for name, facts in self._facts.items()}
 
     def plain(self, schema: Any, place: str, hint: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-        """A schema as it stands where it is used: a class by reference, everything else spelled out.
+        """A schema for the place where it is used: a class by reference, everything else written out.
 
         Args:
             schema: The schema.
-            place: Where it stands.
-            hint: What to call a class that it makes necessary.
-            seen: Names of the component schemas being spelled out; recursion that no class interrupts ends in Any.
+            place: Where it is.
+            hint: The name for a class that it needs.
+            seen: Names of the component schemas being written out; recursion without a class ends in Any.
         """
         if not isinstance(schema, dict):
             return {}
@@ -141,10 +139,10 @@ class Schemas:
         return {"type": kind} if kind in SCALARS else {}
 
     def flatten(self, schema: Any, place: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-        """One schema without references and allOf at its top, saying what all its parts say.
+        """One schema without references and allOf at its top, with the content of all its parts.
 
         Raises:
-            CodegenError: It is composed of itself, or of parts that no value can fit at once.
+            CodegenError: It is composed of itself, or of parts that exclude each other.
         """
         if not isinstance(schema, dict):
             return {}
@@ -196,15 +194,15 @@ class Schemas:
         self._modules.add(module)
         return name
 
-    def _settle(self, schema: Any, name: str) -> None:
-        """Note that properties which a component states itself, not by reference, are named after it."""
+    def _note_homes(self, schema: Any, name: str) -> None:
+        """Name the properties that a component states itself, not by reference, after that component."""
         for wire, value in (schema.get("properties") or {}).items():
             self._homes.setdefault(id(value), f"{name}{pascal_case(wire)}")
         for part in schema.get("allOf") or []:
             if "$ref" not in part:
-                self._settle(part, name)
+                self._note_homes(part, name)
 
-    # --- what is spelled out ---
+    # --- what is written out ---
 
     def _is_class(self, schema: Any, name: str) -> bool:
         """Whether a component schema becomes a class: an object with named properties, or an enumeration."""
@@ -253,7 +251,7 @@ class Schemas:
         return members[0] if len(members) == 1 else {"anyOf": members}
 
     def _mark(self, name: str, part: dict[str, Any], discriminator: Any) -> None:
-        """Note by which values a class that is one of several is known."""
+        """Note the values that mark a class as one of several."""
         marks = self._marks.setdefault(name, {})
         if not isinstance(discriminator, dict) or "$ref" not in part:
             return
@@ -329,7 +327,7 @@ class Schemas:
 
 
 def _alternatives(schema: dict[str, Any], place: str) -> list[tuple[Any, str]] | None:
-    """The schemas one of which a value has, with their places; None if there is but one way."""
+    """The alternatives of a schema, with their places; None if there are none."""
     found = []
     for key in ("oneOf", "anyOf"):
         for index, part in enumerate(schema.get(key) or []):

@@ -130,8 +130,8 @@ class Peer:
         for talk in self.handed_over:
             talk.sock.close()
 
-    async def settle(self) -> None:
-        """Wait until every script has ended that does not wait for the client."""
+    async def finish(self) -> None:
+        """Wait until all scripts that do not wait for the client have ended."""
         await asyncio.gather(*self._talks)
 
     async def _accept(self) -> None:

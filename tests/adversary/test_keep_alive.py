@@ -73,7 +73,7 @@ async def test_case_70_a_create_is_not_written_to_a_connection_whose_end_waits_i
     async with Peer(certificates, answers_one, answers, version=version) as peer:
         session = clients.session(base_url=peer.url, transport=clients.transport(ca_file=certificates.ca_file))
         await session.execute(OPEN_READ.build())
-        await peer.settle()
+        await peer.finish()
         (ENDS | {"close_notify": close_notify})[end](peer.handed_over[0])  # no turn of the loop from here to the write
         assert await session.execute(OPEN_CREATE.build({"name": "x"})) == {"id": 1}
         assert (peer.creates, peer.counts["POST"], peer.connections) == (1, 1, 2)
