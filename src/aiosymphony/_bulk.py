@@ -207,7 +207,7 @@ class BulkRun(Generic[I, V]):
             raise self._input_error
 
     def _ended(self, worker: asyncio.Task[None]) -> None:
-        """A worker has ended, in whatever way."""
+        """Note that a worker has ended."""
         self._running -= 1
         if not self._leaving:
             try:
@@ -255,7 +255,7 @@ class BulkRun(Generic[I, V]):
             if _is_being_cancelled() and not self._leaving:
                 await _take_back_cancellation()
             if self._leaving:
-                return  # nobody reads outcomes any more: to put one could wait for ever
+                return  # outcomes are not read any more: to put one could wait for ever
             await self._outcomes.put(outcome)
 
     async def _take(self) -> tuple[int, I] | None:

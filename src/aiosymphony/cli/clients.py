@@ -64,7 +64,7 @@ def _pod(config: Path | None, url: str | None, username: str | None, private_key
         return PodClient.from_config(config)
     environment = dict(os.environ)
     if "SYMPHONY_BOT_USERNAME" in given or "SYMPHONY_PRIVATE_KEY" in given:
-        # Whoever names an account means it, whatever other login the environment holds.
+        # An account on the command line counts, even if the environment holds another login.
         for other in ("SYMPHONY_SESSION_TOKEN", "SYMPHONY_CERTIFICATE"):
             environment.pop(other, None)
     return PodClient.from_env(environment | given)

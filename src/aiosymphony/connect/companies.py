@@ -77,7 +77,7 @@ class Companies(Resource):
             email_domains: The domains to add, 1 to 10. It is no error if the company has them already.
 
         Raises:
-            Conflict: Another company has one of the domains (code 40103, under whatever status).
+            Conflict: Another company has one of the domains (code 40103, with any status).
             NotFound: The partner sponsors no such company (code 40102).
         """
         body = CompanyUpdate(email_domains=texts("email_domains", email_domains))

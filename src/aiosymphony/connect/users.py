@@ -138,7 +138,7 @@ class Users(Resource):
         Raises:
             ConfigError: No users, or more than 20.
             BadRequest: Connect refused the request as a whole.
-            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
+            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, with any status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
         _check_size(users)
@@ -164,7 +164,7 @@ class Users(Resource):
         Raises:
             ConfigError: No users, or more than 20.
             BadRequest: Connect refused the request as a whole.
-            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, under whatever status).
+            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, with any status).
             OutcomeUnknown: Any of them may have been created: look for them with :meth:`list` before trying again.
         """
         _check_size(users)
@@ -263,7 +263,7 @@ class _AllCreated(NamedTuple):
 
 
 def _parse(status: int, headers: Mapping[str, str], content: bytes) -> _AllCreated | list[User]:
-    """The answer to a create; whatever is out of the ordinary is read as everywhere else."""
+    """The answer to a create. An unusual answer is decoded in the usual way."""
     if status == 201:
         try:
             rows = orjson.loads(content)

@@ -1,4 +1,4 @@
-"""What the sandbox holds by its own account, which no API and no client stands between."""
+"""What the sandbox holds by its own state, read without API and client."""
 
 from __future__ import annotations
 

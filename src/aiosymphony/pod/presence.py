@@ -51,7 +51,7 @@ class Presence(Resource):
 
         Args:
             uid: The user.
-            local: True to ask this pod alone, False to ask the user's own pod too; False if None.
+            local: True to ask only this pod, False to ask the user's own pod, too; False if None.
         """
         return await self._session.execute(v3_user_uid_presence_get.build(uid, local=local))
 

@@ -222,7 +222,7 @@ class Rooms(Resource):
     async def set_active(self, room_id: str, active: bool) -> RoomDetail:
         """Activate or deactivate a room that the caller owns (``POST /pod/v1/room/{id}/setActive``).
 
-        In an inactive room nobody can write, and its members cannot change. Rooms cannot be deleted.
+        In an inactive room no one can write, and its members cannot change. Rooms cannot be deleted.
         """
         return await self._session.execute(v1_room_id_set_active_post.build(room_id, active=active))
 

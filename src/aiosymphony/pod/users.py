@@ -594,7 +594,7 @@ class Users(Resource):
         """Log a user out everywhere (``POST /pod/v1/users/{uid}/sessions/logout``).
 
         Raises:
-            OutcomeUnknown: They may have ended, and the user may have logged in anew; :meth:`list_sessions` tells.
+            OutcomeUnknown: They may have ended, and the user may have logged in again; :meth:`list_sessions` tells.
         """
         return await self._session.execute(v1_users_uid_sessions_logout_post.build(str(uid)))
 

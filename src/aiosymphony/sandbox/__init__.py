@@ -1,6 +1,6 @@
 """A stateful fake of Symphony's Pod, Connect and OAuth services, with faults on demand.
 
-It knows the OpenAPI documents and nothing of the client, so that the two cannot share a mistake.
+It reads the OpenAPI documents and imports nothing of the client, so that both cannot share a mistake.
 """
 
 from .auth import Bot, ClientCredentials

@@ -31,8 +31,8 @@ def serve(
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM.
 
-    Once it listens, `output` (standard output if None) tells how to reach it; with `as_json`, in one line with the keys
-    `url`, `username`, `private_key_file`, `app_id`, `client_id`, `client_secret`, `token_url` and `pid`.
+    Once it listens, it writes to `output` (standard output if None) how to reach it; with `as_json`, in one line with
+    the keys `url`, `username`, `private_key_file`, `app_id`, `client_id`, `client_secret`, `token_url` and `pid`.
 
     Args:
         sandbox: Not started yet.
@@ -131,7 +131,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page")
     add("--page-cap", type=_between(int, 1), help="largest page of any list")
     add("--token-ttl", type=_between(float, 0), help="seconds until a token expires; never by default")
-    add("--expires-in", action="store_true", help="answer /oauth/token with expires_in")
+    add("--expires-in", action="store_true", help="send expires_in in answers of /oauth/token")
     add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that are taken")
     add("--company-seconds", type=_between(float, 0), default=0.3, help="seconds from STARTED to COMPLETED")
     add(
@@ -146,12 +146,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--key-manager",
         choices=("optional", "required", "none"),
         default="optional",
-        help="whether the Agent takes, or demands, the key manager's token, or there is no key manager",
+        help="whether the Agent accepts or needs the key manager's token, or there is no key manager",
     )
     add("--validate-responses", action="store_true", help="check each response against the API documents")
     add("--faults", type=_faults, metavar="JSON|FILE", help='for example {"rate_429": 0.02, "rate_503": 0.01}')
     add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
-    add("--json", action="store_true", help="tell how to reach the sandbox in one line of JSON")
+    add("--json", action="store_true", help="print how to reach the sandbox as one line of JSON")
     return parser
 
 

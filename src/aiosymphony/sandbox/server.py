@@ -1,4 +1,4 @@
-"""The sandbox: one port, and the way of a request from the socket to its handler and back."""
+"""The sandbox: one port, and the way of a request to its handler and of its answer back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sandbox:
         external_users: Made-up users of another pod, who must accept connections.
         companies: Connect companies that are COMPLETED.
         page_base: Number of the first page of Connect's user lists, 0 or 1.
-        page_cap: Largest page of any list, whatever limit a request has.
+        page_cap: Largest page of any list, even if a request asks for more.
         token_ttl: Seconds until a token expires; None for never.
         faults: What goes wrong.
         port: 0 for a free one.
@@ -57,7 +57,7 @@ class Sandbox:
         company_seconds: Seconds until a new company is COMPLETED.
         failing_companies: Vanity names of companies whose creation fails.
         trusted_certificate: Username that certificate logins get over plain http.
-        key_manager: The audit trail takes the session token alone ("optional"), demands the key manager's token as
+        key_manager: For the audit trail, the session token suffices ("optional"), the key manager's token is needed as
             well ("required"), or there is no key manager to log in to ("none").
         validate_responses: Check each response against the documents; see `violations`.
         bot: The service account; `provisioning-bot` if None.

@@ -239,7 +239,7 @@ class Options:
     page_base: int = 0
     """Number of Connect's first page, 0 or 1."""
     page_cap: int | None = None
-    """Largest page of any list, whatever limit a request has."""
+    """Largest page of any list, even if a request asks for more."""
     token_ttl: float | None = None
     """Seconds until a token expires; None for never."""
     expires_in: bool = False
@@ -255,7 +255,7 @@ class Options:
     trusted_certificate: str | None = None
     """User whom certificate logins log in over plain http, where there are no certificates."""
     key_manager: KeyManager = "optional"
-    """Whether the Agent demands the key manager's token as well; with "none" there is no key manager."""
+    """Whether the Agent needs the key manager's token as well; with "none" there is no key manager."""
     validate_responses: bool = False
     """Check each response against the documents. One that fails becomes a 500 and is listed in `violations`."""
 
