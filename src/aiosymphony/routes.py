@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import attrs
 
 from .auth.base import LOGIN_API, Auth, Grant, OwnLoginTransport
-from .auth.store import PatientStore
+from .auth.store import BestEffortStore
 from .auth.tokens import SharedToken, TokenCache
 from .clock import Clock
 from .limits import Limiter
@@ -60,7 +60,7 @@ class Router:
     owns_transport: bool = True
     limiter: Limiter
     families: Mapping[str, Limiter]
-    token_store: PatientStore | None
+    token_store: BestEffortStore | None
     token_namespace: str
     clock: Clock
     login_transport: Transport = attrs.field(init=False)

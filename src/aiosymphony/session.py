@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeVar
 import attrs
 
 from .auth.base import Auth, Source
-from .auth.store import PatientStore, TokenStore
+from .auth.store import BestEffortStore, TokenStore
 from .auth.tokens import TokenCache
 from .call import Call, final_error
 from .clock import SYSTEM_CLOCK, Clock
@@ -77,14 +77,14 @@ class Session:
         limits = Limits() if limits is None else limits
         main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
-        patient = None if token_store is None else PatientStore(token_store)
+        shared = None if token_store is None else BestEffortStore(token_store)
         self._router = Router(
             hosts=hosts,
             auth=auth,
             transport=transport,
             limiter=main,
             families=families,
-            token_store=patient,
+            token_store=shared,
             token_namespace=token_namespace,
             clock=clock,
         )

@@ -148,7 +148,7 @@ class FileTokenStore:
             raise
 
 
-class PatientStore:
+class BestEffortStore:
     """Wraps a store so that its failures and delays fail no login: the login then goes on without it.
 
     Only the first failure is logged.

@@ -29,7 +29,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
 from .base import Grant, Source
 from .secrets import HeaderSecret
-from .store import PatientStore, StoredToken
+from .store import BestEffortStore, StoredToken
 
 logger = logging.getLogger("aiosymphony.auth")
 
@@ -67,7 +67,7 @@ Login = Callable[[], Awaitable[Grant]]
 class SharedToken:
     """Where the token is in a store that other processes use too."""
 
-    store: PatientStore
+    store: BestEffortStore
     key: str
 
 
