@@ -454,7 +454,17 @@ class JobError(SymphonyError):
 
 
 class JobRefused(JobError):
-    """A provisioning job cannot start with these arguments: nothing was sent, and trying again does not help."""
+    """A provisioning job cannot start with these arguments: nothing was sent, and trying again does not help.
+
+    Attributes:
+        advice: Text of several lines that helps, such as the column map to write; empty if there is none.
+    """
+
+    advice: str
+
+    def __init__(self, message: str = "", *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class JobInterrupted(JobError):

@@ -207,7 +207,9 @@ def test_34_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
     desired = Desired.read(path, "connect", columns=ColumnMap.read(table, "connect"))
     assert emails(desired) == ["ann@acme.com"]
     as_json = write(tmp_path, orjson.dumps({"E-Mail": "mail"}), "m.json")
-    with pytest.raises(JobError, match=r"sends 'E-Mail' to 'mail', which is no column of connect users.*'email'"):
+    with pytest.raises(
+        JobError, match=r"the column 'E-Mail' goes to 'mail', which is no column of connect users.*'email'"
+    ):
         Desired.read(path, "connect", columns=ColumnMap.read(as_json, "connect"))
 
 

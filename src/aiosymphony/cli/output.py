@@ -66,9 +66,12 @@ def print_tree(value: Any) -> None:
 
 def print_error(error: object, code: int, *, as_json: bool) -> None:
     """Print an error on standard error, and with ``as_json`` on standard output too."""
+    advice = error.advice if isinstance(error, JobRefused) else ""
     if as_json:
-        print_json({"error": str(error), "exit_code": code})
+        print_json({"error": str(error), "exit_code": code} | ({"advice": advice} if advice else {}))
     sys.stderr.write(visible(f"aiosymphony: {error}") + "\n")
+    for line in advice.splitlines():
+        sys.stderr.write(visible(line) + "\n")
 
 
 def make_printable() -> None:

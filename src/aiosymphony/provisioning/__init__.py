@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .rows.connect import ConnectUser as ConnectUser
     from .rows.pod import PodUser as PodUser
     from .rows.wanted import Problem as Problem
+    from .sources.column_map import ColumnMap as ColumnMap
     from .targets.base import Target as Target
     from .targets.base import read_actual as read_actual
     from .targets.connect import ConnectTarget as ConnectTarget
@@ -37,6 +38,7 @@ _HOMES = {
     "Action": "plans.actions",
     "Actual": "actual",
     "ActualUser": "actual",
+    "ColumnMap": "sources.column_map",
     "ConnectTarget": "targets.connect",
     "ConnectUser": "rows.connect",
     "Desired": "desired",

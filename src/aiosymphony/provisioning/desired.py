@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Desired:
         kind: ``connect`` or ``pod``: which columns there are.
         name: The file's name, for messages.
         digest: SHA-256 of the file; a plan or a job made from another content is told apart by it.
+        notes: What an operator should know of how its columns were taken, a sentence each.
         count: Rows that can be used.
         bad: Rows that cannot.
     """
@@ -41,6 +42,7 @@ class Desired:
     kind: Kind
     name: str
     digest: str
+    notes: Sequence[str]
     count: int
     bad: int
 
@@ -50,6 +52,7 @@ class Desired:
         self._user_class = user_class(kind)
         self._scan = scan
         self.digest = ""
+        self.notes = ()
         self._duplicates: dict[int, list[int]] = {}
         self._check()
 
@@ -59,7 +62,7 @@ class Desired:
         path: str | PathLike[str],
         kind: Kind,
         *,
-        columns: ColumnMap | Mapping[str, str | None] | None = None,
+        columns: ColumnMap | Mapping[str, Any] | None = None,
         strict: bool = False,
     ) -> Desired:
         """Check a file, CSV with a header or JSON Lines, UTF-8 with or without a byte order mark.
@@ -67,8 +70,8 @@ class Desired:
         Args:
             path: The file. ``.jsonl`` and ``.ndjson`` are JSON Lines, as is one that starts with ``{``.
             kind: ``connect`` or ``pod``.
-            columns: What the file's columns mean: a map, or their names to names of the API; None for a column to be
-                left out.
+            columns: What the file's columns mean: a map, or a table as ``ColumnMap.of`` takes it, such as
+                ``{"E-Mail": "email", "Nr": None}``.
             strict: Refuse the file if any row of it is wrong.
 
         Raises:
@@ -79,7 +82,9 @@ class Desired:
         if column_map.kind != kind:
             raise JobRefused(f"the column map is for {column_map.kind} users, and {path} is read for {kind} users")
         reader = reader_of(path)
-        desired = cls(kind, path.name, mapped_records(path, reader, bound(path, reader, column_map)))
+        binding = bound(path, reader, column_map)
+        desired = cls(kind, path.name, mapped_records(path, reader, binding))
+        desired.notes = binding.notes
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
             raise unreadable(

@@ -1,6 +1,7 @@
 """One row of the desired state: a user, and which columns there are.
 
 A row says what a user shall be. A column that is empty or absent is left alone: it is neither compared nor written.
+One that shall be empty says so, by the cell ``CLEAR``; its value is then the empty text or list.
 Text is kept in Unicode's NFC form without surrounding blanks.
 """
 
@@ -13,15 +14,22 @@ from typing import Any, ClassVar, Literal, cast
 import attrs
 
 from ...text import fold
-from .cells import read_flag, read_items, read_switches, read_text
+from .cells import OneOf, read_flag, read_items, read_roles, read_switches, read_text
 
-__all__ = ["Column", "Kind", "StepKind", "User", "column", "keys_of"]
+__all__ = ["CLEAR", "Column", "Kind", "StepKind", "User", "column", "keys_of"]
 
 Kind = str
 """A kind of target, and of its users: one of ``KINDS`` in ``registry.py``."""
 StepKind = Literal["create", "update", "role", "features", "active"]
 """What one request of a job does."""
-_TYPES: Mapping[Callable[[object], Any], type] = {read_flag: bool, read_items: list, read_switches: dict}
+CLEAR = "<clear>"
+"""What a cell holds for a field to be emptied."""
+_TYPES: Mapping[Callable[[object], Any], type] = {
+    read_flag: bool,
+    read_items: list,
+    read_roles: list,
+    read_switches: dict,
+}
 
 
 @attrs.frozen
@@ -34,6 +42,7 @@ class Column:
         required: A row without it is refused.
         key: Its folded value identifies the user.
         step: The request that changes it.
+        about: What it holds, for people; no sentence.
     """
 
     name: str
@@ -41,11 +50,17 @@ class Column:
     required: bool = False
     key: bool = False
     step: StepKind = "update"
+    about: str = ""
 
     @property
     def type(self) -> type:
         """What ``read`` gives: text, true or false, a list of text, or an object of switches."""
         return _TYPES.get(self.read, str)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that may stand there; empty if there are others."""
+        return self.read.choices if isinstance(self.read, OneOf) else ()
 
 
 def column(
@@ -55,9 +70,10 @@ def column(
     required: bool = False,
     key: bool = False,
     step: StepKind = "update",
+    about: str = "",
 ) -> Any:
     """An attribute of a row that is a column."""
-    return attrs.field(default=None, metadata={"column": Column(name, read, required, key, step)})
+    return attrs.field(default=None, metadata={"column": Column(name, read, required, key, step, about)})
 
 
 def _fields(cls: type[User]) -> tuple[attrs.Attribute[Any], ...]:
@@ -92,6 +108,16 @@ class User:
         return frozenset({"create", *(known.step for name, known in cls.columns().items() if name not in cls.fixed)})
 
     @classmethod
+    @functools.cache
+    def clearable(cls) -> frozenset[str]:
+        """The columns that can be emptied: attributes that can be changed, and that no user must have."""
+        needed = {*cls.fixed, *cls.missing({})}
+        columns = cls.columns().items()
+        return frozenset(
+            name for name, known in columns if known.step == "update" and not known.key and name not in needed
+        )
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Any:
         """A row from its columns, taken as they are: for values that were checked before."""
         attributes = cls.attributes()
@@ -109,6 +135,12 @@ class User:
             known = columns.get(name)
             if known is None:
                 wrong.append((name, "is not a field of this kind of user"))
+                continue
+            if isinstance(cell, str) and cell.strip() == CLEAR:
+                if name in cls.clearable():
+                    values[name] = known.type()
+                else:
+                    wrong.append((name, "cannot be emptied"))
                 continue
             try:
                 value = known.read(cell)

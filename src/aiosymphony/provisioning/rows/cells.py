@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+
+import attrs
 
 __all__ = [
+    "FALSE_WORDS",
+    "TRUE_WORDS",
+    "OneOf",
     "read_choice",
     "read_email",
     "read_flag",
     "read_items",
     "read_name",
     "read_phone",
+    "read_roles",
     "read_switches",
     "read_text",
     "read_user_name",
@@ -27,8 +32,8 @@ _EMAIL = re.compile(r"[^@\s,;:<>()\[\]\\\"]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?[\d(][\d\s()./-]*(?:\s?(?:x|ext\.?)\s?\d+)?", re.IGNORECASE)
 # A spreadsheet runs a cell that starts like this as a formula, in our reports as in the file it came from.
 _FORMULA = ("=", "+", "-", "@")
-_TRUE = frozenset({"true", "1", "yes", "y"})
-_FALSE = frozenset({"false", "0", "no", "n"})
+TRUE_WORDS = frozenset({"true", "1", "yes", "y"})
+FALSE_WORDS = frozenset({"false", "0", "no", "n"})
 
 
 def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
@@ -94,25 +99,31 @@ def read_flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
     word = value.strip().lower() if isinstance(value, str) else None
-    if word in _TRUE:
+    if word in TRUE_WORDS:
         return True
-    if word in _FALSE:
+    if word in FALSE_WORDS:
         return False
     msg = f"{_shown(value)} is neither true nor false"
     raise ValueError(msg)
 
 
-def read_choice(*choices: str) -> Callable[[object], str]:
+@attrs.frozen
+class OneOf:
     """A reader of one of these words, in any case."""
 
-    def read(value: object) -> str:
+    choices: tuple[str, ...]
+
+    def __call__(self, value: object) -> str:
         word = value.strip().upper() if isinstance(value, str) else None
-        if word in choices:
+        if word in self.choices:
             return word
-        msg = f"{_shown(value)} is none of {', '.join(choices)}"
+        msg = f"{_shown(value)} is none of {', '.join(self.choices)}"
         raise ValueError(msg)
 
-    return read
+
+def read_choice(*choices: str) -> OneOf:
+    """A reader of one of these words, in any case."""
+    return OneOf(choices)
 
 
 def read_items(value: object) -> list[str]:
@@ -122,6 +133,24 @@ def read_items(value: object) -> list[str]:
         msg = f"must be a list of text, not {_json_type(value)}"
         raise ValueError(msg)  # noqa: TRY004
     return list(dict.fromkeys(text for part in parts if (text := read_text(part))))
+
+
+def read_roles(value: object) -> list[str]:
+    """``a|-b`` in a cell, or a JSON list of text: the roles to give, and behind a minus those to take away."""
+    parts = value.split("|") if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        return read_items(value)  # which says so
+    roles = []
+    for part in parts:
+        name = part.strip() if isinstance(part, str) else part
+        minus = "-" if isinstance(name, str) and name.startswith("-") else ""
+        (role,) = read_items([name[1:] if minus else name]) or ("",)
+        if role:
+            roles.append(minus + role)
+    if both := sorted({role[1:] for role in roles if role[0] == "-"} & {*roles}):
+        msg = f"both gives and takes away {', '.join(both)}"
+        raise ValueError(msg)
+    return list(dict.fromkeys(roles))
 
 
 def read_switches(value: object) -> dict[str, bool]:

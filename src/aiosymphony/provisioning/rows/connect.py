@@ -26,15 +26,19 @@ class ConnectUser(User):
     )
     disabled: ClassVar[Mapping[str, Any]] = {"active": False}
 
-    email: str = column("email", read_email, required=True, key=True)
-    first_name: str = column("firstName", read_name, required=True)
-    last_name: str = column("lastName", read_name, required=True)
-    display_name: str | None = column("displayName")
-    active: bool | None = column("active", read_flag, step="active")
-    phone_number: str | None = column("phoneNumber", read_phone)
-    department: str | None = column("department")
-    title: str | None = column("title")
-    location: str | None = column("location")
+    email: str = column("email", read_email, required=True, key=True, about="e-mail address; identifies the user")
+    first_name: str = column("firstName", read_name, required=True, about="first name, up to 64 characters")
+    last_name: str = column("lastName", read_name, required=True, about="last name, up to 64 characters")
+    display_name: str | None = column(
+        "displayName", about="name as others see it, up to 256 characters, as all texts below"
+    )
+    active: bool | None = column("active", read_flag, step="active", about="whether the user may log in: true or false")
+    phone_number: str | None = column(
+        "phoneNumber", read_phone, about="telephone number at work, such as +33 1 09 75 83 51"
+    )
+    department: str | None = column("department", about="department")
+    title: str | None = column("title", about="job title")
+    location: str | None = column("location", about="place of work")
 
     @property
     def label(self) -> str:

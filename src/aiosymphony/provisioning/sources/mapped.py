@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .base import Reader, Record, unreadable
-from .column_map import Binding, ColumnMap
+from .base import Reader, unreadable
+from .binding import Binding
+from .column_map import ColumnMap
+from .proposal import SAMPLES
 
-__all__ = ["MAX_NAMES", "MappedRecord", "bound", "mapped_records"]
+__all__ = ["MAX_NAMES", "MappedRecord", "bound", "look_at", "mapped_records"]
 
 MAX_NAMES = 1000
 """Different names that the records of a file without a header may have."""
@@ -26,10 +29,28 @@ def bound(path: Path, reader: Reader, columns: ColumnMap) -> Binding:
     Raises:
         JobRefused: It cannot be read, or its names do not fit.
     """
+    names, samples, header = look_at(path, reader)
+    return columns.bind(names, path, header=header, samples=samples)
+
+
+def look_at(path: Path, reader: Reader) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
+    """The names of a file, its first records, and whether it has a header.
+
+    Raises:
+        JobRefused: It cannot be read.
+    """
     contents = reader.scan(path, hashlib.sha256())
-    if contents.names is None:
-        return columns.bind(_names_in(contents.records, path), path, header=False)
-    return columns.bind(contents.names, path)
+    if contents.names is not None:
+        return contents.names, [cells for _, cells, _ in itertools.islice(contents.records, SAMPLES)], True
+    names: dict[str, None] = {}
+    samples: list[Mapping[str, object]] = []
+    for _, cells, _ in contents.records:
+        names.update(dict.fromkeys(cells))
+        if len(samples) < SAMPLES:
+            samples.append(cells)
+        if len(names) > MAX_NAMES:
+            raise unreadable(f"{path}: its records have more than {MAX_NAMES} different names")
+    return [*names], samples, False
 
 
 def mapped_records(path: Path, reader: Reader, binding: Binding) -> Callable[[Any], Iterator[MappedRecord]]:
@@ -43,12 +64,3 @@ def mapped_records(path: Path, reader: Reader, binding: Binding) -> Callable[[An
                 yield line, *binding.apply(cells)
 
     return scan
-
-
-def _names_in(records: Iterator[Record], path: Path) -> list[str]:
-    names: dict[str, None] = {}
-    for _, cells, _ in records:
-        names.update(dict.fromkeys(cells))
-        if len(names) > MAX_NAMES:
-            raise unreadable(f"{path}: its records have more than {MAX_NAMES} different names")
-    return [*names]
