@@ -99,6 +99,8 @@ class Tenant:
         match step:
             case {"do": "update", "set": changes}:
                 values |= changes
+            case {"do": "role", "role": role, "remove": True}:
+                values["roles"] = [each for each in values.get("roles", ()) if each != role]
             case {"do": "role", "role": role}:
                 values["roles"] = [*values.get("roles", ()), role]
             case {"do": "features", "set": changes}:

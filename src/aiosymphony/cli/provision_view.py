@@ -44,6 +44,8 @@ def print_plan(plan: Plan, *, details: bool) -> None:
     for do in ACTIONS:
         if plan.counts[do]:
             table.add_row(do, f"{plan.counts[do]:,}")
+        if do == "create" and plan.created_disabled:
+            table.add_row("  switched off", f"{plan.created_disabled:,}")
     console().print(table)
     shown = list(itertools.islice(plan.actions("conflict", "invalid"), 10)) if not details else plan.actions()
     for action in shown:

@@ -13,7 +13,8 @@ ActionKind = Literal["create", "update", "enable", "disable", "skip", "conflict"
 ACTIONS: tuple[ActionKind, ...] = ("create", "update", "enable", "disable", "skip", "conflict", "invalid")
 Step = dict[str, Any]
 """One request of an action: ``{"do": "create"}``, ``{"do": "update", "set": {…}}``, ``{"do": "role", "role": …}``,
-``{"do": "features", "set": {…}}`` or ``{"do": "active", "active": …}``. All but the first may be repeated freely."""
+which takes the role away if it also has ``"remove": True``, ``{"do": "features", "set": {…}}`` or
+``{"do": "active", "active": …}``. All but the first may be repeated freely."""
 ONE_CREATE: tuple[Step, ...] = ({"do": "create"},)
 """What most rows take."""
 

@@ -59,8 +59,10 @@ def _changes(user: User, existing: ActualUser) -> dict[str, tuple[Any, Any]]:
             if user.enabled != (existing.active is not False):
                 changes[name] = (existing.active is not False, user.enabled)
         elif step == "role":
-            if lacking := [role for role in wanted if role not in (found or ())]:
-                changes[name] = (sorted(found or ()), lacking)
+            if differing := [
+                role for role in wanted if (role.removeprefix("-") in (found or ())) is role.startswith("-")
+            ]:
+                changes[name] = (sorted(found or ()), differing)
         elif step == "features":
             # A switch that the tenant does not list is off.
             held = {feature: bool((found or {}).get(feature)) for feature in wanted}
@@ -69,7 +71,7 @@ def _changes(user: User, existing: ActualUser) -> dict[str, tuple[Any, Any]]:
         elif isinstance(wanted, list):
             if sorted(found or ()) != sorted(wanted):
                 changes[name] = (found, wanted)
-        elif _plain(found) != wanted and not (columns[name].key and _same_key(found, wanted)):
+        elif (_plain(found) or "") != wanted and not (columns[name].key and _same_key(found, wanted)):
             changes[name] = (found, wanted)
     return changes
 
@@ -100,7 +102,10 @@ def _steps_to_change(user: User, changes: Mapping[str, tuple[Any, Any]]) -> list
     for name, (_, wanted) in changes.items():
         match columns[name].step:
             case "role":
-                steps += [{"do": "role", "role": role} for role in wanted]
+                steps += [
+                    {"do": "role", "role": role[1:], "remove": True} if role[0] == "-" else {"do": "role", "role": role}
+                    for role in wanted
+                ]
             case "features":
                 steps.append({"do": "features", "set": wanted})
             case "active":

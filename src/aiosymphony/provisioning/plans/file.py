@@ -40,6 +40,7 @@ class Plan:
         disable_missing: Whether users that are not in the file are disabled.
         known: How many users of the tenant were seen.
         counts: Actions by kind.
+        created_disabled: Of those that are created, how many are created switched off.
         rows: Rows in the file.
     """
 
@@ -53,6 +54,8 @@ class Plan:
         self.known = 0
         self.whole = True
         self.counts: Counter[str] = Counter()
+        self.created_disabled = 0
+        self._disabled = user_class(kind).disabled.items()
         self.contested: frozenset[str] = frozenset()
         # The actions lie in an unnamed file, so that a plan of any length costs no memory.
         with self._spooling():
@@ -124,6 +127,7 @@ class Plan:
             "known": self.known,
             "whole": self.whole,
             "counts": {do: self.counts[do] for do in ACTIONS},
+            "created_disabled": self.created_disabled,
         }
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -185,6 +189,8 @@ class Plan:
 
     def _add(self, action: Action) -> None:
         self.counts[action.do] += 1
+        if action.do == "create" and self._disabled <= action.values.items():
+            self.created_disabled += 1
         with self._spooling():
             self._file.write(orjson.dumps(action.to_dict()) + b"\n")
 

@@ -79,7 +79,7 @@ def _is_step(step: Step, kind: Kind) -> bool:
         case {"do": "update", "set": dict(values)}:
             check_values(values, kind, "a step")
             sound = True
-        case {"do": "role", "role": str()}:
+        case {"do": "role", "role": str()} if step.get("remove", True) is True:
             sound = True
         case {"do": "features", "set": dict(switches)}:
             sound = all(type(on) is bool for on in switches.values())

@@ -9,6 +9,7 @@ from ...files import private_file
 from ..cells import CsvLines
 from ..journal.base import JobStore, each_row
 from ..journal.states import ALL, NOT_DONE, State
+from ..rows.base import CLEAR
 from ..rows.registry import user_class
 from .figures import Figures
 
@@ -77,6 +78,8 @@ def _cell(value: object) -> str:
     match value:
         case None:
             return ""
+        case "" | []:
+            return CLEAR
         case bool():
             return "true" if value else "false"
         case list():

@@ -94,15 +94,16 @@ class PodTarget:
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create one user, with its roles."""
         (row,) = rows
-        made = await self._pod.users.create(
-            V2UserCreate(user_attributes=_attributes(row), roles=list(row["roles"]) if "roles" in row else None)
-        )
+        # Whoever is new has nothing that could be taken away.
+        given = {name: value for name, value in row.items() if value not in ("", [])}
+        roles = [role for role in given.get("roles", ()) if not role.startswith("-")]
+        made = await self._pod.users.create(V2UserCreate(user_attributes=_attributes(given), roles=roles or None))
         if made.user_system_info is None or made.user_system_info.id is None:
             return [InDoubt("the answer has no id")]
         return [Created(str(made.user_system_info.id))]
 
     async def take_step(self, user_id: str, step: Step) -> None:
-        """Change attributes, give a role, switch features, enable or disable."""
+        """Change attributes, give or take a role, switch features, enable or disable."""
         users = self._pod.users
         try:
             uid = int(user_id)
@@ -111,6 +112,8 @@ class PodTarget:
         match step:
             case {"do": "update", "set": changes}:
                 await users.update(uid, _attributes(changes))
+            case {"do": "role", "role": role, "remove": True}:
+                await self._remove_role(uid, role)
             case {"do": "role", "role": role}:
                 await users.add_role(uid, role)
             case {"do": "features", "set": changes}:
@@ -122,6 +125,15 @@ class PodTarget:
             case _:
                 msg = f"no step of a pod: {step}"
                 raise ValueError(msg)
+
+    async def _remove_role(self, uid: int, role: str) -> None:
+        try:
+            await self._pod.users.remove_role(uid, role)
+        except (BadRequest, NotFound):
+            # The user may not have it any more, as after a first attempt whose answer was lost.
+            found = await self._detail(uid)
+            if found is None or role in found.values["roles"]:
+                raise
 
 
 def _attributes(row: Mapping[str, Any]) -> V2UserAttributes:
