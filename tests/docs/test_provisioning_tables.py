@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,18 @@ from aiosymphony.provisioning import ConnectUser, Job, PodUser
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.rows.base import Kind
 from aiosymphony.provisioning.rows.registry import KINDS, user_class
+from aiosymphony.provisioning.sources.column_map import ColumnMap
+from aiosymphony.provisioning.sources.map_table import SECTIONS, SPLIT_KEYS, TAKE_KEYS
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "provisioning.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "provisioning.md").read_text(encoding="utf-8")
+COLUMNS = (DOCS / "columns.md").read_text(encoding="utf-8")
 PROVISION: Any = typer.main.get_command(app)
 
 
-def cells(head: str) -> dict[str, list[str]]:
+def cells(head: str, document: str = DOCUMENT) -> dict[str, list[str]]:
     """The rows of the table under a head, by their first cell."""
-    table = DOCUMENT[DOCUMENT.index(head) :].split("\n\n", maxsplit=1)[0]
+    table = document[document.index(head) :].split("\n\n", maxsplit=1)[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
     return {first: others for first, *others in rows}
 
@@ -42,6 +47,24 @@ def test_the_columns_are_these(kind: Kind) -> None:
     of_people = {*user_class(kind).missing({})}
     assert (quoted(must), quoted(may)) == (of_people, {*columns} - of_people)
     assert required <= of_people
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_column_is_explained_as_a_template_explains_it(kind: Kind) -> None:
+    table = cells(f"| column of `{kind}` | what it holds |", COLUMNS)
+    assert table == {f"`{name}`": [known.about] for name, known in user_class(kind).columns().items()}
+
+
+def test_the_parts_of_a_map_are_these() -> None:
+    parts = " ".join(cells("| part | what it does |", COLUMNS))
+    assert {*re.findall(r"`\[?(\w+)", parts)} == {*TAKE_KEYS, *SPLIT_KEYS, *SECTIONS} - {"columns"}
+
+
+@pytest.mark.parametrize(("number", "kind"), [(0, "connect"), (1, "pod")])
+def test_the_maps_of_the_document_are_maps(number: int, kind: Kind) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", COLUMNS, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    assert ColumnMap.of(tomllib.loads(blocks[number]), kind).rules
 
 
 def test_accounts_of_services_need_no_names() -> None:
@@ -67,7 +90,7 @@ def test_the_options_of_apply_have_these_defaults() -> None:
 
 
 def test_every_command_takes_json() -> None:
-    assert {"plan", "apply", "status", "report"} == {*PROVISION.commands}
+    assert {"plan", "apply", "status", "report", "map", "template"} == {*PROVISION.commands}
     for command in PROVISION.commands.values():
         assert "--json" in {option for parameter in command.params for option in parameter.opts}, command.name
 

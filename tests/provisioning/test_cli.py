@@ -143,6 +143,22 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     assert (code, orjson.loads(out)["rows"]["done"]) == (0, 1)
 
 
+def test_a_plan_says_what_a_map_does_and_who_is_created_switched_off(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    rows = [f"u{n}@{os.environ['TEST_DOMAIN']},x@y.com,U,Lee,{n < 3}" for n in range(5)]
+    file.write_text("\n".join(["E-Mail,email,firstName,lastName,suspended", *rows]))
+    table = tmp_path / "map.toml"
+    table.write_text('"E-Mail" = "email"\nsuspended = { to = "active", invert = true }\n')
+    command = ("provision", "plan", file, "--target", "connect", "--company", company, "--map", table)
+    code, out, _ = run(capsys, *command)
+    assert (code, out.count("Note: the column 'email' is left out: the map makes email of 'E-Mail'")) == (0, 1)
+    assert [line.strip("\u2502 ").split()[-1] for line in out.splitlines() if "switched off" in line] == ["3"]
+    told = orjson.loads(run(capsys, *command, "--json")[1])
+    assert (told["counts"]["create"], told["created_disabled"], len(told["notes"])) == (5, 3, 1)
+
+
 def test_the_same_command_again_has_nothing_to_do(
     company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

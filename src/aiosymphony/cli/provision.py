@@ -22,6 +22,7 @@ from ..provisioning.rows.registry import KINDS
 from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
+from . import provision_files
 from .clients import ConfigOption
 from .interrupts import on_stop_signals
 from .output import STOPPED, JsonOption, print_json, say
@@ -37,6 +38,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command("map")(provision_files.map_command)
+app.command("template")(provision_files.template_command)
 
 TargetOption = Annotated[
     str | None,
@@ -95,11 +98,12 @@ async def plan_command(
     if as_json:
         print_json(
             made.header()
-            | {"plan": str(save), "needs_force": needs_force(made)}
+            | {"plan": str(save), "needs_force": needs_force(made), "notes": desired.notes}
             | ({"actions": [action.to_dict() for action in made.actions()]} if details else {})
         )
         return 0
     print_plan(made, details=details)
+    _say_notes(desired)
     say("")
     say(f"Saved as {save}. To carry it out: aiosymphony provision apply {save}")
     if needs_force(made):
@@ -139,6 +143,8 @@ async def apply_command(
     if saved is None:
         known, reached = _target(target, Connection(company, config))
         wanted = _read(file, known.kind, column_map, strict=strict)
+        if not as_json:
+            _say_notes(wanted)
     else:
         if target or company or disable_missing or column_map or strict:
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
@@ -182,6 +188,7 @@ async def apply_command(
     code = report.exit_code if stopped is None else STOPPED
     if as_json:
         told = {"exit_code": code, "journal": str(journal), "stopped": None if stopped is None else str(stopped)}
+        told |= {"notes": [] if isinstance(wanted, Plan) else [*wanted.notes]}
         print_json(report.to_dict() | told | {"traffic": traffic.to_dict()})
     else:
         print_report(report, journal, traffic)
@@ -261,6 +268,11 @@ def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> D
     return Desired.read(
         file, kind, columns=None if column_map is None else ColumnMap.read(column_map, kind), strict=strict
     )
+
+
+def _say_notes(desired: Desired) -> None:
+    for note in desired.notes:
+        say(f"Note: {note}")
 
 
 def _saved_plan(file: Path) -> Plan | None:
