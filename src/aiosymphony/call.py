@@ -1,4 +1,4 @@
-"""One call from its first attempt to its last: what is known of it, and the error that it ends with."""
+"""The state of one call over its attempts, and its final error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class Call:
-    """What is known of one call from its first attempt to its last."""
+    """The state of one call, from its first attempt to its last."""
 
     __slots__ = (
         "cut",
@@ -61,9 +61,9 @@ class Call:
         self.response: Response | None = None
         self.failure: SymphonyError | None = None
         self.repeats: SymphonyError | None = None
-        """The failure because of which it is sent again."""
+        """The failure after which it is sent again."""
         self.cut = False
-        """Whether closing the client broke it off."""
+        """Whether the call was broken off because the client closed."""
 
     def begin_again(self) -> None:
         """Forget the attempt that failed."""
@@ -87,9 +87,9 @@ class Call:
         )
 
     def attach_request(self, error: SymphonyError, request: Request[Any]) -> SymphonyError:
-        """Name the request in an error, and take out what must not be seen.
+        """Add the request to an error, and remove secrets from it.
 
-        That is a token which the server repeated, and the frames below, whose locals hold bodies and answers.
+        These are tokens that the server repeated, and the frames below, whose locals hold bodies and answers.
         """
         operation = request.operation
         if not error.operation:
@@ -105,7 +105,7 @@ class Call:
         return _bare(error)
 
     def refused_again(self, failure: Unauthorized) -> AuthError:
-        """The error for tokens that were refused and that no others can stand in for."""
+        """The error for tokens that were refused and cannot be replaced."""
         sources = {token.source for _, token in self.used}
         if Source.LOGIN in sources:
             message = f"a token that was issued a moment ago was refused as well: {failure.message}"
@@ -120,7 +120,7 @@ class Call:
         return error
 
     def end(self, error: BaseException, request: Request[Any]) -> BaseException:
-        """What to raise for a cancellation, an interrupt or a fault that ended this call: without what is below."""
+        """The exception for a cancellation, an interrupt or a fault that ended this call, without the frames below."""
         task, operation = asyncio.current_task(), request.operation
         if self.cut and isinstance(error, asyncio.CancelledError) and task is not None and task.uncancel() == 0:
             was_sent = self.sent_at is not None and self.failure is None

@@ -30,7 +30,7 @@ class Lifecycle:
         self.repeats = Repeats()
         """Allowed until the client is closed: it takes no further call then, and repeats none."""
         self.idle: asyncio.Event | None = None
-        """Set when the last call has ended, for whoever waits for that."""
+        """Set when the last call has ended."""
 
     @property
     def is_closed(self) -> bool:
@@ -46,7 +46,7 @@ class Lifecycle:
         return child
 
     def check_usable(self, *, is_login: bool) -> None:
-        """Raise unless a call may begin: in the loop and the process of the first one, before the client is closed."""
+        """Raise if a call must not begin: in another loop or process than the first, or after the client is closed."""
         loop, pid = asyncio.get_running_loop(), os.getpid()
         if self.loop is None:
             self.loop, self.pid = loop, pid

@@ -1,4 +1,4 @@
-"""The way of an operation: its server, connections and limiter, and the tokens that its requests carry."""
+"""The route of an operation: its server, its limiter and its tokens."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _HEADERS: Final = {"bearer": ("Authorization", "Bearer "), "appToken": ("session
 
 @attrs.frozen
 class Route:
-    """What an operation always takes: its host, its limiter, and the tokens it needs, each with its header.
+    """The host, the limiter and the tokens of an operation, each token with its header.
 
-    ``others`` are the ways in with other tokens. ``proven`` tells whether this is the one that the server takes, or the
-    only one.
+    ``others`` are the routes with other tokens. ``proven`` is true if this route is the only one, or the one that the
+    server accepts.
     """
 
     base_url: str
@@ -45,12 +45,12 @@ class Router:
     Args:
         hosts: Gives the base URL of the server that an operation belongs to.
         auth: Where tokens come from.
-        transport: Carries the requests.
+        transport: Sends the requests.
         owns_transport: Whether :meth:`close` closes it.
         limiter: The limiter that all operations share.
-        families: Those in front of it, by family of operations.
-        token_store: Keeps tokens where other processes find them.
-        token_namespace: What tells tokens of this server from those of others in the store.
+        families: The limiters in front of it, by family of operations.
+        token_store: Shares tokens with other processes.
+        token_namespace: Identifies this server's tokens in the store.
         clock: Time, for tests.
     """
 
@@ -104,7 +104,7 @@ class Router:
         return route
 
     def token_cache(self, scheme: str, caller: Caller) -> TokenCache:
-        """The cache of a scheme's token; ``caller`` carries out the logins of one that is not there yet."""
+        """The cache of a scheme's token; ``caller`` carries out the logins of a new cache."""
         cache = self.tokens.get(scheme)
         if cache is None:
             identity = self.auth.identity
