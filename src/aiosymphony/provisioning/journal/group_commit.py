@@ -11,13 +11,13 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-__all__ = ["GroupCommit", "Operation", "answer"]
+__all__ = ["LINGER", "GroupCommit", "Operation", "answer"]
 
 T = TypeVar("T")
 
 _GROUP: Final = 1000
 """Operations in one commit at most."""
-_LINGER: Final = 0.02
+LINGER: Final = 0.02
 """Seconds that an outcome may wait to be written: for rows to be marked as in flight, whose commit it then shares.
 A crash before that leaves the row in flight, to be looked up."""
 
@@ -89,7 +89,7 @@ class GroupCommit:
             if not item.may_linger:
                 linger = None
             elif not group:
-                linger = _LINGER
+                linger = LINGER
             group.append(item)
         return group, True
 

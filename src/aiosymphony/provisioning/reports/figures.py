@@ -3,74 +3,17 @@
 from __future__ import annotations
 
 import math
-from array import array
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from ...codes import ConnectCode
 from ..journal.base import JobHeader
-from ..journal.states import FINDINGS, GONE, INVALID, OPEN, REJECTED, State
+from ..journal.states import FINDINGS, OPEN, REJECTED, State
+from .causes import Cause
+from .timeline import Bucket, Pause
 
-__all__ = ["Bucket", "Cause", "Figures", "timeline_of"]
-
-BUCKETS = 120
-
-
-@attrs.define
-class Cause:
-    """Rows that are not done for the same reason.
-
-    Attributes:
-        state, code, message: As in the journal; the message is that of the first row.
-        count: How many rows.
-        rows: The first of them: (line, user, id, message).
-    """
-
-    state: State
-    code: str
-    message: str
-    count: int = 0
-    rows: list[tuple[int, str, str | None, str]] = attrs.field(factory=list)
-
-    @property
-    def advice(self) -> str:
-        """What to do about it."""
-        if self.state == "UNKNOWN":
-            return (
-                "Run the same command again: each of these rows is looked up, and tried again only if it is not there."
-            )
-        return _ADVICE.get(self.code, _ADVICE_BY_STATE.get(self.state, ""))
-
-
-_ADVICE = {
-    INVALID: "Correct these lines in the file; nothing was sent for them.",
-    str(
-        ConnectCode.DOMAIN_NOT_ALLOWED.value
-    ): "The e-mail domain is not one of the company's: correct the address, or add the domain to the company.",
-    str(
-        ConnectCode.EMAIL_EXISTS.value
-    ): "The address has an account that is not this company's. Ask Symphony, or take the row out.",
-    str(ConnectCode.COMPANY_NOT_READY.value): "The company does not exist or is not complete yet.",
-    "403": "The account of this job lacks an entitlement.",
-    GONE: "The user was there when the plan was made. Plan anew.",
-}
-_ADVICE_BY_STATE: dict[str, str] = {
-    "CONFLICT": "Left alone, because only you can say what is meant. Resolve it there or in the file, then plan anew.",
-    "FAILED": "Correct the rows, and run the CSV of what is not done as a new job.",
-}
-
-
-@attrs.frozen
-class Bucket:
-    """A stretch of the run: when it began, how many rows were done per second, and their latency in seconds."""
-
-    at: float
-    rate: float
-    median: float | None
-    p95: float | None
+__all__ = ["Figures"]
 
 
 @attrs.define
@@ -83,9 +26,13 @@ class Figures:
         causes: Why rows are not done, the most frequent first.
         audit: What the closing audit found; None if there was none yet.
         finished_at: When the job ended; None if it did not.
+        read_at: When the journal was read.
         attempts: Requests that carried a row, summed over the rows.
         looked_up: Rows that are done, and of which only a look-up could tell.
+        began_at, ended_at: When the first request was sent, and when the last outcome was known.
         timeline: Throughput and latency over time.
+        pauses: The times in which nothing happened, and which the timeline leaves out.
+        running: Who works on the job at the moment, as text for people.
         columns: The columns that any row uses.
     """
 
@@ -94,9 +41,14 @@ class Figures:
     causes: list[Cause] = attrs.field(factory=list)
     audit: dict[str, Any] | None = None
     finished_at: float | None = None
+    read_at: float = 0.0
     attempts: int = 0
     looked_up: int = 0
+    began_at: float | None = None
+    ended_at: float | None = None
     timeline: list[Bucket] = attrs.field(factory=list)
+    pauses: list[Pause] = attrs.field(factory=list)
+    running: Sequence[str] = ()
     columns: frozenset[str] = frozenset()
 
     def state(self, *states: State) -> int:
@@ -133,6 +85,18 @@ class Figures:
         """Rows that are to do or in flight."""
         return self.state(*OPEN)
 
+    @property
+    def seconds(self) -> float:
+        """How long the job worked, pauses not counted."""
+        if self.began_at is None or self.ended_at is None:
+            return 0.0
+        return max(0.0, self.ended_at - self.began_at - math.fsum(pause.seconds for pause in self.pauses))
+
+    @property
+    def sent(self) -> int:
+        """Rows whose outcome a request brought: those that the timeline counts."""
+        return sum(bucket.done + bucket.failed for bucket in self.timeline)
+
     def found(self, kind: str) -> int:
         """How many ``missing``, ``doubled`` or ``different`` users the audit found."""
         return int(self.audit["counts"][kind]) if self.audit else 0
@@ -150,29 +114,34 @@ class Figures:
     def next_steps(self) -> list[str]:
         """What the operator should do, most urgent first."""
         steps = []
-        if self.not_finished:
-            steps.append(f"{self.not_finished} rows are not finished: run the same command to resume.")
+        if self.running:
+            steps.append(f"Wait: the job is run by {', '.join(self.running)}.")
+        elif self.not_finished:
+            steps.append(f"{self.not_finished:,} rows are not finished: run the same command to resume.")
         if self.found("doubled"):
             steps.append(
-                f"{self.found('doubled')} users exist more than once: disable those that are too many. If this "
+                f"{self.found('doubled'):,} users exist more than once: disable those that are too many. If this "
                 "job made them, a write landed later than --settle: choose a longer one next time."
             )
         if self.unknown:
             steps.append(
-                f"The outcome of {self.unknown} rows is unknown: run the same command again, "
+                f"The outcome of {self.unknown:,} rows is unknown: run the same command again, "
                 "which looks them up before anything else."
             )
         if self.found("missing"):
-            steps.append(f"{self.found('missing')} users that were created do not exist now: plan anew.")
+            steps.append(f"{self.found('missing'):,} users that were created do not exist now: plan anew.")
         if self.found("different"):
-            steps.append(f"{self.found('different')} users differ from the file; the audit below names them.")
+            steps.append(f"{self.found('different'):,} users differ from the file; the audit below names them.")
         invalid = self.counts.get(("invalid", "FAILED"), 0)
         if self.failed > invalid:
             steps.append(
-                f"{self.failed - invalid} rows failed: correct them, and run the CSV of what is not done as a new job."
+                f"{self.failed - invalid:,} rows failed: "
+                "correct them, and run the CSV of what is not done as a new job."
             )
         if invalid:
-            steps.append(f"{invalid} rows of the file are wrong: correct them there, and apply the file as a new job.")
+            steps.append(
+                f"{invalid:,} rows of the file are wrong: correct them there, and apply the file as a new job."
+            )
         return steps or ["Nothing to do: all users match the file."]
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,28 +178,13 @@ class Figures:
                 for cause in self.causes
             ],
             "audit": self.audit,
+            "began_at": self.began_at,
+            "ended_at": self.ended_at,
             "finished_at": self.finished_at,
-            "timeline": [attrs.asdict(bucket) for bucket in self.timeline],
+            "read_at": self.read_at,
+            "seconds": self.seconds,
+            "timeline": [attrs.asdict(bucket) | {"rate": bucket.rate} for bucket in self.timeline],
+            "pauses": [attrs.asdict(pause) for pause in self.pauses],
+            "running": list(self.running),
             "next": self.next_steps,
         }
-
-
-def timeline_of(began: float, done_at: array[float], latency: array[float]) -> list[Bucket]:
-    """Throughput and latency in equal stretches of the run; a latency that is not a number is left out."""
-    if not done_at:
-        return []
-    width = max((max(done_at) - began) / BUCKETS, 1e-3)
-    counted: Counter[int] = Counter()
-    took_by_bucket: list[list[float]] = [[] for _ in range(BUCKETS)]
-    for at, took in zip(done_at, latency, strict=True):
-        # A clock that was set back meanwhile puts an outcome before the beginning.
-        number = max(0, min(int((at - began) / width), BUCKETS - 1))
-        counted[number] += 1
-        if not math.isnan(took):
-            took_by_bucket[number].append(took)
-    buckets = []
-    for number, times in enumerate(took_by_bucket):
-        times.sort()
-        median, p95 = (times[len(times) // 2], times[int(len(times) * 0.95)]) if times else (None, None)
-        buckets.append(Bucket(began + number * width, counted[number] / width, median, p95))
-    return buckets

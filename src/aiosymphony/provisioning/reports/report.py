@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import re
-from array import array
+from collections import Counter
 from collections.abc import Iterable
 from os import PathLike
 from typing import Self
 
 import attrs
 
+from ...clock import SYSTEM_CLOCK
 from ...errors import JobRefused
 from ...files import private_file
 from ..journal.base import JobStore, each_row
-from ..journal.states import ALL, FAILURES, LOOKED_UP, State
-from .figures import Cause, Figures, timeline_of
+from ..journal.states import ALL, FAILURES, FINISHED, LOOKED_UP, State
+from .causes import Causes
+from .figures import Figures
 from .html import page
 from .tables import write_csv, write_rest
+from .timeline import Timeline
 
 __all__ = ["Report"]
-
-KEPT = 200
-"""Rows of each cause that are kept by name; all of them are in the CSV."""
-CAUSES = 500
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\d+")
 
 
 @attrs.define
@@ -46,42 +42,43 @@ class Report(Figures):
         if header is None:
             raise JobRefused(f"{store.name} holds no job")
         notes = await store.notes()
-        report = cls(header, await store.counts(), audit=notes.get("audit"), finished_at=notes.get("finished_at"))
+        report = cls(
+            header,
+            await store.counts(),
+            audit=notes.get("audit"),
+            finished_at=notes.get("finished_at"),
+            read_at=SYSTEM_CLOCK.time(),
+            running=await store.running(),
+        )
         if rows:
             await report._read(store)
         return report
 
     async def _read(self, store: JobStore) -> None:
-        causes: dict[tuple[str, str, str], Cause] = {}
-        done_at, latency = array("d"), array("d")
+        """Read every row, and count anew: rows may change while they are read, and every figure is of one reading."""
+        counts: Counter[tuple[str, State]] = Counter()
+        causes, timeline = Causes(), Timeline()
         columns: set[str] = set()
-        began = math.inf
         async for row in each_row(store):
+            counts[row.action, row.state] += 1
             columns.update(row.values)
             self.attempts += row.attempts
+            done = row.state == "DONE"
+            looked_up = done and row.code == LOOKED_UP
+            self.looked_up += looked_up
             if row.state in FAILURES:
-                key = (row.state, row.code, _VARIABLE.sub("…", row.message))
-                if key not in causes and len(causes) >= CAUSES:
-                    key = (row.state, row.code, "")
-                cause = causes.setdefault(key, Cause(row.state, row.code, row.message if key[2] else "other reasons"))
-                cause.count += 1
-                if len(cause.rows) < KEPT:
-                    cause.rows.append((row.line, row.label, row.id, row.message))
-            elif row.state == "DONE" and row.done_at is not None:
-                looked_up = row.code == LOOKED_UP
-                self.looked_up += looked_up
-                if row.sent_at is not None:
-                    done_at.append(row.done_at)
-                    # How long a look-up was waited for says nothing about the server.
-                    latency.append(math.nan if looked_up else max(0.0, row.done_at - row.sent_at))
-                    began = min(began, row.sent_at)
+                causes.add(row)
+            if row.state in FINISHED and row.sent_at is not None and row.done_at is not None:
+                timeline.add(row.sent_at, row.done_at, done=done, looked_up=looked_up)
+        self.counts = counts
         self.columns = frozenset(columns)
-        self.causes = sorted(causes.values(), key=lambda cause: -cause.count)
-        self.timeline = timeline_of(began, done_at, latency)
+        self.causes = causes.sorted()
+        self.began_at, self.ended_at = timeline.began_at, timeline.ended_at
+        self.timeline, self.pauses = timeline.buckets(), timeline.pauses()
 
     def to_html(self) -> str:
         """The report as one page that loads nothing."""
-        return page(self)
+        return "".join(page(self))
 
     def write_html(self, path: str | PathLike[str]) -> None:
         """Write the page of :meth:`to_html` to a file that only its owner can read.
@@ -90,7 +87,7 @@ class Report(Figures):
             JobError: The file cannot be written.
         """
         with private_file(path) as file:
-            file.write(self.to_html())
+            file.writelines(page(self))
 
     async def write_csv(self, store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL) -> int:
         """Write one line for each row with what became of it; how many.
