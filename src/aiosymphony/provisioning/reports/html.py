@@ -208,7 +208,7 @@ def _cause(cause: Cause, *, opened: bool = False) -> Iterator[str]:
         f"Rows: {cause.headline}",
         ["Line", "User", "Reason", *(["Id"] if with_id else [])],
         (
-            [f"{line:,}" if line else "", _text(label), _text(message), *([_text(user_id or "")] if with_id else [])]
+            [str(line or ""), _text(label), _text(message), *([_text(user_id or "")] if with_id else [])]
             for line, label, user_id, message in cause.rows
         ),
         css="rows",
@@ -238,7 +238,7 @@ def _audit(report: Figures) -> Iterator[str]:
             f"Audit: {kind}",
             ["Line", "User", *([what] if what else [])],
             (
-                [f"{line:,}" if line else "", _text(label), *([_detail(rest)] if what else [])]
+                [str(line or ""), _text(label), *([_detail(rest)] if what else [])]
                 for line, label, *rest in found[:SHOWN]
             ),
             css="rows",
