@@ -129,6 +129,7 @@ class Limiter:
         "_limit",
         "_parent",
         "_passed_on",
+        "_paused_until",
         "_peak",
         "_queue",
         "_roof",
@@ -154,7 +155,7 @@ class Limiter:
         self._queue = asyncio.Lock()
         self._freed: asyncio.Future[None] | None = None
         # The pause and the rate in one: the time before which nothing begins.
-        self._due = _NEVER
+        self._due = self._paused_until = _NEVER
         rate = limit.rate
         self._interval = 0.0 if rate is None else 1.0 / rate
         if rate is not None:
@@ -184,6 +185,11 @@ class Limiter:
     def concurrency(self) -> int:
         """How many may be under way now."""
         return int(self._limit)
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which nothing more is let through, because the server asked for that; 0 if it did not."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
 
     def try_acquire(self) -> bool:
         """Take a place if one is free now and nobody is waiting for it."""
@@ -242,7 +248,8 @@ class Limiter:
     def throttled(self, pause: float) -> None:
         """Note that the server throttled: lower the limit, once per window, and pause for ``pause`` seconds."""
         now = self._clock.monotonic()
-        self._due = max(self._due, now + pause)
+        self._paused_until = max(self._paused_until, now + pause)
+        self._due = max(self._due, self._paused_until)
         if now - self._decreased_at >= WINDOW:
             self._decreased_at = now
             self._limit = max(1.0, self._limit * DECREASE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from aiosymphony.cli.provision_view import Traffic, _told
 from aiosymphony.clock import SYSTEM_CLOCK, Clock
 from aiosymphony.errors import JobError, JobInterrupted, RateLimited
 from aiosymphony.limits import Limit, Limiter
 from aiosymphony.provisioning.actual import ActualUser
-from aiosymphony.provisioning.job.ledger import Progress
 from aiosymphony.provisioning.job.run import Job
 from aiosymphony.provisioning.journal.sqlite import SqliteStore
 from aiosymphony.provisioning.plans.actions import Step
@@ -132,8 +129,8 @@ async def test_68_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> 
         job = Job(tenant, store, settle=0, concurrency=32, audit=False)
 
         def look(_number: int) -> None:
-            assert job.progress.in_flight == 20 * limiter.in_flight
-            assert job.progress.counts["IN_FLIGHT"] <= job.progress.in_flight
+            # Whoever has a place may still be writing its mark into the journal.
+            assert job.progress.in_flight <= 20 * limiter.in_flight
             waiting.append(limiter.waiting)
 
         tenant.on_request = look
@@ -201,38 +198,3 @@ async def test_68_a_job_that_is_asked_to_stop_leaves_a_look_up_where_it_is(journ
         await stopped(job, wanted)
         # The drain came from within, so this one request was let pass; its answer is not lost.
         assert states(await rows(store)) == {"DONE": 20}
-
-
-async def test_68_rate_and_time_left_are_of_the_rows_that_this_process_sends(journal: Path) -> None:
-    """A resumed job of 1000 rows, 600 of them done: 20 rows a request, two requests a second."""
-    tenant = Limited()
-    wanted = planned(tenant, MANY)
-    async with SqliteStore(journal) as store:
-        job = Job(tenant, store, settle=0, concurrency=2, clock=tenant.clock)
-        tenant.on_request = lambda number: job.drain() if number == 30 else None
-        await stopped(job, wanted)
-    told: list[tuple[float, float | None]] = []
-    async with SqliteStore(journal) as store:
-        job = Job(tenant, store, settle=0, concurrency=2, clock=tenant.clock, audit=False)
-        tenant.on_request = lambda _: told.append((job.progress.rate, job.progress.seconds_left))
-        assert (job.progress.rate, job.progress.seconds_left) == (0.0, None)
-        await job.run(wanted)
-        assert job.progress.finished == 1000
-    assert len(told) == 20
-    assert max(rate for rate, _ in told) <= 40
-    assert [rate for rate, _ in told[5:]] == [pytest.approx(40, rel=0.3)] * 15
-    (left,) = {left is not None and left <= 11 for _, left in told[5:]}
-    assert left
-
-
-def test_68_the_line_on_the_terminal_is_about_the_rows_of_this_process() -> None:
-    """A job that goes on: 600 rows were done yesterday, and 40 more since this process began to send."""
-    clock = SkippingClock()
-    progress = Progress("sending", Counter(DONE=600, TODO=400), clock=clock)
-    assert "; ".join(_told(progress, Traffic())).startswith("sending: 600 of 1,000 rows, 0 rows/s; 0 rows in flight,")
-    progress.begin_sending()
-    clock.now += 2.0
-    progress.counts = Counter(DONE=640, IN_FLIGHT=20, TODO=340)
-    progress.in_flight = 20
-    told = "sending: 640 of 1,000 rows, 20 rows/s, about 0:18 left; 20 rows in flight,"
-    assert "; ".join(_told(progress, Traffic())).startswith(told)

@@ -22,6 +22,7 @@ import pytest
 
 from aiosymphony import ConnectClient
 from aiosymphony.cli import main
+from aiosymphony.provisioning import Plan, plan
 
 ROWS = 60
 DELAY = 0.03
@@ -284,6 +285,25 @@ def test_45_ctrl_c_once_drains_and_twice_leaves(
     )
     assert code == 0
     assert orjson.loads(out)["rows"]["done"] == 2000
+
+
+def test_ctrl_c_while_it_is_planned_is_no_job_that_was_stopped(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing hears it while rows are decided: it comes when the job is about to begin."""
+
+    def interrupted(*args: Any, **options: Any) -> Plan:
+        os.kill(os.getpid(), signal.SIGINT)
+        return plan(*args, **options)
+
+    monkeypatch.setattr("aiosymphony.provisioning.preparing.plan", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        file = people(tmp_path / "people.csv", NAMES)
+        code, _, err = run(capsys, "provision", "apply", file, "--target", "connect", "--company", company)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (code, err) == (130, "aiosymphony: interrupted\n")
 
 
 def test_29_a_second_command_is_refused_while_the_first_runs(

@@ -14,7 +14,7 @@ import typer
 
 from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ..limits import Limits
-from ..provisioning import Desired, Job, Plan, Report, make_plan, prepare
+from ..provisioning import Desired, Job, Plan, Progress, Report, make_plan, prepare
 from ..provisioning.journal.registry import is_store, open_store
 from ..provisioning.preparing import check_input
 from ..provisioning.rows.base import Kind
@@ -26,7 +26,8 @@ from . import provision_files
 from .clients import ConfigOption
 from .interrupts import on_stop_signals
 from .output import STOPPED, JsonOption, print_json, say
-from .provision_view import Traffic, needs_force, print_counts, print_plan, print_report, show_progress
+from .progress_view import Traffic, show_progress
+from .provision_view import needs_force, print_counts, print_next, print_plan, print_report
 
 __all__ = ["app"]
 
@@ -62,6 +63,7 @@ JournalOption = Annotated[
     Path | None,
     typer.Option("--journal", help="Where the job's state is kept; by default beside the file, as FILE.journal."),
 ]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, None]:
@@ -85,16 +87,19 @@ async def plan_command(
     strict: StrictOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Where to save the plan; by default FILE.plan.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Also list what would be done, row by row.")] = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
     known, reached = _target(target, Connection(company, config))
-    desired = _read(file, known.kind, column_map, strict=strict)
-    async with known.open(reached) as where:
-        made = await make_plan(where, desired, disable_missing=disable_missing)
-    save = save or file.with_name(file.name + ".plan")
-    made.save(save)
+    progress, traffic = Progress(), Traffic()
+    with show_progress(progress, traffic, quiet=quiet or as_json):
+        desired = _read(file, known.kind, column_map, strict=strict, progress=progress)
+        async with known.open(attrs.evolve(reached, observer=traffic.see)) as where:
+            made = await make_plan(where, desired, disable_missing=disable_missing, progress=progress)
+        save = save or file.with_name(file.name + ".plan")
+        made.save(save)
     if as_json:
         print_json(
             made.header()
@@ -131,6 +136,7 @@ async def apply_command(
     audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Compare everything once more at the end.")] = True,
     shards: Annotated[int, typer.Option(min=1, help="Parts of a new job, for several processes.")] = 1,
     max_shards: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards at a time.")] = None,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -138,11 +144,15 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
-    saved = _saved_plan(file)
+    progress, traffic = Progress(), Traffic()
+    show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
+    with show():
+        saved = _saved_plan(file)
     wanted: Desired | Plan
     if saved is None:
         known, reached = _target(target, Connection(company, config))
-        wanted = _read(file, known.kind, column_map, strict=strict)
+        with show():
+            wanted = _read(file, known.kind, column_map, strict=strict, progress=progress)
         if not as_json:
             _say_notes(wanted)
     else:
@@ -154,31 +164,39 @@ async def apply_command(
         reached = attrs.evolve(known.saved(saved.target), config=config)
         known.check(reached)
     journal = journal or file.with_name(file.name + ".journal")
-    traffic = Traffic()
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         open_store(journal) as store,
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
-        made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force)
+        with show():
+            made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force, progress=progress)
         if not as_json:
             if made is None:
                 say(f"resuming the job in {journal}", stderr=True)
             else:
                 print_plan(made, details=False)
         job = Job(
-            where, store, concurrency=concurrency, settle=settle, attempts=attempts, audit=audit, max_shards=max_shards
+            where,
+            store,
+            concurrency=concurrency,
+            settle=settle,
+            attempts=attempts,
+            audit=audit,
+            max_shards=max_shards,
+            progress=progress,
         )
         stopped: JobError | None = None
         try:
-            with _signals(job):
-                async with show_progress(job, traffic, quiet=as_json):
-                    await job.run(made, shards=shards)
+            with show() as tell, _signals(job, tell):
+                await job.run(made, shards=shards)
         except JobError as error:
             if isinstance(error, JobRefused) or job.progress.total == 0:
                 raise
             stopped = error
         except asyncio.CancelledError:
+            if job.progress.total == 0:  # it came before the job had a journal
+                raise typer.Abort from None
             stopped = JobInterrupted(
                 "stopped at once; run the same command to resume: it first looks up what was in flight"
             )
@@ -217,6 +235,7 @@ async def status_command(
         for who in running:
             say(f"running: {who}")
         print_counts(report)
+        print_next(report.next_steps)
     return report.exit_code
 
 
@@ -264,10 +283,9 @@ def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connecti
     return known, reached
 
 
-def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool) -> Desired:
-    return Desired.read(
-        file, kind, columns=None if column_map is None else ColumnMap.read(column_map, kind), strict=strict
-    )
+def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool, progress: Progress) -> Desired:
+    columns = None if column_map is None else ColumnMap.read(column_map, kind)
+    return Desired.read(file, kind, columns=columns, strict=strict, progress=progress)
 
 
 def _say_notes(desired: Desired) -> None:
@@ -292,7 +310,7 @@ def _journal_of(file: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _signals(job: Job) -> Iterator[None]:
+def _signals(job: Job, tell: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C or SIGTERM once: finish requests in flight. Twice: stop now."""
     task = asyncio.current_task()
     asked = False
@@ -303,8 +321,10 @@ def _signals(job: Job) -> Iterator[None]:
             task.cancel()
         elif not asked:
             asked = True
-            say("finishing requests in flight; press Ctrl-C again to stop now", stderr=True)
             job.drain()
+            still = job.progress.requests
+            what = f"finishing {still} request{'' if still == 1 else 's'} in flight" if still else "stopping"
+            tell(f"{what}; press Ctrl-C again to stop now")
 
     with on_stop_signals(stop):
         yield

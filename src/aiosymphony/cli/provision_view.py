@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 
-from ..errors import JobError, RateLimited
+from ..errors import JobError
 from ..provisioning.journal.states import FINDINGS
 from ..provisioning.plans.actions import ACTIONS
 from .output import console, say
 
 if TYPE_CHECKING:
-    from ..observer import Attempt
-    from ..provisioning import Job, Plan, Progress, Report
+    from ..provisioning import Plan, Report
+    from .progress_view import Traffic
 
-__all__ = ["Traffic", "needs_force", "print_counts", "print_plan", "print_report", "show_progress"]
-
-_PLAIN_EVERY: Final = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
+__all__ = ["needs_force", "print_counts", "print_next", "print_plan", "print_report"]
 
 
 def needs_force(plan: Plan) -> bool:
@@ -58,8 +51,8 @@ def print_plan(plan: Plan, *, details: bool) -> None:
         say(f"and {more:,} more that need a look: --details lists everything")
 
 
-def print_counts(report: Report) -> None:
-    """How many rows are in which state, and what to do next."""
+def print_counts(report: Report, *, in_flight: str = "in doubt, to be looked up") -> None:
+    """How many rows are in which state; ``in_flight`` is what to call those that are not finished and were sent."""
     table = Table("rows", "count", title=f"{report.header.input_name} to {report.header.target}", title_justify="left")
     table.columns[1].justify = "right"
     for name, count in (
@@ -69,16 +62,22 @@ def print_counts(report: Report) -> None:
         ("failed", report.failed),
         ("unknown", report.unknown),
         ("not finished", report.not_finished),
+        *([(f"  {in_flight}", report.state("IN_FLIGHT"))] if report.state("IN_FLIGHT") else []),
         *((f"audit: {kind}", report.found(kind)) for kind in FINDINGS if report.audit),
     ):
         table.add_row(name, f"{count:,}")
     console().print(table)
-    for step in report.next_steps:
+
+
+def print_next(steps: Sequence[str]) -> None:
+    """What to do next."""
+    for step in steps:
         say(f"Next: {step}")
 
 
 def print_report(report: Report, journal: Path, traffic: Traffic | None) -> None:
-    """Why rows are not done, what was sent, and the counts."""
+    """The counts, why rows are not done, what was sent, and what to do next."""
+    print_counts(report)
     for cause in report.causes[:20]:
         code = f" {cause.code}" if cause.code else ""
         say(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}")
@@ -88,62 +87,5 @@ def print_report(report: Report, journal: Path, traffic: Traffic | None) -> None
         say(f"and {len(report.causes) - 20} other causes")
     if traffic is not None and traffic.requests:
         say(f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
-    print_counts(report)
     say(f"Everything: aiosymphony provision report {journal} --html report.html")
-
-
-class Traffic:
-    """Counts what a client sends."""
-
-    def __init__(self) -> None:
-        self.requests = self.retries = self.throttled = 0
-
-    def see(self, attempt: Attempt) -> None:
-        self.requests += 1
-        self.retries += attempt.number > 1
-        self.throttled += isinstance(attempt.error, RateLimited)
-
-    def to_dict(self) -> dict[str, int]:
-        return {"requests": self.requests, "retries": self.retries, "throttled": self.throttled}
-
-
-@contextlib.asynccontextmanager
-async def show_progress(job: Job, traffic: Traffic, *, quiet: bool) -> AsyncIterator[None]:
-    """Show how the job gets on: one live line on a terminal, a line every few seconds elsewhere."""
-    if quiet:
-        yield
-        return
-
-    async def show() -> None:
-        errors = console(stderr=True)
-        if not errors.is_terminal:
-            while True:
-                await asyncio.sleep(_PLAIN_EVERY)
-                errors.print("; ".join(_told(job.progress, traffic)))
-        with Live(console=errors, transient=True, auto_refresh=False) as live:
-            while True:
-                live.update(Group(*_told(job.progress, traffic)), refresh=True)
-                await asyncio.sleep(0.2)
-
-    task = asyncio.create_task(show(), name="aiosymphony progress")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def _told(progress: Progress, traffic: Traffic) -> tuple[str, str]:
-    left = "" if progress.seconds_left is None else f", about {_duration(progress.seconds_left)} left"
-    rows = f"{progress.phase}: {progress.finished:,} of {progress.total:,} rows, {progress.rate:,.0f} rows/s{left}"
-    requests = (
-        f"{progress.in_flight:,} rows in flight, {traffic.retries:,} retries, {traffic.throttled:,} throttled, "
-        f"{progress.in_doubt:,} in doubt"
-    )
-    return rows, requests
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    print_next(report.next_steps)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .actual import Actual as Actual
     from .actual import ActualUser as ActualUser
     from .desired import Desired as Desired
-    from .job.ledger import Progress as Progress
     from .job.run import Job as Job
     from .journal.base import JobStore as JobStore
     from .journal.sqlite import SqliteStore as SqliteStore
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from .preparing import make_plan as make_plan
     from .preparing import prepare as prepare
     from .preparing import renew_plan as renew_plan
+    from .progress import Progress as Progress
     from .reports.report import Report as Report
     from .rows.connect import ConnectUser as ConnectUser
     from .rows.pod import PodUser as PodUser
@@ -48,7 +48,7 @@ _HOMES = {
     "PodTarget": "targets.pod",
     "PodUser": "rows.pod",
     "Problem": "rows.wanted",
-    "Progress": "job.ledger",
+    "Progress": "progress",
     "Report": "reports.report",
     "SqliteStore": "journal.sqlite",
     "Target": "targets.base",

@@ -9,6 +9,7 @@ from .actual import Actual
 from .journal.base import JobRow, JobStore
 from .journal.states import FINDINGS, FINISHED
 from .plans.decide import decide
+from .progress import Progress
 from .rows.base import User
 from .rows.registry import user_class
 from .targets.base import Target
@@ -20,14 +21,14 @@ KEPT = 1000
 
 
 async def compare(
-    store: JobStore, target: Target, rows: int, check: Callable[[], None]
+    store: JobStore, target: Target, progress: Progress, check: Callable[[], None]
 ) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
     """Read the tenant and audit the job.
 
     Args:
         store: The journal.
         target: Where its users are.
-        rows: How many rows the job has: those of a small one are looked up.
+        progress: Knows how many rows the job has - those of a small one are looked up - and is told how it gets on.
         check: Called again and again while the tenant is read; raises if nobody waits for the audit any more.
 
     Returns:
@@ -37,15 +38,21 @@ async def compare(
         SymphonyError: The tenant could not be read.
     """
     with Actual(target.kind) as actual:
+        rows = progress.total
         if rows <= target.look_up_limit:
+            progress.begin("auditing", rows)
             async for batch in _batches(store, target):
                 check()
                 actual.add(await target.look_up(batch))
+                progress.step += len(batch)
         else:
+            progress.begin("auditing", unit="users")
             async for page in target.everyone():
                 check()
                 actual.add(page)
-        return await audit(store, actual)
+                progress.step += len(page)
+        progress.begin("auditing", rows)
+        return await audit(store, actual, progress)
 
 
 async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]:
@@ -57,7 +64,7 @@ async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]
             yield users
 
 
-async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
+async def audit(store: JobStore, actual: Actual, progress: Progress) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
     """Compare every row of a job with what is there.
 
     Returns:
@@ -79,7 +86,7 @@ async def audit(store: JobStore, actual: Actual) -> tuple[dict[str, Any], list[t
 
     while rows := await store.fetch(FINISHED, after=after, limit=1000, own=False):
         after = rows[-1].number
-        for row in rows:
+        for row in progress.each(rows):
             if not row.values:
                 continue
             user = user_type.from_dict(row.values)

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from ..errors import JobRefused
+from .progress import Progress
 from .rows.base import Kind, User, keys_of
 from .rows.registry import user_class
 from .rows.wanted import Problem, WantedRow
@@ -46,7 +47,9 @@ class Desired:
     count: int
     bad: int
 
-    def __init__(self, kind: Kind, name: str, scan: Callable[[Any], Iterator[MappedRecord]]) -> None:
+    def __init__(
+        self, kind: Kind, name: str, scan: Callable[[Any], Iterator[MappedRecord]], progress: Progress | None = None
+    ) -> None:
         self.kind = kind
         self.name = name
         self._user_class = user_class(kind)
@@ -54,7 +57,7 @@ class Desired:
         self.digest = ""
         self.notes = ()
         self._duplicates: dict[int, list[int]] = {}
-        self._check()
+        self._check(Progress() if progress is None else progress)
 
     @classmethod
     def read(
@@ -64,6 +67,7 @@ class Desired:
         *,
         columns: ColumnMap | Mapping[str, Any] | None = None,
         strict: bool = False,
+        progress: Progress | None = None,
     ) -> Desired:
         """Check a file, CSV with a header or JSON Lines, UTF-8 with or without a byte order mark.
 
@@ -73,6 +77,7 @@ class Desired:
             columns: What the file's columns mean: a map, or a table as ``ColumnMap.of`` takes it, such as
                 ``{"E-Mail": "email", "Nr": None}``.
             strict: Refuse the file if any row of it is wrong.
+            progress: Told how many rows were checked.
 
         Raises:
             JobError: The file cannot be read, its header does not fit, or (strict) a row is wrong.
@@ -83,7 +88,7 @@ class Desired:
             raise JobRefused(f"the column map is for {column_map.kind} users, and {path} is read for {kind} users")
         reader = reader_of(path)
         binding = bound(path, reader, column_map)
-        desired = cls(kind, path.name, mapped_records(path, reader, binding))
+        desired = cls(kind, path.name, mapped_records(path, reader, binding), progress)
         desired.notes = binding.notes
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
@@ -123,11 +128,12 @@ class Desired:
         """Rows and, in the place of each wrong row, its problems."""
         return self._checked()
 
-    def _check(self) -> None:
+    def _check(self, progress: Progress) -> None:
+        progress.begin("checking the file")
         seen: set[int] = set()
         twice: set[int] = set()
         count = bad = 0
-        for _, user, wrong, keys in self._records():
+        for _, user, wrong, keys in progress.each(self._records()):
             if user is None or wrong:
                 bad += 1
             else:

@@ -15,6 +15,7 @@ from .journal.base import JobStore
 from .plans.actions import ACTIONS
 from .plans.decide import plan
 from .plans.file import Plan
+from .progress import Progress
 from .rows.base import User
 from .rows.wanted import Wanted, WantedRow
 from .sources.base import file_digest
@@ -23,7 +24,9 @@ from .targets.base import Target, read_actual
 __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
 
-async def make_plan(target: Target, desired: Wanted, *, disable_missing: bool = False) -> Plan:
+async def make_plan(
+    target: Target, desired: Desired, *, disable_missing: bool = False, progress: Progress | None = None
+) -> Plan:
     """Read the tenant and decide what makes it match the file. Nothing is written.
 
     A small file is looked up row by row, if the target can; otherwise the whole tenant is listed.
@@ -32,11 +35,13 @@ async def make_plan(target: Target, desired: Wanted, *, disable_missing: bool = 
         SymphonyError: The target could not be read.
         JobError: As :func:`~aiosymphony.provisioning.plan`.
     """
-    with await _seen(target, desired, whole=disable_missing) as actual:
-        return plan(desired, actual, target=target.name, disable_missing=disable_missing)
+    progress = Progress() if progress is None else progress
+    with await _seen(target, desired, progress, whole=disable_missing) as actual:
+        progress.begin("deciding", desired.count + desired.bad)
+        return plan(desired, actual, target=target.name, disable_missing=disable_missing, progress=progress)
 
 
-async def renew_plan(target: Target, saved: Plan) -> Plan:
+async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None = None) -> Plan:
     """Make a saved plan anew from its own rows and what is there now.
 
     Raises:
@@ -45,8 +50,11 @@ async def renew_plan(target: Target, saved: Plan) -> Plan:
     """
     if saved.target != target.name:
         raise JobRefused(f"the plan is for {saved.target}, not for {target.name}")
-    with await _seen(target, saved, whole=saved.whole) as actual:
-        made = plan(saved, actual, target=target.name, disable_missing=saved.disable_missing)
+    progress = Progress() if progress is None else progress
+    with await _seen(target, saved, progress, whole=saved.whole) as actual:
+        # Of those who are disabled, the plan does not tell how many stand in the file.
+        progress.begin("deciding", None if saved.disable_missing else saved.rows)
+        made = plan(saved, actual, target=target.name, disable_missing=saved.disable_missing, progress=progress)
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
@@ -65,6 +73,7 @@ async def prepare(
     *,
     disable_missing: bool = False,
     force: bool = False,
+    progress: Progress | None = None,
 ) -> Plan | None:
     """Make the plan that a job begins with, or make sure that the journal holds this very job.
 
@@ -76,6 +85,7 @@ async def prepare(
         wanted: The checked file, or a saved plan.
         disable_missing: Disable users that are not in the file; a saved plan knows by itself.
         force: Allow many users to be disabled; see ``Plan.allow``.
+        progress: Told how it gets on.
 
     Returns:
         The plan, if the journal is empty; None if it holds this very job already.
@@ -99,9 +109,9 @@ async def prepare(
         existing.check(same, store.name)
         return None
     if isinstance(wanted, Plan):
-        made = await renew_plan(target, wanted)
+        made = await renew_plan(target, wanted, progress=progress)
     else:
-        made = await make_plan(target, wanted, disable_missing=disable_missing)
+        made = await make_plan(target, wanted, disable_missing=disable_missing, progress=progress)
     made.allow(force=force)
     return made
 
@@ -117,7 +127,7 @@ def check_input(saved: Plan, path: str | PathLike[str]) -> None:
         raise JobRefused(f"{source} was changed since {path} was made from it: make the plan anew")
 
 
-async def _seen(target: Target, wanted: Wanted, *, whole: bool) -> Actual:
+async def _seen(target: Target, wanted: Wanted, progress: Progress, *, whole: bool) -> Actual:
     if not whole:
         users: list[User] = []
         for user in _users(wanted):
@@ -125,8 +135,8 @@ async def _seen(target: Target, wanted: Wanted, *, whole: bool) -> Actual:
             if len(users) > target.look_up_limit:
                 break
         else:
-            return await read_actual(target, users)
-    return await read_actual(target)
+            return await read_actual(target, users, progress=progress)
+    return await read_actual(target, progress=progress)
 
 
 def _users(wanted: Wanted) -> Iterator[User]:

@@ -29,13 +29,14 @@ from ..journal.base import Change, Fenced, JobHeader, JobRow, JobStore
 from ..journal.states import LOOKED_UP, OPEN, RESUMED, State
 from ..plans.actions import ONE_CREATE
 from ..plans.file import Plan
+from ..progress import ASKED, COOLING, LAGGING, LATE, Progress
 from ..rows.base import User, keys_of
 from ..rows.registry import user_class
 from ..targets.base import Created, Held, Target
 from ..targets.verdicts import Verdict, believable, judge, retry_after
 from .breaker import HOLD, Breaker
 from .lease import Lease, overslept
-from .ledger import Ledger, Progress
+from .ledger import Ledger
 from .outcomes import (
     change_of,
     code_of,
@@ -72,6 +73,7 @@ class Job:
         audit: Whether to list the tenant at the end and compare.
         give_up_after: The job stops, to be resumed, when the server has carried nothing out for so many seconds. It
             waits no longer, whatever time the server asks for.
+        progress: Where it tells how it stands; its own if None.
         clock: Time, for tests.
     """
 
@@ -87,9 +89,12 @@ class Job:
         max_shards: int | None = None,
         audit: bool = True,
         give_up_after: float = 300.0,
+        progress: Progress | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.progress = Progress(clock=clock)
+        self.progress = Progress(clock=clock) if progress is None else progress
+        self.progress.watch(target.limiter)
+        self.progress.shared = max_shards is not None
         self._target = target
         self._store = store
         self._concurrency = concurrency
@@ -106,13 +111,13 @@ class Job:
         self._recall = Recall(self._over)
         self._repeats = Repeats()
         self._breaker = Breaker(clock, give_up_after, 2 * concurrency + 8)
-        self._turns = Turns(target, self._breaker, self._recall, clock)
+        self._turns = Turns(target, self._breaker, self._recall, self.progress, clock)
         self._ledger = Ledger(store, self.progress, clock, self._fail)
         self._in_doubt_since = 0.0
 
     def drain(self) -> None:
         """Send no further request, finish those under way, and stop; the job can be resumed."""
-        self._stopping = True
+        self._stopping = self.progress.stopping = True
         self._end_waits()
 
     async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
@@ -127,6 +132,7 @@ class Job:
             JobInterrupted: The job stopped; the same call resumes it.
         """
         await self._begin(plan, shards)
+        self.progress.begin("starting")
         await self._lease.begin(self._max_shards, self._fail)
         outer = REPEATS.set(self._repeats)
         try:
@@ -145,9 +151,9 @@ class Job:
                 )
             if self.progress.left:
                 # Other processes work on the other shards; the last one to finish audits.
+                self.progress.begin("left to other processes")
                 return
             if self._audit:
-                self.progress.phase = "auditing"
                 try:
                     with self._recall.guard():
                         await self._check()
@@ -157,7 +163,7 @@ class Job:
                     )
                     raise self._failure or stopped from None
             await self._store.note("finished_at", self._clock.time())
-            self.progress.phase = "finished"
+            self.progress.begin("finished")
         finally:
             REPEATS.reset(outer)
             await self._lease.end()
@@ -167,7 +173,9 @@ class Job:
     async def _begin(self, plan: Plan | None, shards: int) -> None:
         header = await self._store.header()
         if plan is not None:
-            await self._store.begin(JobHeader.of(plan, made_at=self._clock.time(), shards=shards), plan.actions())
+            self.progress.begin("writing the journal", plan.rows)
+            header = JobHeader.of(plan, made_at=self._clock.time(), shards=shards)
+            await self._store.begin(header, self.progress.each(plan.actions()))
         elif header is None:
             raise JobRefused(f"{self._store.name} holds no job to resume")
         header = await self._store.header()
@@ -213,7 +221,7 @@ class Job:
 
     async def _send_all(self) -> bool:
         """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
-        self.progress.phase = "sending"
+        self.progress.begin("sending")
         self._breaker.begin_round()
         async with bulk(self._units(), self._send, concurrency=self._concurrency) as run:
             self._run = run
@@ -255,7 +263,6 @@ class Job:
         if not await self._turns.wait():
             return
         self.progress.begin_sending()
-        self.progress.in_flight += len(rows)
         leaves = False
         try:
             await self._ledger.mark_in_flight(rows)
@@ -274,7 +281,6 @@ class Job:
         except TimeoutError:
             self._fail(overslept())
         finally:
-            self.progress.in_flight -= len(rows)
             if not leaves:
                 self._turns.give_back()
 
@@ -374,13 +380,14 @@ class Job:
     def _hold(self, asked: float | None) -> None:
         if (error := self._breaker.hold(asked)) is not None:
             self._fail(error)
+        else:
+            self.progress.pause_for(self._breaker.hold_time(), ASKED if asked else COOLING)
 
     def _record(self, changes: Sequence[Change]) -> None:
-        """Write outcomes, without waiting until they are durable."""
+        """Write what became of rows that were sent, without waiting until it is durable."""
         for change in changes:
             if in_doubt(change):
                 self._in_doubt_since = self._clock.monotonic()
-                self.progress.in_doubt += 1
                 self._breaker.doubted()
         if self._breaker.broken and self._run is not None:
             # Nothing but doubt: settle that first, rather than put every row into it.
@@ -402,15 +409,15 @@ class Job:
             if not rows:
                 return
             if not waited:
-                self.progress.phase = "waiting for late writes"
+                self.progress.begin("settling", sum(self.progress.counts[state] for state in states))
                 asleep = self._clock.monotonic()
-                await self._sleep(self._in_doubt_since + self._settle - asleep)
+                await self._sleep(self._in_doubt_since + self._settle - asleep, LATE)
                 self._breaker.slept(self._clock.monotonic() - asleep)
                 waited = True
                 continue
-            self.progress.phase = "looking up"
             after = rows[-1].number
             await self._resolve_rows(rows)
+            self.progress.step += len(rows)
 
     async def _resolve_rows(self, rows: list[JobRow]) -> None:
         users = [self._user.from_dict(row.values) for row in rows]
@@ -425,7 +432,7 @@ class Job:
         for row, user in zip(rows, users, strict=True):
             ids = {existing.id: existing for key in user.identities() for existing in matches.get(key, ())}
             changes.append(looked_up(row, user, list(ids.values()), self._attempts))
-        self._record(changes)
+        self._ledger.record_found(changes, rows)
         await self._written()
 
     async def _look_up(self, rows: Sequence[JobRow], users: Sequence[User]) -> Sequence[ActualUser] | None:
@@ -447,15 +454,17 @@ class Job:
                     return None
                 if verdict is not Verdict.HELD or left <= 0:
                     why = f"it could not be looked up: {message_of(error)}"
-                    self._record([unknown(row, why) for row in rows])
+                    self._ledger.record_found([unknown(row, why) for row in rows], rows)
                     return None
-                await self._sleep(min(retry_after(error) or HOLD, left))
+                asked = retry_after(error)
+                await self._sleep(min(asked or HOLD, left), ASKED if asked else COOLING)
             else:
                 self._breaker.answered()
                 return found
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float, why: str) -> None:
         """Sleep, in pieces, so that a wish to stop is heard."""
+        self.progress.pause_for(seconds, why)
         until = self._clock.monotonic() + seconds
         while not self._over() and (left := until - self._clock.monotonic()) > 0:
             await self._clock.sleep(min(left, 0.5))
@@ -467,16 +476,17 @@ class Job:
         wrote_at = self._breaker.answered_at
         findings, found_after_all = await self._compare()
         if any(findings["counts"].values()):
-            await self._sleep(wrote_at + self._settle - self._clock.monotonic())
+            await self._sleep(wrote_at + self._settle - self._clock.monotonic(), LAGGING)
             findings, found_after_all = await self._compare()
         if found_after_all:
-            self._record([change_of([row], "DONE", ids=[user_id], code=LOOKED_UP) for row, user_id in found_after_all])
+            changes = [change_of([row], "DONE", ids=[user_id], code=LOOKED_UP) for row, user_id in found_after_all]
+            self._ledger.record_found(changes, [row for row, _ in found_after_all])
             await self._written()
         await self._store.note("audit", {"at": self._clock.time(), **findings})
 
     async def _compare(self) -> tuple[dict[str, Any], list[tuple[JobRow, str]]]:
         try:
-            return await compare(self._store, self._target, self.progress.total, self._recall.check)
+            return await compare(self._store, self._target, self.progress, self._recall.check)
         except JobError:
             raise
         except SymphonyError as error:

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from ...clock import Clock
+from ..progress import Progress
 from ..targets.base import Target
 from .breaker import Breaker
 from .recall import Recall, Recalled
@@ -22,13 +23,15 @@ class Turns:
         target: Where requests go.
         breaker: Says whether requests are held back.
         recall: Ends waits when the job is to stop.
+        progress: Where the requests that are under way are counted.
         clock: Time.
     """
 
-    def __init__(self, target: Target, breaker: Breaker, recall: Recall, clock: Clock) -> None:
+    def __init__(self, target: Target, breaker: Breaker, recall: Recall, progress: Progress, clock: Clock) -> None:
         self._target = target
         self._breaker = breaker
         self._recall = recall
+        self._progress = progress
         self._clock = clock
 
     async def wait(self) -> bool:
@@ -59,13 +62,15 @@ class Turns:
     async def send(self, call: Coroutine[Any, Any, T]) -> T:
         """Send a request in the place that its turn gave it."""
         limiter = self._target.limiter
-        if limiter is None:
-            return await call
-        limiter.pass_on()
+        if limiter is not None:
+            limiter.pass_on()
+        self._progress.requests += 1
         try:
             return await call
         finally:
-            limiter.take_back()
+            self._progress.requests -= 1
+            if limiter is not None:
+                limiter.take_back()
 
     def give_back(self) -> None:
         """Nothing is sent in this turn after all."""

@@ -16,6 +16,7 @@ import orjson
 from ...errors import JobRefused
 from ...text import same_text
 from ..actual import Actual, ActualUser
+from ..progress import Progress
 from ..rows.base import Kind, User
 from ..rows.registry import user_class
 from ..rows.wanted import Wanted, WantedRow
@@ -115,7 +116,14 @@ def _steps_to_change(user: User, changes: Mapping[str, tuple[Any, Any]]) -> list
     return [{"do": "update", "set": attributes}, *steps] if attributes else steps
 
 
-def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: bool = False) -> Plan:
+def plan(
+    desired: Wanted,
+    actual: Actual,
+    *,
+    target: str = "",
+    disable_missing: bool = False,
+    progress: Progress | None = None,
+) -> Plan:
     """Decide what makes the tenant look like the file. A pure function of its arguments: nothing is sent.
 
     Args:
@@ -124,6 +132,7 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
         target: Which tenant or company this is, for the saved plan; see ``Target.name``.
         disable_missing: Disable the active users that are not in the file. A wrong row counts as being in it only by
             its line, so a file with wrong rows is refused.
+        progress: Told how many rows were decided.
 
     Raises:
         JobError: Users are to be disabled by their absence, and the file has wrong rows or the listing is not whole.
@@ -137,7 +146,7 @@ def plan(desired: Wanted, actual: Actual, *, target: str = "", disable_missing: 
         raise JobRefused("users can be disabled by their absence only against a whole listing")
     state = _State()
     contested: set[str] = set()
-    for item in desired.checked_rows():
+    for item in (Progress() if progress is None else progress).each(desired.checked_rows()):
         if isinstance(item, WantedRow):
             matches = actual.find(item.user.identities())
             action = decide(item.user, matches, item.line)

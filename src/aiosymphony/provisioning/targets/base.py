@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from ...limits import Limiter, Limits
 from ...observer import Observer
 from ..actual import Actual, ActualUser
 from ..plans.actions import Step
+from ..progress import Progress
 from ..rows.base import Kind, User
 
 __all__ = [
@@ -127,26 +128,30 @@ class Target(Protocol):
         ...
 
 
-async def read_actual(target: Target, users: Iterable[User] | None = None) -> Actual:
+async def read_actual(
+    target: Target, users: Sequence[User] | None = None, *, progress: Progress | None = None
+) -> Actual:
     """Read the users of a tenant: all of them, or those that have a key of these.
 
     Args:
         target: The tenant.
         users: None for everybody.
+        progress: Told how many were read, or looked up.
     """
+    progress = Progress() if progress is None else progress
+    progress.watch(target.limiter)
     actual = Actual(target.kind, whole=users is None)
     if users is None:
+        progress.begin("reading the tenant", unit="users")
         async for page in target.everyone():
             actual.add(page)
+            progress.step += len(page)
         return actual
-    batch: list[User] = []
-    for user in users:
-        batch.append(user)
-        if len(batch) == target.look_up_batch:
-            actual.add(await target.look_up(batch))
-            batch = []
-    if batch:
+    progress.begin("reading the tenant", len(users))
+    for start in range(0, len(users), target.look_up_batch):
+        batch = users[start : start + target.look_up_batch]
         actual.add(await target.look_up(batch))
+        progress.step += len(batch)
     return actual
 
 
