@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from aiosymphony.errors import JobInterrupted, JobRefused
 from aiosymphony.provisioning import Desired, Job, JobStore, Plan, Report, SqliteStore
 from aiosymphony.provisioning.actual import Actual
-from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader, JobRow
+from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader, JobRow, Pace
 from aiosymphony.provisioning.journal.memory import MemoryJournal, MemoryStore
 from aiosymphony.provisioning.plans.decide import plan
 
@@ -161,7 +162,8 @@ async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place
     first, second = await place.store(), await place.store()
     await begin(first)
     assert await first.acquire(60) == [0]
-    assert len(await second.running()) == 1
+    (worker,) = await second.workers()
+    assert (worker.alive, worker.since, worker.seen_at) == (True, place.clock.time(), place.clock.time())
     with pytest.raises(JobInterrupted):
         await second.acquire(60)
     place.clock.passed += 50
@@ -183,7 +185,40 @@ async def test_one_owner_at_a_time_and_the_next_one_after_its_lease(place: Place
             await attempt()
     assert [row.state for row in await rows(second)] == ["IN_FLIGHT", "TODO", "TODO"]
     await second.release()
-    assert await second.running() == []
+    assert await second.workers() == []
+
+
+async def test_who_works_on_it_and_since_when(place: Place) -> None:
+    first, second = await place.store(), await place.store()
+    await begin(first, made(2500), shards=3)
+    assert await second.workers() == []
+    await first.acquire(60, 2)
+    place.clock.passed += 20
+    await first.renew(60)
+    (worker,) = await second.workers()
+    assert (worker.pid, worker.since, worker.seen_at) == (os.getpid(), 1000.0, 1020.0)
+    assert (worker.alive, worker.gone) == (True, False)
+    await second.acquire(60, 1)
+    assert [each.since for each in await first.workers()] == [1000.0, 1020.0]
+    place.clock.passed += 61
+    assert [each.alive for each in await first.workers()] == [False, False]
+    await second.acquire(60)
+    assert [(each.since, each.alive) for each in await first.workers()] == [(1081.0, True)]
+
+
+async def test_how_fast_it_gets_on(place: Place) -> None:
+    store = await place.store()
+    await begin(store, made(10))
+    await store.acquire(60)
+    assert await store.pace(0.0, 0.0) == Pace(None, None, 0)
+    await store.mark_in_flight([1, 2, 3, 4, 5], 10.0)
+    assert await store.pace(0.0, 0.0) == Pace(10.0, None, 0)
+    await store.record([Change([1], "DONE"), Change([2], "TODO"), Change([3], "IN_FLIGHT", step=1)], 11.0)
+    await store.record([Change([4], "FAILED"), Change([5], "UNKNOWN")], 13.0)
+    await store.mark_in_flight([6], 12.0)
+    assert await store.pace(0.0, 5.0) == Pace(10.0, 13.0, 3)
+    assert await store.pace(0.0, 11.0) == Pace(10.0, 13.0, 2)
+    assert await store.pace(11.0, 5.0) == Pace(12.0, None, 0)
 
 
 async def test_shards_are_shared_out(place: Place) -> None:

@@ -1,7 +1,7 @@
 """The ``aiosymphony`` command. Needs the extra ``aiosymphony[cli]``; importing this module does not.
 
 Exit codes: 0 done, 1 failed, 2 some rows failed, 3 outcome unknown (the server may have acted: look before repeating),
-64 wrong use, 75 stopped and resumable, 130 interrupted.
+4 the job is still running (``provision status`` alone), 64 wrong use, 75 stopped and resumable, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from ..wire.encoding import model_as_dict
 FAILED: Final = 1
 SOME_FAILED: Final = 2
 UNKNOWN: Final = 3
+RUNNING: Final = 4
 USAGE: Final = 64
 STOPPED: Final = 75
 INTERRUPTED: Final = 130

@@ -15,7 +15,7 @@ import typer
 from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ..limits import Limits
 from ..provisioning import Desired, Job, Plan, Progress, Report, make_plan, prepare
-from ..provisioning.journal.registry import is_store, open_store
+from ..provisioning.journal.registry import open_store
 from ..provisioning.preparing import check_input
 from ..provisioning.rows.base import Kind
 from ..provisioning.rows.registry import KINDS
@@ -25,9 +25,10 @@ from ..provisioning.targets.registry import target_kind
 from . import provision_files
 from .clients import ConfigOption
 from .interrupts import on_stop_signals
+from .job_status import Status, find_journal
 from .output import STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
-from .provision_view import needs_force, print_counts, print_next, print_plan, print_report
+from .provision_view import needs_force, print_plan, print_report
 
 __all__ = ["app"]
 
@@ -222,21 +223,15 @@ async def status_command(
     journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Say where a job stands, also while it runs. The exit code is the job's."""
-    journal = journal or _journal_of(file)
+    """Say where a job stands, and who works on it. The exit code is the job's, and 4 while it runs."""
+    journal = journal or await find_journal(file)
     async with open_store(journal, read_only=True) as store:
-        report = await Report.of(store, rows=False)
-        running = await store.running()
+        status = await Status.of(store)
     if as_json:
-        whole = report.to_dict()
-        kept = ("job", "exit_code", "rows", "actions", "audit", "finished_at", "next")
-        print_json({name: whole[name] for name in kept} | {"journal": str(journal), "running": running})
+        print_json(status.to_dict() | {"journal": str(journal)})
     else:
-        for who in running:
-            say(f"running: {who}")
-        print_counts(report)
-        print_next(report.next_steps)
-    return report.exit_code
+        status.print()
+    return status.exit_code
 
 
 @app.command("report")
@@ -252,7 +247,7 @@ async def report_command(
     as_json: JsonOption = False,
 ) -> int:
     """Tell what became of each row. The exit code is the job's."""
-    journal = journal or _journal_of(file)
+    journal = journal or await find_journal(file)
     async with open_store(journal, read_only=True) as store:
         report = await Report.of(store)
         written = {}
@@ -301,12 +296,6 @@ def _saved_plan(file: Path) -> Plan | None:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
     return Plan.load(file) if b'"provisioning plan"' in first else None
-
-
-def _journal_of(file: Path) -> Path:
-    if is_store(file):
-        return file
-    return file.with_name(file.name + ".journal")
 
 
 @contextlib.contextmanager

@@ -117,6 +117,10 @@ EDITS = {
     "an owner without a number": """UPDATE shard SET owner = '{"pid": "x"}'""",
     "an owner that is process -1": """UPDATE shard SET owner = '{"machine": "", "host": "", "pid": -1, "started": "",
         "clock": "", "nonce": ""}'""",
+    "an owner since no time": """UPDATE shard SET owner = '{"machine": "", "host": "", "pid": 1, "started": "",
+        "clock": "", "nonce": "", "since": "today"}'""",
+    "an owner on no machine": """UPDATE shard SET owner = '{"machine": "", "host": 5, "pid": 1, "started": "",
+        "clock": "", "nonce": "", "since": 0}'""",
     "an epoch that is text": "UPDATE shard SET epoch = 'old'",
     "commits that are text": "UPDATE shard SET commits = 'many'",
     "no header": "DELETE FROM note WHERE name = 'header'",
@@ -147,7 +151,7 @@ EDITS = {
 
 async def read_all(path: Path) -> None:
     async with SqliteStore(path, read_only=True) as store:
-        await store.running()
+        await store.workers()
         report = await Report.of(store)
         report.to_html()
         async for _ in each_row(store):

@@ -165,7 +165,7 @@ async def test_65_two_stores_in_one_process_keep_their_locks(tmp_path: Path) -> 
         await job.acquire(60)
         await job.mark_in_flight([1], 1.0)
         async with SqliteStore(path, read_only=True) as status:
-            assert await status.running()
+            assert await status.workers()
         # Another process that closes the file last would take the log away from under this one.
         script = (
             "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(db.execute('SELECT 1 FROM row')); db.close()"

@@ -22,7 +22,9 @@ from ..plans.file import Plan
 from ..rows.base import Kind
 from .states import ALL, CONFLICTING, INVALID, State
 
-__all__ = ["Change", "Fenced", "JobHeader", "JobRow", "JobStore", "each_row", "first_state", "shard_of"]
+__all__ = [
+    "Change", "Fenced", "JobHeader", "JobRow", "JobStore", "Pace", "Worker", "each_row", "first_state", "shard_of",
+]  # fmt: skip
 
 
 @attrs.frozen
@@ -139,6 +141,45 @@ class Change:
     attempts: int = 0
 
 
+@attrs.frozen
+class Worker:
+    """A process that works on a job, or that ended without letting go of it.
+
+    Attributes:
+        host, pid: Which process, on which machine.
+        since: When it took the job, in seconds since the epoch by its own clock.
+        seen_at: When it last renewed its lease, likewise.
+        alive: Whether its lease runs and its process is there, as far as can be told from here.
+        gone: Whether the process has surely ended.
+    """
+
+    host: str
+    pid: int
+    since: float
+    seen_at: float
+    alive: bool
+    gone: bool
+
+    def described(self) -> str:
+        """Which process it is, for people."""
+        return f"process {self.pid} on {self.host}"
+
+
+@attrs.frozen
+class Pace:
+    """How fast rows were sent since a time.
+
+    Attributes:
+        began_at: When the first of them left, in seconds since the epoch; None if none did.
+        latest_at: When the latest outcome came; None if none did.
+        finished: How many were finished in the window that ends now.
+    """
+
+    began_at: float | None
+    latest_at: float | None
+    finished: int
+
+
 class Fenced(JobInterrupted):
     """Another process took this job over while this one did not answer; this one must send nothing more."""
 
@@ -200,8 +241,12 @@ class JobStore(Protocol):
         """Own nothing any more."""
         ...
 
-    async def running(self) -> Sequence[str]:
-        """Who works on the job at the moment, as text for people."""
+    async def workers(self) -> Sequence[Worker]:
+        """Who works on the job at the moment, and who ended without letting go of it."""
+        ...
+
+    async def pace(self, since: float, window_from: float) -> Pace:
+        """How fast rows that were sent after ``since`` were finished after ``window_from``, by the journal's times."""
         ...
 
     async def fetch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -14,8 +15,8 @@ import orjson
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action
-from .base import Change, Fenced, JobHeader, JobRow, first_state, shard_of
-from .states import OPEN, State
+from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
+from .states import FINISHED, OPEN, State
 
 __all__ = ["MemoryJournal", "MemoryStore"]
 
@@ -25,6 +26,8 @@ class _Shard:
     owner: MemoryStore | None = None
     epoch: int = 0
     alive_until: float = 0.0
+    since: float = 0.0
+    seen_at: float = 0.0
 
 
 @attrs.define
@@ -99,6 +102,7 @@ class MemoryStore:
         self._check_fence()
         for number in self._epochs:
             self.journal.shards[number].alive_until = self._clock.monotonic() + lease
+            self.journal.shards[number].seen_at = self._clock.time()
 
     async def release(self) -> None:
         for number, epoch in self._epochs.items():
@@ -107,8 +111,21 @@ class MemoryStore:
                 shard.owner = None
         self._epochs = {}
 
-    async def running(self) -> Sequence[str]:
-        return ["another store"] if any(not self._is_free(shard) for shard in self.journal.shards.values()) else []
+    async def workers(self) -> Sequence[Worker]:
+        owned = {id(shard.owner): shard for shard in self.journal.shards.values() if shard.owner is not None}
+        return [
+            Worker("memory", os.getpid(), shard.since, shard.seen_at, alive=not self._is_free(shard), gone=False)
+            for shard in owned.values()
+        ]
+
+    async def pace(self, since: float, window_from: float) -> Pace:
+        sent = [row for row in self.journal.rows.values() if row.sent_at is not None and row.sent_at >= since]
+        done = [row for row in sent if row.done_at is not None]
+        return Pace(
+            min((row.sent_at for row in sent if row.sent_at is not None), default=None),
+            max((row.done_at for row in done if row.done_at is not None), default=None),
+            sum(row.state in FINISHED and (row.done_at or 0.0) > window_from for row in done),
+        )
 
     async def fetch(
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
@@ -168,6 +185,7 @@ class MemoryStore:
         for number in taken:
             shard = self.journal.shards[number]
             shard.owner, shard.alive_until = self, self._clock.monotonic() + lease
+            shard.since = shard.seen_at = self._clock.time()
             shard.epoch += 1
             self._epochs[number] = shard.epoch
         return taken

@@ -12,6 +12,8 @@ from pathlib import Path
 import attrs
 import orjson
 
+from .sound import is_time
+
 __all__ = ["Owner", "boot_id"]
 
 
@@ -33,6 +35,7 @@ class Owner:
         started: When it was started, as the system tells it; empty where it does not tell.
         clock: The monotonic clock that it reads: processes with the same one can compare its times.
         nonce: Tells two jobs of one process apart.
+        since: When it took the job, in seconds since the epoch; 0 before.
     """
 
     machine: str
@@ -41,6 +44,7 @@ class Owner:
     started: str
     clock: str
     nonce: str
+    since: float = 0.0
 
     @classmethod
     def this(cls) -> Owner:
@@ -58,6 +62,8 @@ class Owner:
         owner = cls(**orjson.loads(text))
         if type(owner.pid) is not int or owner.pid <= 0:
             raise ValueError("no process has that number")
+        if type(owner.host) is not str or not is_time(owner.since):
+            raise ValueError("no owner has that name or that beginning")
         return owner
 
     def __str__(self) -> str:

@@ -15,9 +15,10 @@ import orjson
 from ...clock import Clock
 from ...errors import JobInterrupted, JobRefused
 from ...text import visible
-from .base import Fenced
+from .base import Fenced, Worker
 from .owner import Owner
 from .seal import Seal
+from .sound import sound_worker
 
 __all__ = ["WATCH_EVERY", "Sealing", "Shards", "Watched"]
 
@@ -29,6 +30,10 @@ _LONGEST_WATCH: Final = 3600.0
 _LEFT = """
 SELECT shard, owner, epoch, alive_until, seal, commits FROM shard
 WHERE EXISTS (SELECT * FROM row WHERE row.shard = shard.shard AND state IN ('TODO', 'IN_FLIGHT')) ORDER BY shard
+"""
+_OWNERS = """
+SELECT owner, min(lease), max(lease_until), max(alive_until) FROM shard WHERE owner IS NOT NULL GROUP BY owner
+ORDER BY min(shard)
 """
 _DOUBT = """
 UPDATE row SET state = 'IN_FLIGHT', code = '', message = ''
@@ -128,6 +133,7 @@ class Shards:
             raise JobInterrupted(refused) if refused else JobRefused(f"{self._path} holds no job")
         if waiting and (max_shards is None or not free):
             return None
+        self.owner = attrs.evolve(self.owner, since=self._clock.time())
         return self._take(db, lease, free[:max_shards], epochs, sealed, seal)
 
     def acquire_next(
@@ -216,14 +222,14 @@ class Shards:
         if owned != self._epochs:
             raise Fenced(f"another process took over the job in {self._path} after this one's lease ran out: stopped")
 
-    def running(self, db: sqlite3.Connection) -> list[str]:
-        """Who works on the job at the moment, as text for people."""
-        found = db.execute("SELECT DISTINCT owner, lease_until, alive_until FROM shard WHERE owner IS NOT NULL")
-        alive = []
-        for text, until, alive_until in found:
+    def workers(self, db: sqlite3.Connection) -> list[Worker]:
+        """Who works on the job, or did until it ended without letting go."""
+        workers = []
+        for text, lease, until, alive_until in db.execute(_OWNERS):
             owner = Owner.parse(text)
             same_clock = owner.clock == self.owner.clock
             left = alive_until - self._clock.monotonic() if same_clock else until - self._clock.time()
-            if left > 0 and not owner.is_gone():
-                alive.append(owner.described())
-        return list(dict.fromkeys(alive))
+            gone = owner.is_gone()
+            worker = Worker(owner.host, owner.pid, owner.since, until - lease, alive=left > 0 and not gone, gone=gone)
+            workers.append(sound_worker(worker))
+        return workers

@@ -9,10 +9,10 @@ from ..plans.actions import ACTIONS, ONE_CREATE
 from ..plans.sound import Unsound, check_steps, check_values, is_count, mapping, require
 from ..rows.base import Kind
 from ..rows.registry import KINDS, user_class
-from .base import JobHeader, JobRow
+from .base import JobHeader, JobRow, Pace, Worker
 from .states import ALL, FINDINGS, OPEN, State
 
-__all__ = ["check_row", "sound_counts", "sound_header", "sound_notes"]
+__all__ = ["check_row", "is_time", "sound_counts", "sound_header", "sound_notes", "sound_pace", "sound_worker"]
 
 _STATES: Final = frozenset(ALL)
 _ACTIONS: Final = frozenset(ACTIONS)
@@ -35,7 +35,7 @@ def sound_header(values: Any) -> JobHeader:
         and all(map(is_count, numbers))
         and header.shards > 0
         and type(header.disable_missing) is bool
-        and _is_time(header.made_at),
+        and is_time(header.made_at),
         "the header",
     )
     return header
@@ -48,11 +48,11 @@ def sound_notes(notes: dict[str, Any]) -> dict[str, Any]:
         Unsound: It has another shape.
     """
     finished_at, audit = notes.get("finished_at"), notes.get("audit")
-    require(finished_at is None or _is_time(finished_at), "the time of its end")
+    require(finished_at is None or is_time(finished_at), "the time of its end")
     if audit is not None:
         counts = mapping(mapping(audit).get("counts"))
         require(
-            _is_time(audit.get("at"))
+            is_time(audit.get("at"))
             and is_count(audit.get("checked"))
             and all(is_count(counts.get(kind)) and _are_findings(audit.get(kind), kind) for kind in FINDINGS),
             "the audit",
@@ -71,6 +71,26 @@ def sound_counts(counts: dict[tuple[str, State], int]) -> dict[tuple[str, State]
     return counts
 
 
+def sound_worker(worker: Worker) -> Worker:
+    """A process that works on the job.
+
+    Raises:
+        Unsound: It has a value that no process writes.
+    """
+    require(is_time(worker.seen_at), "the lease of a shard")
+    return worker
+
+
+def sound_pace(pace: Pace) -> Pace:
+    """How fast rows were sent.
+
+    Raises:
+        Unsound: It comes from times that are none.
+    """
+    require(all(at is None or is_time(at) for at in (pace.began_at, pace.latest_at)), "the time of a row")
+    return pace
+
+
 def check_row(row: JobRow, kind: Kind) -> None:
     """Check a row of a job for users of this kind.
 
@@ -85,8 +105,8 @@ def check_row(row: JobRow, kind: Kind) -> None:
         and type(row.line) is type(row.step) is type(row.attempts) is int
         and row.line >= 0 <= row.step
         and row.attempts >= 0
-        and (row.sent_at is None or _is_time(row.sent_at))
-        and (row.done_at is None or _is_time(row.done_at))
+        and (row.sent_at is None or is_time(row.sent_at))
+        and (row.done_at is None or is_time(row.done_at))
         and (row.id is None or type(row.id) is str)
     )
     if not sound:
@@ -123,7 +143,8 @@ def _are_changes(changes: object) -> bool:
     return isinstance(changes, dict) and all(isinstance(each, list) and len(each) == 2 for each in changes.values())
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Whether it is a time in seconds since the epoch."""
     return type(value) in (int, float) and 0 <= value < _LATEST  # type: ignore[operator]
 
 

@@ -25,13 +25,13 @@ from ...text import visible
 from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind
-from .base import Change, Fenced, JobHeader, JobRow, first_state, shard_of
+from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
 from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
 from .group_commit import GroupCommit, Operation, answer
 from .owner import Owner
 from .seal import Seal
 from .shards import WATCH_EVERY, Shards, Watched
-from .sound import check_row, sound_counts, sound_header, sound_notes
+from .sound import check_row, sound_counts, sound_header, sound_notes, sound_pace
 from .states import State
 
 __all__ = ["SqliteStore"]
@@ -67,6 +67,10 @@ _RECORD = """
 UPDATE row SET state = ?, step = coalesce(?, step), steps = coalesce(?, steps), code = ?, message = ?,
   attempts = attempts + ?, id = coalesce(each.value, row.id), done_at = CAST(time.key AS REAL)
 FROM json_each(?) AS time, json_each(time.value) AS each WHERE row.number = CAST(each.key AS INTEGER)
+"""
+_PACE = """
+SELECT min(sent_at), max(done_at), count(*) FILTER (WHERE done_at > ? AND state NOT IN ('TODO', 'IN_FLIGHT'))
+FROM row WHERE sent_at >= ?
 """
 _ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 
@@ -182,9 +186,11 @@ class SqliteStore:
     async def release(self) -> None:
         await self._do(self._shards.release)
 
-    async def running(self) -> list[str]:
-        """Who works on the job at the moment, as text for people."""
-        return await self._read(self._shards.running)
+    async def workers(self) -> list[Worker]:
+        return await self._read(self._shards.workers)
+
+    async def pace(self, since: float, window_from: float) -> Pace:
+        return await self._read(lambda db: sound_pace(Pace(*db.execute(_PACE, (window_from, since)).fetchone())))
 
     async def fetch(
         self, states: Sequence[State], *, after: int = 0, limit: int = 500, own: bool = True
