@@ -182,7 +182,7 @@ def _one_line(text: str) -> Text:
 def _last_line(progress: Progress, seconds: float) -> str:
     rows = f"{progress.finished:,} of {progress.total:,} rows"
     if not progress.total:
-        return f"planned after {duration(seconds)}"
+        return f"{_counted(progress)}, after {duration(seconds)}"
     ended = progress.phase in ("finished", "left to other processes")
     flight = f", {_count(progress.in_flight, 'row')} in flight" if progress.in_flight else ""
     return f"{progress.phase if ended else 'stopped'} after {duration(seconds)}: {rows}{flight}"
