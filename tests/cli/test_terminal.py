@@ -159,7 +159,7 @@ async def test_ctrl_c_and_the_same_command_again(
         assert live
         assert max(map(len, live)) < columns
         # A row of the journal that is in flight is in doubt once nobody waits for its answer.
-        assert await terminal.shows("in doubt, to be looked up +│ +2 ")
+        assert await terminal.shows("in doubt +│ +2 ")
         assert terminal.raw.rstrip().rfind("\x1b[?25h") > terminal.raw.rfind("\x1b[?25l"), "the cursor is back"
     assert await states(journal) == {"DONE": ANSWERED, "IN_FLIGHT": 2, "TODO": ROWS - ANSWERED - 2}
     symphony_sandbox.faults = Faults()

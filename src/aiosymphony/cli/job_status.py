@@ -140,7 +140,7 @@ class Status:
                 say(f"not running: {who} ended without finishing; last sign of life {ago}")
             else:
                 say(f"not running: {who} shows no sign of life any more; the last one was {ago}")
-        print_counts(self.report, in_flight="in flight" if self.running else "in doubt, to be looked up")
+        print_counts(self.report, in_flight="in flight" if self.running else "in doubt")
         if pace := ", ".join(filter(None, pace_told(self.rate, self.seconds_left))):
             say(pace)
         print_next(self.next_steps)

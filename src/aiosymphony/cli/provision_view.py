@@ -51,7 +51,7 @@ def print_plan(plan: Plan, *, details: bool) -> None:
         say(f"and {more:,} more that need a look: --details lists everything")
 
 
-def print_counts(report: Report, *, in_flight: str = "in doubt, to be looked up") -> None:
+def print_counts(report: Report, *, in_flight: str = "in doubt") -> None:
     """How many rows are in which state; ``in_flight`` is what to call those that are not finished and were sent."""
     table = Table("rows", "count", title=f"{report.header.input_name} to {report.header.target}", title_justify="left")
     table.columns[1].justify = "right"
