@@ -15,7 +15,7 @@ import pytest
 
 from aiosymphony.cli import main
 from aiosymphony.provisioning import Report, SqliteStore
-from aiosymphony.provisioning.journal.base import Change, JobHeader, JobRow, JobStore, each_row
+from aiosymphony.provisioning.journal.base import Change, JobHeader, JobRow, JobStore, Worker, each_row
 from aiosymphony.provisioning.journal.states import State
 from aiosymphony.provisioning.plans.actions import ONE_CREATE, Action
 
@@ -254,7 +254,7 @@ class Endless(JobStore):
     async def notes(self) -> Mapping[str, Any]:
         return {}
 
-    async def running(self) -> Sequence[str]:
+    async def workers(self) -> Sequence[Worker]:
         return ()
 
     async def counts(self) -> Mapping[tuple[str, State], int]:
