@@ -12,6 +12,7 @@ import pytest
 from aiosymphony.errors import JobRefused
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.rows.base import Kind
+from aiosymphony.provisioning.rows.registry import user_class
 from aiosymphony.provisioning.sources.column_map import ColumnMap
 
 NAMES = ["email", "firstName", "lastName"]
@@ -359,6 +360,19 @@ def test_roles_are_given_and_taken(tmp_path: Path) -> None:
     assert problems(path, {}, "pod") == ["line 3: roles both gives and takes away X"]
     (row,) = Desired.read(path, "pod").rows()
     assert row.user.to_dict()["roles"] == ["INDIVIDUAL", "-ADMINISTRATOR"]
+
+
+def test_what_cannot_be_made_is_kept_and_a_switch_is_never_taken_for_its_opposite() -> None:
+    table = {
+        "columns": {"suspended": OTHER_WAY["connect"], "mail": "email"},
+        "split": {"Name": {"by": ",", "to": ["lastName", "firstName"]}},
+    }
+    binding = ColumnMap.of(table, "connect").bind(["mail", "Name", "suspended"], "the file")
+    made, wrong = binding.apply({"mail": "a@b.com", "Name": "Cher", "suspended": "on leave"})
+    assert made == {"email": "a@b.com", "lastName": "Cher", "active": "? on leave"}
+    assert [column for column, _ in wrong] == ["active", "lastName", "firstName"]
+    # Such a cell is refused wherever it comes back.
+    assert [column for column, _ in user_class("connect").check({**made, "firstName": "C"})[1]] == ["active"]
 
 
 # The map itself.

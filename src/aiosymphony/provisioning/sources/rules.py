@@ -35,7 +35,11 @@ class Rule(Protocol):
         ...
 
     def make(self, cells: Mapping[str, object], made: dict[str, object], wrong: Wrong) -> None:
-        """Add what it gives of a record to ``made``, or to ``wrong`` why it cannot."""
+        """Add what it gives of a record to ``made``, or to ``wrong`` why it cannot.
+
+        What cannot be made is in ``made`` as it stands in the file, for somebody to correct. A switch has a question
+        mark before it: the same word may mean the opposite in the API's column, and must not be taken for it.
+        """
         ...
 
 
@@ -89,6 +93,7 @@ class Take:
             wrong += [
                 (column, f"{shown[:60]!r} is no value that the map translates: {known}") for column in self.columns
             ]
+            made.update(dict.fromkeys(self.columns, f"? {shown}"))
             return
         for column in self.columns:
             made[column] = value
@@ -232,6 +237,7 @@ class Split:
                 f"cannot be split from {self.name!r}: {cell[:60]!r} is not {len(self.to)} parts divided by {self.by!r}"
             )
             wrong += [(column, told) for column in self.columns]
+            made[self.columns[0]] = cell
             return
         made.update((column, part) for column, part in zip(self.to, parts, strict=True) if column)
 
