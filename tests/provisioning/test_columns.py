@@ -416,6 +416,33 @@ def test_everything_that_is_wrong_with_a_map_is_told_at_once() -> None:
     ]
 
 
+def test_a_section_that_is_misspelt_is_told_in_the_short_form_too() -> None:
+    with pytest.raises(JobRefused, match=r"no section 'colums' \(did you mean 'columns'\?\)"):
+        ColumnMap.of({"colums": {"E-Mail": "email"}}, "connect")
+
+
+def test_a_name_with_dots_may_go_without_quotes_in_toml_and_be_an_object_in_json(tmp_path: Path) -> None:
+    table = tomllib.loads('primaryEmail = "email"\nname.givenName = "firstName"\n"name.familyName" = "lastName"')
+    assert ColumnMap.of(table, "connect") == ColumnMap.of(
+        {"primaryEmail": "email", "name.givenName": "firstName", "name.familyName": "lastName"}, "connect"
+    )
+    path = tmp_path / "people.jsonl"
+    path.write_text('{"primaryEmail": "a@b.com", "name": {"givenName": "Ann", "familyName": "Lee"}, "id": {}}\n')
+    assert users(path, table) == [{"email": "a@b.com", "firstName": "Ann", "lastName": "Lee"}]
+    assert tomllib.loads(refusal(path).advice)["columns"] == {
+        "primaryEmail": "email", "name.givenName": "firstName", "name.familyName": "lastName"
+    }  # fmt: skip
+
+
+def test_features_stay_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    record = dict(zip(POD.split(","), ["ann", "a@b.com", "Ann", "Ann", "Lee"], strict=True))
+    path.write_bytes(orjson.dumps({**record, "features": {"postReadEnabled": False}}))
+    assert users(path, None, "pod")[0]["features"] == {"postReadEnabled": False}
+    path.write_bytes(orjson.dumps({**record, "Rechte": {"postReadEnabled": False}}))
+    assert users(path, {"Rechte": "features"}, "pod")[0]["features"] == {"postReadEnabled": False}
+
+
 def test_a_map_for_other_users_is_refused(tmp_path: Path) -> None:
     path = as_csv(tmp_path, NAMES, ["a@b.com", "A", "B"])
     with pytest.raises(JobRefused, match="is for pod users"):

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..errors import ConfigError
 from ..provisioning.rows.registry import KINDS, user_class
+from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.sources.detect import reader_of
 from ..provisioning.sources.mapped import look_at
 from ..provisioning.sources.proposal import propose
@@ -38,7 +39,7 @@ def map_command(
     as_json: JsonOption = False,
 ) -> None:
     """Propose a column map for a file, from its header and first rows. Look it over before you use it."""
-    names, samples, _ = look_at(file, reader_of(file))
+    names, samples, _ = look_at(file, reader_of(file), ColumnMap(target))
     proposed = propose(names, target, samples)
     if out is not None:
         _write(out, proposed.toml.encode(), overwrite=overwrite)

@@ -88,7 +88,7 @@ class Desired:
             raise JobRefused(f"the column map is for {column_map.kind} users, and {path} is read for {kind} users")
         reader = reader_of(path)
         binding = bound(path, reader, column_map)
-        desired = cls(kind, path.name, mapped_records(path, reader, binding), progress)
+        desired = cls(kind, path.name, mapped_records(path, reader, column_map, binding), progress)
         desired.notes = binding.notes
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]

@@ -16,6 +16,7 @@ import attrs
 import orjson
 
 from ..rows.base import Kind
+from ..rows.registry import user_class
 from .base import unreadable
 from .binding import Binder, Binding
 from .map_table import parse
@@ -77,6 +78,11 @@ class ColumnMap:
         if parsed.wrong:
             raise unreadable(f"{where} is wrong: {'; '.join(parsed.wrong)}")
         return cls(kind, tuple(parsed.rules), frozenset(parsed.left_out))
+
+    def is_cell(self, name: str) -> bool:
+        """Whether a JSON object under this name is one cell, and not a group of columns."""
+        known = user_class(self.kind).columns().get(name)
+        return (known is not None and known.type is dict) or any(name in rule.sources for rule in self.rules)
 
     def bind(
         self, names: Sequence[str], where: object, *, header: bool = True, samples: Sequence[Mapping[str, object]] = ()

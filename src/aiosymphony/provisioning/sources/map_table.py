@@ -63,7 +63,9 @@ class _Reading:
 
     def whole(self, table: Mapping[str, Any]) -> Parsed:
         if not any(isinstance(table.get(section), Mapping) for section in SECTIONS):
-            table = {"columns": table}  # The short form: nothing but columns.
+            misnamed = [name for name, value in table.items() if _is_dotted(value) and near(name, SECTIONS)]
+            if not misnamed:
+                table = {"columns": table}  # The short form: nothing but columns.
         for section, content in table.items():
             if section not in SECTIONS:
                 self._wrong(f"there is no section {section!r}{near(section, SECTIONS)}: they are {_all(SECTIONS)}")
@@ -81,6 +83,9 @@ class _Reading:
         elif isinstance(value, str | list):
             if columns := self._targets(value, where):
                 self._rule(Take(name, columns, is_list=self._is_list(columns, where)))
+        elif _is_dotted(value):
+            for part, each in cast("Mapping[str, Any]", value).items():
+                self._columns(f"{name}.{part}", each)
         elif isinstance(value, Mapping):
             self._take(name, value, where)
         else:
@@ -207,6 +212,11 @@ class _Reading:
                 self._known[column].read(value)
             except ValueError as error:
                 self._wrong(f"{where}: {column} {error}")
+
+
+def _is_dotted(value: object) -> bool:
+    """Whether this is what TOML makes of a name with dots in it that has no quotes: a table of its parts."""
+    return isinstance(value, Mapping) and bool(value) and not value.keys() & {*TAKE_KEYS}
 
 
 def _all(names: Iterable[str]) -> str:

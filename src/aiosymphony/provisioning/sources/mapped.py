@@ -29,11 +29,13 @@ def bound(path: Path, reader: Reader, columns: ColumnMap) -> Binding:
     Raises:
         JobRefused: It cannot be read, or its names do not fit.
     """
-    names, samples, header = look_at(path, reader)
+    names, samples, header = look_at(path, reader, columns)
     return columns.bind(names, path, header=header, samples=samples)
 
 
-def look_at(path: Path, reader: Reader) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
+def look_at(
+    path: Path, reader: Reader, columns: ColumnMap
+) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
     """The names of a file, its first records, and whether it has a header.
 
     Raises:
@@ -44,7 +46,8 @@ def look_at(path: Path, reader: Reader) -> tuple[Sequence[str], Sequence[Mapping
         return contents.names, [cells for _, cells, _ in itertools.islice(contents.records, SAMPLES)], True
     names: dict[str, None] = {}
     samples: list[Mapping[str, object]] = []
-    for _, cells, _ in contents.records:
+    for _, record, _ in contents.records:
+        cells = flat(record, columns)
         names.update(dict.fromkeys(cells))
         if len(samples) < SAMPLES:
             samples.append(cells)
@@ -53,7 +56,23 @@ def look_at(path: Path, reader: Reader) -> tuple[Sequence[str], Sequence[Mapping
     return [*names], samples, False
 
 
-def mapped_records(path: Path, reader: Reader, binding: Binding) -> Callable[[Any], Iterator[MappedRecord]]:
+def flat(cells: Mapping[str, object], columns: ColumnMap) -> Mapping[str, object]:
+    """A record whose objects are groups of columns, as directories write them: ``name.givenName``."""
+    if not any(type(cell) is dict for cell in cells.values()):
+        return cells
+    made: dict[str, object] = {}
+    for name, cell in cells.items():
+        if type(cell) is dict and not columns.is_cell(name):
+            for part, inner in cell.items():
+                made[f"{name}.{part}"] = inner
+        else:
+            made[name] = cell
+    return made
+
+
+def mapped_records(
+    path: Path, reader: Reader, columns: ColumnMap, binding: Binding
+) -> Callable[[Any], Iterator[MappedRecord]]:
     """What reads the file, as often as it is wanted: a function of the digest to feed."""
 
     def scan(digest: Any) -> Iterator[MappedRecord]:
@@ -61,6 +80,6 @@ def mapped_records(path: Path, reader: Reader, binding: Binding) -> Callable[[An
             if broken:
                 yield line, {}, [("", broken)]
             else:
-                yield line, *binding.apply(cells)
+                yield line, *binding.apply(flat(cells, columns))
 
     return scan
