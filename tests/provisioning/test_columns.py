@@ -8,11 +8,13 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 
 from aiosymphony.errors import JobRefused
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.rows.base import Kind
-from aiosymphony.provisioning.rows.registry import user_class
+from aiosymphony.provisioning.rows.registry import KINDS, user_class
 from aiosymphony.provisioning.sources.column_map import ColumnMap
 
 NAMES = ["email", "firstName", "lastName"]
@@ -467,6 +469,53 @@ def test_a_map_that_cannot_be_read_is_refused_in_a_sentence(
     with pytest.raises(JobRefused, match=said) as caught:
         ColumnMap.read(path, "connect")
     assert "\n" not in str(caught.value)
+
+
+WORDS = st.sampled_from(
+    ["", "a", "b", "email", "title", "active", "split", "{a} {b}", "{", ", ", "<clear>", "lastName", "true", "=1"]
+)  # fmt: skip
+COLUMN = st.sampled_from(["email", "userName", "title", "active", "status", "roles", "features", "displayName", "nix"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+TAKEN = st.fixed_dictionaries(
+    {"to": COLUMN | st.lists(COLUMN, max_size=2)},
+    optional={"values": st.dictionaries(WORDS, WORDS), "invert": st.booleans(), "clear": WORDS, "by": WORDS},
+)
+SPLIT = st.fixed_dictionaries(
+    {"by": WORDS, "to": st.lists(COLUMN, max_size=3)}, optional={"cut": st.sampled_from(["first", "last", "x"])}
+)
+TABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        "columns": st.dictionaries(WORDS, COLUMN | TAKEN | VALUES, max_size=3),
+        "constants": st.dictionaries(COLUMN, VALUES, max_size=1),
+        "join": st.dictionaries(COLUMN, WORDS, max_size=1),
+        "split": st.dictionaries(WORDS, SPLIT | VALUES, max_size=1),
+    },
+)
+
+
+@settings(max_examples=500)
+@given(TABLES | st.dictionaries(WORDS, VALUES | TAKEN, max_size=3), st.dictionaries(WORDS, VALUES, max_size=5))
+def test_any_table_is_a_map_or_is_refused_in_a_sentence(table: dict[str, Any], cells: dict[str, object]) -> None:
+    for kind in KINDS:
+        columns = user_class(kind).columns()
+        try:
+            column_map = ColumnMap.of(table, kind)
+            binding = column_map.bind([*cells, *user_class(kind).missing({})], "the file", header=False)
+        except JobRefused as error:
+            event("refused")
+            said = str(error)
+        else:
+            event("bound")
+            said = ""
+            made, wrong = binding.apply(cells)
+            assert {*made} | {column for column, _ in wrong} <= columns.keys()
+            user_class(kind).check(made)
+        assert "\n" not in said
 
 
 def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
