@@ -141,7 +141,9 @@ def test_a_plan_counts_those_who_are_created_switched_off(
         return made
 
     rows = [person("a", **{column: off}), person("b", **{column: off}), person("c", **{column: on}), person("d")]
-    made = plan(Desired.of(rows, kind), Actual.of(kind, []))
+    there = [ActualUser("1", person("e"), active=True), ActualUser("2", person("f"), active=False)]
+    rows += [person("e", **{column: off}), person("f", **{column: off})]
+    made = plan(Desired.of(rows, kind), Actual.of(kind, there))
     assert (made.counts["create"], made.created_disabled, made.header()["created_disabled"]) == (4, 2, 2)
     made.save(tmp_path / "plan")
     assert Plan.load(tmp_path / "plan").created_disabled == 2

@@ -114,6 +114,15 @@ def test_a_file_with_the_names_of_the_api_is_read_although_a_map_is_given(write:
     ]
 
 
+@FORMATS
+def test_a_column_of_the_api_that_the_map_leaves_out_is_not_taken(write: Any, tmp_path: Path) -> None:
+    path = write(
+        tmp_path, ["email", "workEmail", "firstName", "lastName", "title"], ["x@home.com", "b@b.com", "B", "R", "T"]
+    )
+    table = {"columns": {"email": "", "workEmail": "email", "title": ""}}
+    assert users(path, table) == [{"email": "b@b.com", "firstName": "B", "lastName": "R"}]
+
+
 def test_a_column_that_the_map_needs_and_the_file_lacks_is_named(tmp_path: Path) -> None:
     path = as_csv(tmp_path, ["Vorname", "Nachname"], ["Ann", "Lee"])
     error = refusal(path, {"E-Mail": "email", "Vorname": "firstName", "Nachname": "lastName", "Ort": "location"})

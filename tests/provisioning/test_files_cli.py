@@ -156,6 +156,8 @@ def test_a_workbook_explains_each_column_in_a_note(kind: str) -> None:
         ]
         notes = book.read("xl/comments1.xml").decode()
         names = book.read("xl/sharedStrings.xml").decode()
+        # As text, a telephone number keeps its plus and its zeros.
+        assert 'formatCode="@"' in book.read("xl/styles.xml").decode()
     for name, column in user_class(kind).columns().items():
         assert f"<t>{name}</t>" in names
         assert f">{column.about}." in notes
