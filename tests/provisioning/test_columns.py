@@ -156,6 +156,13 @@ def test_what_is_there_twice_is_refused(names: list[str], table: dict[str, Any],
     assert said in str(error)
 
 
+def test_what_is_unknown_and_there_twice_is_told_unless_it_can_be_left_out(tmp_path: Path) -> None:
+    error = refusal(as_csv(tmp_path, ["Mail", "Mail", "Nr", "Nr", "firstName", "lastName"], ["a@b.com"] * 6))
+    assert "is called 'Mail' (did you mean 'email'?), 'Mail'" not in str(error)
+    assert "is called 'Mail', 'Nr'; the header has the column 'Mail' twice;" in str(error)
+    assert tomllib.loads(error.advice)["columns"]["Nr"] == ""
+
+
 def test_columns_that_are_left_out_may_be_there_twice(tmp_path: Path) -> None:
     path = as_csv(tmp_path, [*NAMES, "x", "x"], ["a@b.com", "A", "B", "1", "2"])
     assert users(path, {"x": None}) == [{"email": "a@b.com", "firstName": "A", "lastName": "B"}]

@@ -60,6 +60,7 @@ class Binder:
         self._givers: dict[str, list[str]] = {}
         self._notes: list[str] = []
         self._unknown: list[str] = []
+        self._twice: list[str] = []
         self._wrong: list[str] = []
 
     def binding(self, where: object, *, header: bool, samples: Sequence[Mapping[str, object]]) -> Binding:
@@ -80,8 +81,8 @@ class Binder:
             raise self._refused(where, samples, lacking)
         if header and lacking:
             self._wrong.append(_lacks(lacking, absent))
-        if self._wrong:
-            raise JobRefused(f"{where}: {'; '.join(self._wrong)}")
+        if wrong := self._wrong + [_is_twice(name) for name in self._twice]:
+            raise JobRefused(f"{where}: {'; '.join(wrong)}")
         taken += [
             (rule.name, column) for rule in rules if isinstance(rule, Take) and rule.plain for column in rule.columns
         ]
@@ -145,9 +146,7 @@ class Binder:
     def _check_doubles(self) -> None:
         twice = {name for name, count in Counter(map(str.strip, self._names)).items() if count > 1}
         left_out = {self._named[name].strip() for name in self._left_out if name in self._named}
-        for name in sorted(twice - left_out):
-            if not name.startswith("_"):
-                self._wrong.append(f"the header has the column {name!r} twice")
+        self._twice = [name for name in sorted(twice - left_out) if not name.startswith("_")]
         for column, givers in self._givers.items():
             if len(givers) > 1:
                 self._wrong.append(f"the header has the column {column!r} twice, as {' and as '.join(givers)}")
@@ -161,13 +160,18 @@ class Binder:
         told = [f"no column of {self._kind} users is called {names}"]
         if any("@" in name for name in self._unknown):
             told.append("the first line must name the columns")
-        told += self._wrong
+        # What is left out may be there twice.
+        told += self._wrong + [_is_twice(name) for name in self._twice if columns.get(name) != ""]
         if still := [name for name in lacking if name not in proposed.columns]:
             told.append(f"none is known to be {', '.join(still)}")
         what = (
             "add to the map what is below" if partly else "rename them, or give a map by --map, such as the one below"
         )
         return JobRefused(f"{where}: {'; '.join(told)}; {what}", advice=proposed.toml)
+
+
+def _is_twice(name: str) -> str:
+    return f"the header has the column {name!r} twice"
 
 
 def _named(wanted: Iterable[str], names: Sequence[str]) -> dict[str, str]:
