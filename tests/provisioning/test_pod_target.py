@@ -104,6 +104,23 @@ async def test_users_who_are_there_are_changed_field_by_field(
     )
 
 
+async def test_a_user_is_found_by_either_way_to_write_a_domain(pod: PodClient) -> None:
+    letters, ascii_form = "ann@b\u00fccher.example", "ann@xn--bcher-kva.example"
+    for held, asked in ((letters, ascii_form), (ascii_form, letters)):
+        there = await pod.users.create(
+            user_name=f"u{len(held)}", email=held, first_name="Ann", last_name="Lee", display_name="Ann"
+        )
+        assert there.user_system_info is not None
+        wanted = {**worker("other"), "emailAddress": asked}
+        for limit in (500, 0):
+            target = PodTarget(pod)
+            target.look_up_limit = limit
+            (action,) = (await make_plan(target, Desired.of([wanted], "pod"))).actions()
+            assert action.id == str(there.user_system_info.id)
+            assert "emailAddress" not in action.changes
+        await pod.users.update(int(action.id), email=f"gone{len(held)}@acme.com")
+
+
 async def test_nobody_is_lost_or_doubled_when_replies_are(pod: PodClient, sandbox: Sandbox, tmp_path: Path) -> None:
     before = Counter(user.attributes["userName"] for user in sandbox.state.users())
     sandbox.faults = (

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from ..errors import JobRefused
+from ..text import skeleton
 from .progress import Progress
 from .rows.base import Kind, User, keys_of
 from .rows.registry import user_class
@@ -26,6 +27,9 @@ from .sources.detect import reader_of
 from .sources.mapped import MappedRecord, bound, mapped_records
 
 __all__ = ["Desired"]
+
+_TOLD = 5
+"""Other lines with the same key that are named."""
 
 
 class Desired:
@@ -138,14 +142,14 @@ class Desired:
                 bad += 1
             else:
                 count += 1
-            for key in keys:
+            for key in map(hash, keys):
                 (twice if key in seen else seen).add(key)
         del seen
         if twice:
             lines: dict[int, list[int]] = defaultdict(list)
             for line, _, _, keys in self._records():
-                for key in keys:
-                    if key in twice:
+                for key in map(hash, keys):
+                    if key in twice and len(lines[key]) <= _TOLD + 1:
                         lines[key].append(line)
             self._duplicates = dict(lines)
             count = bad = 0
@@ -156,8 +160,8 @@ class Desired:
                     bad += 1
         self.count, self.bad = count, bad
 
-    def _records(self) -> Iterator[tuple[int, User | None, list[tuple[str, str]], tuple[int, ...]]]:
-        """Line, user, what is wrong by column, and the hashes of the keys, of each row."""
+    def _records(self) -> Iterator[tuple[int, User | None, list[tuple[str, str]], tuple[str, ...]]]:
+        """Line, user, what is wrong by column, and the keys, of each row."""
         user_type = self._user_class
         digest = hashlib.sha256()
         for line, cells, unmapped in self._scan(digest):
@@ -169,23 +173,21 @@ class Desired:
                 told = {column for column, _ in unmapped}
                 user, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
             # A wrong row still takes part in the search for duplicates: which of the two was meant, nobody knows.
-            keys = keys_of(user.to_dict() if user is not None else cells, user_type)
-            yield line, user, wrong, tuple(map(hash, keys))
+            yield line, user, wrong, keys_of(cells, user_type, skeleton) if user is None else user.identities()
         found = digest.hexdigest()
         if self.digest and found != self.digest:
             raise JobRefused(f"{self.name} was changed while it was being read; run the command again")
         self.digest = found
 
     def _checked(self) -> Iterator[WantedRow | list[Problem]]:
-        names = [name for name, known in self._user_class.columns().items() if known.key]
         for line, user, wrong, keys in self._records():
             problems = [Problem(line, column, reason) for column, reason in wrong]
             if self._duplicates:
-                for name, key in zip(names, keys, strict=False):
-                    others = [other for other in self._duplicates.get(key, ()) if other != line]
+                for key in keys:
+                    others = [other for other in self._duplicates.get(hash(key), ()) if other != line]
                     if others:
-                        shown = ", ".join(map(str, others[:5])) + (" and more" if len(others) > 5 else "")
-                        problems.append(Problem(line, name, f"is also that of line {shown}"))
+                        shown = ", ".join(map(str, others[:_TOLD])) + (" and more" if len(others) > _TOLD else "")
+                        problems.append(Problem(line, key.partition(":")[0], f"is also that of line {shown}"))
             if user is None or problems:
                 yield problems
             else:

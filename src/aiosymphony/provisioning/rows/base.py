@@ -183,10 +183,16 @@ class User:
         return None if value is None else value != off
 
 
-def keys_of(values: Mapping[str, Any], kind: type[User]) -> tuple[str, ...]:
-    """The folded keys in a user's columns, for a row and for a user that is there alike."""
+def keys_of(values: Mapping[str, Any], kind: type[User], form: Callable[[object], str] = fold) -> tuple[str, ...]:
+    """The folded keys in a user's columns, for a row and for a user that is there alike.
+
+    Args:
+        values: The columns.
+        kind: The class of the user.
+        form: What keys are compared by.
+    """
     return tuple(
-        f"{name}:{fold(value)}"
+        f"{name}:{form(value)}"
         for name, known in kind.columns().items()
         if known.key and isinstance(value := values.get(name), str)
     )

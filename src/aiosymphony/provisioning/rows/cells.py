@@ -7,6 +7,8 @@ import unicodedata
 
 import attrs
 
+from ...text import stray_character
+
 __all__ = [
     "FALSE_WORDS",
     "TRUE_WORDS",
@@ -66,7 +68,7 @@ def read_name(value: object) -> str:
 
 def read_email(value: object) -> str:
     """An e-mail address."""
-    text = read_text(value, EMAIL_LIMIT)
+    text = _read_key(value, EMAIL_LIMIT)
     if not _EMAIL.fullmatch(text):
         msg = f"{_shown(text)} is not an e-mail address"
         raise ValueError(msg)
@@ -75,11 +77,23 @@ def read_email(value: object) -> str:
 
 def read_user_name(value: object) -> str:
     """A login name."""
-    text = read_text(value)
+    text = _read_key(value, TEXT_LIMIT)
     if "," in text:
         msg = f"{_shown(text)} has a comma in it, which no look-up by name allows"
         raise ValueError(msg)
     return text
+
+
+def _read_key(value: object, limit: int) -> str:
+    """Text that tells one user from another, so nothing may be in it that nobody sees."""
+    if isinstance(value, str):
+        if stray := stray_character(value.strip()):
+            msg = f"holds {stray}, which no key may: type it anew"
+            raise ValueError(msg)
+        if value.lstrip().startswith(("'", "\u2018", "\u2019")):
+            msg = "starts with an apostrophe, as spreadsheets put it before text: take it off"
+            raise ValueError(msg)
+    return read_text(value, limit)
 
 
 def read_phone(value: object) -> str:

@@ -10,6 +10,7 @@ from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V
 
 from ..._bulk import Failed, bulk
 from ...errors import BadRequest, ConfigError, JobRefused, NotFound
+from ...text import spellings
 from ..actual import ActualUser
 from ..plans.actions import Step
 from ..rows.base import Kind, User
@@ -59,7 +60,8 @@ class PodTarget:
         """Users found by login name or by address, in the administrator's view."""
         wanted = [user for user in users if isinstance(user, PodUser)]
         names = [user.user_name for user in wanted if user.user_name]
-        emails = [user.email_address for user in wanted if user.email_address]
+        # The pod compares text: a domain may be written there in the other of its two ways.
+        emails = [each for user in wanted if user.email_address for each in spellings(user.email_address)]
         by_name = await retrying(lambda: self._pod.users.get_many(usernames=names))
         by_email = await retrying(lambda: self._pod.users.get_many(emails=emails, local=True))
         found = [*by_name.found, *by_email.found]
