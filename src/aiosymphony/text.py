@@ -28,9 +28,9 @@ _APOSTROPHES = "'\u2018\u2019"
 def fold(key: object) -> str:
     """The form in which two keys (addresses, login names, names of rooms) are compared.
 
-    Two keys are the same if they differ only in surrounding blanks, in case, in Unicode's normal form, or in whether the
-    domain of an address is written in letters or in ASCII (``xn--``). Texts that only look alike are different keys
-    (NFC, not NFKC).
+    Two keys are the same if they differ only in surrounding blanks, in case, in Unicode's normal form, or in whether
+    the domain of an address is written in letters or in ASCII (``xn--``). Texts that only look alike are different
+    keys (NFC, not NFKC).
 
     Args:
         key: A text, or a number, which counts as its digits. Anything else that a server may send is no key: the empty

@@ -71,6 +71,8 @@ class Pod:
     def answer(self, request: Request) -> Answer | Act:
         """What is answered, or for a write that is acceptable, what carries it out."""
         match request.method, request.path:
+            case "GET", "/pod/v2/sessioninfo":
+                return Answer(200, {"id": FIRST_ID - 1, "username": "provisioning-bot", "roles": ["USER_PROVISIONING"]})
             case "GET", "/pod/v3/users":
                 return self._look_up(request)
             case "GET", "/pod/v2/user":

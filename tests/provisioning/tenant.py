@@ -33,6 +33,7 @@ class Tenant:
     look_up_limit: int = 0
     limiter: Limiter | None = None
     unique: bool = True
+    own: str | None = None
     lag: float = 0.0
     late: float = 0.0
     users: dict[str, ActualUser] = attrs.field(factory=dict)
@@ -45,6 +46,9 @@ class Tenant:
     listings: int = 0
     _since: dict[str, float] = attrs.field(factory=dict)
     _pending: set[asyncio.Task[None]] = attrs.field(factory=set)
+
+    async def own_id(self) -> str | None:
+        return self.own
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         self.listings += 1

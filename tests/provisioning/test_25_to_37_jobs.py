@@ -329,7 +329,7 @@ async def test_35_two_remote_matches_in_a_look_up_are_a_conflict(journal: Path) 
     tenant.fault = fault
     found = await run(tenant, journal, planned(tenant, PEOPLE[:2]))
     assert [row.state for row in found] == ["CONFLICT", "DONE"]
-    assert found[0].message.startswith("2 users match: ")
+    assert found[0].message.startswith("2 users have the email 'u0@acme.com': ")
 
 
 async def test_a_user_who_is_gone_is_a_failure_and_not_created(journal: Path) -> None:

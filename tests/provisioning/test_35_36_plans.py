@@ -137,7 +137,11 @@ def test_35_two_remote_matches_are_a_conflict_and_left_alone() -> None:
     )
     made = plan(desired, actual)
     ann, bob = made.actions()
-    assert (ann.do, ann.reason, list(ann.steps)) == ("conflict", "2 users match: 1, 2", [])
+    assert (ann.do, ann.reason, list(ann.steps)) == (
+        "conflict",
+        "2 users have the emailAddress 'ann@acme.com': 1, 2",
+        [],
+    )
     assert bob.do == "skip"
 
 
@@ -151,7 +155,10 @@ def test_two_rows_that_mean_one_user_are_both_left_alone() -> None:
     )
     made = plan(desired, actual)
     assert [action.do for action in made.actions()] == ["conflict", "conflict", "update"]
-    assert [action.reason for action in made.actions("conflict")] == ["several rows of the file mean the user 1"] * 2
+    assert [action.reason for action in made.actions("conflict")] == [
+        "line 2 of the file means the same user, 'Ann Lee' (id 1)",
+        "line 1 of the file means the same user, 'Ann Lee' (id 1)",
+    ]
     assert +made.counts == {"conflict": 2, "update": 1}
 
 
@@ -165,7 +172,9 @@ def test_36_disabling_the_missing_needs_force_beyond_the_threshold() -> None:
         if allowed:
             made.allow()
         else:
-            with pytest.raises(JobError, match=r"disables 6 of 100 users, and without --force at most 5") as caught:
+            with pytest.raises(
+                JobError, match=r"disables 6 of 100 active users \(u0@.*, and without --force at most 5"
+            ) as caught:
                 made.allow()
             assert isinstance(caught.value, JobRefused)
             made.allow(force=True)
@@ -182,7 +191,7 @@ def test_36_a_hundred_is_the_most_however_large_the_tenant() -> None:
     everyone = [there(str(n), person(f"u{n}")) for n in range(3000)]
     desired = Desired.of([person(f"u{n}") for n in range(101, 3000)], "connect")
     made = plan(desired, Actual.of("connect", everyone), disable_missing=True)
-    with pytest.raises(JobError, match=r"disables 101 of 3000 users, and without --force at most 100"):
+    with pytest.raises(JobError, match=r"disables 101 of 3000 active users \(.*, …\), and without --force at most 100"):
         made.allow()
 
 

@@ -207,7 +207,7 @@ def test_what_is_refused_says_why_in_one_sentence(
     assert "was changed since the job began" in refused("apply", file, *target)
     # And a mass disable.
     few = people(tmp_path / "few.csv", NAMES[:50])
-    assert "without --force at most 3" in refused("apply", few, *target, "--disable-missing")
+    assert "without --force at most 5" in refused("apply", few, *target, "--disable-missing")
     code, out, _ = run(capsys, "provision", "apply", few, *target, "--disable-missing", "--force", "--json")
     assert code == 0
     assert {(act["action"], act["state"]): act["rows"] for act in orjson.loads(out)["actions"]} == {

@@ -121,6 +121,22 @@ async def test_a_user_is_found_by_either_way_to_write_a_domain(pod: PodClient) -
         await pod.users.update(int(action.id), email=f"gone{len(held)}@acme.com")
 
 
+async def test_the_bot_that_runs_the_job_is_never_disabled(pod: PodClient, sandbox: Sandbox, tmp_path: Path) -> None:
+    target = PodTarget(pod)
+    bot = sandbox.state.user(username=sandbox.bot.username)
+    assert bot is not None
+    assert await target.own_id() == str(bot.id)
+    made = await make_plan(
+        target, Desired.of([worker("ann")], "pod"), disable_missing=True, include_service_accounts=True
+    )
+    assert made.left_alone == {"own_account": 1}
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        await Job(target, store, settle=0.05).run(made)
+        assert (await Report.of(store)).exit_code == 0
+    active = {user.username for user in sandbox.state.users() if user.status == "ENABLED"}
+    assert active == {"ann", sandbox.bot.username}
+
+
 async def test_nobody_is_lost_or_doubled_when_replies_are(pod: PodClient, sandbox: Sandbox, tmp_path: Path) -> None:
     before = Counter(user.attributes["userName"] for user in sandbox.state.users())
     sandbox.faults = (

@@ -9,8 +9,10 @@ import pytest
 
 from aiosymphony import ConfigError, JobError
 from aiosymphony.provisioning import ConnectUser, PodUser
+from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.plans.actions import Action
+from aiosymphony.provisioning.plans.decide import plan
 from aiosymphony.provisioning.plans.file import Plan
 from aiosymphony.provisioning.rows.registry import user_class
 
@@ -29,8 +31,9 @@ def test_a_kind_that_is_none_is_refused_and_those_that_are_are_named(kind: str) 
 
 def test_a_plan_for_a_kind_that_is_none_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "plan"
-    about = {"aiosymphony": "provisioning plan", "format": 1, "target": "t", "state": "", "known": 0, "whole": True}
-    header = {**about, "kind": "podd", "input": "i", "input_sha256": "", "disable_missing": False, "counts": {}}
+    plan(Desired.of([], "pod"), Actual("pod")).save(path)
+    header = orjson.loads(path.read_bytes())
+    header["kind"] = "podd"
     path.write_bytes(orjson.dumps(header) + b"\n")
     with pytest.raises(JobError, match="not a plan, or a damaged one"):
         Plan.load(path)

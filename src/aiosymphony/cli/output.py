@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import signal
 import sys
 from typing import Annotated, Any, Final
 
@@ -47,6 +48,18 @@ def console(*, stderr: bool = False) -> Console:
 def say(text: str, *, stderr: bool = False) -> None:
     """One line for people."""
     console(stderr=stderr).print(text)
+
+
+def confirm(question: str) -> bool:
+    """Ask whoever sits at a terminal; a script, which cannot be asked, says yes by running."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    # The event loop would only note Ctrl-C, and go on waiting for the answer.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm(visible(question), default=False, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_lines(text: str) -> None:

@@ -28,7 +28,7 @@ from .interrupts import on_stop_signals
 from .job_status import Status, find_journal
 from .output import STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
-from .provision_view import needs_force, print_plan, print_report
+from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
 __all__ = ["app"]
 
@@ -57,9 +57,21 @@ MapOption = Annotated[
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse a file with any wrong row.")]
 MissingOption = Annotated[
-    bool, typer.Option("--disable-missing", help="Disable active users that are not in the file.")
+    bool,
+    typer.Option(
+        "--disable-missing", help="Disable active users that are not in the file, and enable those that are in it."
+    ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Allow more than 5 % or 100 users to be disabled.")]
+ServiceOption = Annotated[
+    bool, typer.Option("--include-service-accounts", help="Let --disable-missing disable service accounts too.")
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust-keys", help="Take another key for another person, and the same key for the same one."),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Disable more than 5 % of the active users or 100, and ask nothing.")
+]
 JournalOption = Annotated[
     Path | None,
     typer.Option("--journal", help="Where the job's state is kept; by default beside the file, as FILE.journal."),
@@ -84,6 +96,8 @@ async def plan_command(
     target: TargetOption = None,
     company: CompanyOption = None,
     disable_missing: MissingOption = False,
+    include_service_accounts: ServiceOption = False,
+    trust_keys: TrustOption = False,
     column_map: MapOption = None,
     strict: StrictOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Where to save the plan; by default FILE.plan.")] = None,
@@ -98,7 +112,14 @@ async def plan_command(
     with show_progress(progress, traffic, quiet=quiet or as_json):
         desired = _read(file, known.kind, column_map, strict=strict, progress=progress)
         async with known.open(attrs.evolve(reached, observer=traffic.see)) as where:
-            made = await make_plan(where, desired, disable_missing=disable_missing, progress=progress)
+            made = await make_plan(
+                where,
+                desired,
+                disable_missing=disable_missing,
+                include_service_accounts=include_service_accounts,
+                trust_keys=trust_keys,
+                progress=progress,
+            )
         save = save or file.with_name(file.name + ".plan")
         made.save(save)
     if as_json:
@@ -113,7 +134,7 @@ async def plan_command(
     say("")
     say(f"Saved as {save}. To carry it out: aiosymphony provision apply {save}")
     if needs_force(made):
-        say("It disables more users than are allowed without --force.")
+        say("It disables more users than may be without --force.")
     return 0
 
 
@@ -124,6 +145,8 @@ async def apply_command(
     target: TargetOption = None,
     company: CompanyOption = None,
     disable_missing: MissingOption = False,
+    include_service_accounts: ServiceOption = False,
+    trust_keys: TrustOption = False,
     column_map: MapOption = None,
     strict: StrictOption = False,
     force: ForceOption = False,
@@ -157,7 +180,7 @@ async def apply_command(
         if not as_json:
             _say_notes(wanted)
     else:
-        if target or company or disable_missing or column_map or strict:
+        if any((target, company, disable_missing, include_service_accounts, trust_keys, column_map, strict)):
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
         check_input(saved, file)
         wanted = saved
@@ -171,12 +194,23 @@ async def apply_command(
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
         with show():
-            made = await prepare(store, where, wanted, disable_missing=disable_missing, force=force, progress=progress)
+            made = await prepare(
+                store,
+                where,
+                wanted,
+                disable_missing=disable_missing,
+                include_service_accounts=include_service_accounts,
+                trust_keys=trust_keys,
+                force=force,
+                progress=progress,
+            )
         if not as_json:
             if made is None:
                 say(f"resuming the job in {journal}", stderr=True)
             else:
                 print_plan(made, details=False)
+        if made is not None and not force and not as_json:
+            ask_before_disabling(made)
         job = Job(
             where,
             store,

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ..errors import JobError
+from ..errors import JobError, JobRefused
 from ..provisioning.journal.states import FINDINGS
 from ..provisioning.plans.actions import ACTIONS
-from .output import console, say
+from ..provisioning.plans.guard import HANDFUL
+from .output import confirm, console, say
 
 if TYPE_CHECKING:
     from ..provisioning import Plan, Report
     from .progress_view import Traffic
 
-__all__ = ["needs_force", "print_counts", "print_next", "print_plan", "print_report"]
+__all__ = ["ask_before_disabling", "needs_force", "print_counts", "print_next", "print_plan", "print_report"]
 
 
 def needs_force(plan: Plan) -> bool:
@@ -28,6 +29,17 @@ def needs_force(plan: Plan) -> bool:
     except JobError:
         return True
     return False
+
+
+def ask_before_disabling(plan: Plan) -> None:
+    """Ask whoever sits at the terminal before more than a handful of users are disabled; scripts are not asked.
+
+    Raises:
+        JobError: The answer is no.
+    """
+    disabled = plan.end_inactive
+    if disabled.count > HANDFUL and not confirm(f"Disable {disabled.count:,} users, first {disabled.names()}?"):
+        raise JobRefused("not carried out, as you said no. Nothing was sent")
 
 
 def print_plan(plan: Plan, *, details: bool) -> None:
@@ -40,6 +52,8 @@ def print_plan(plan: Plan, *, details: bool) -> None:
         if do == "create" and plan.created_disabled:
             table.add_row("  switched off", f"{plan.created_disabled:,}")
     console().print(table)
+    for told in _about_access(plan):
+        say(told)
     shown = list(itertools.islice(plan.actions("conflict", "invalid"), 10)) if not details else plan.actions()
     for action in shown:
         where = f"line {action.line}" if action.line else "not in the file"
@@ -49,6 +63,21 @@ def print_plan(plan: Plan, *, details: bool) -> None:
     more = plan.counts["conflict"] + plan.counts["invalid"] - 10
     if not details and more > 0:
         say(f"and {more:,} more that need a look: --details lists everything")
+
+
+def _about_access(plan: Plan) -> Iterator[str]:
+    """Who could log in before and not after, or the other way round, and who stays as they are."""
+    if plan.end_inactive.count:
+        of = "" if plan.active is None else f" of {plan.active:,}"
+        yield f"disabled: {plan.end_inactive.count:,}{of} active users: {plan.end_inactive.names()}"
+    if plan.end_active.count:
+        yield f"enabled again: {plan.end_active.count:,}: {plan.end_active.names()}"
+    if plan.stay_disabled.count:
+        yield f"in the file, but disabled, and left so: {plan.stay_disabled.count:,}: {plan.stay_disabled.names()}"
+    if plan.left_alone["own_account"]:
+        yield "not in the file, and left alone: the account that this job runs as"
+    if services := plan.left_alone["service_accounts"]:
+        yield f"not in the file, and left alone: {services:,} service accounts (--include-service-accounts)"
 
 
 def print_counts(report: Report, *, in_flight: str = "in doubt") -> None:

@@ -11,7 +11,8 @@ import attrs
 import orjson
 
 from ..errors import DecodeError, JobInterrupted
-from .rows.base import Kind, keys_of
+from ..text import fold, skeleton
+from .rows.base import Kind, User, full_name, keys_of
 from .rows.registry import user_class
 
 __all__ = ["Actual", "ActualUser"]
@@ -51,8 +52,13 @@ class Actual:
         self._db.executescript(
             """
             PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -4000;
-            CREATE TABLE user (id TEXT PRIMARY KEY, active INTEGER, body BLOB, claimed TEXT) WITHOUT ROWID;
+            CREATE TABLE user (id TEXT PRIMARY KEY, active INTEGER, body BLOB, claimed INTEGER, line INTEGER)
+                WITHOUT ROWID;
             CREATE TABLE key (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID;
+            CREATE TABLE spoilt (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID;
+            CREATE TABLE name (name TEXT, local TEXT, id TEXT, PRIMARY KEY (name, local, id)) WITHOUT ROWID;
+            CREATE TABLE newcomer (name TEXT, local TEXT, line INTEGER, PRIMARY KEY (name, local, line)) WITHOUT ROWID;
+            CREATE TABLE dispute (line INTEGER PRIMARY KEY, id TEXT, other INTEGER);
             """
         )
 
@@ -68,18 +74,26 @@ class Actual:
         Raises:
             JobError: There is no room for them.
         """
-        rows, keys = [], []
+        rows, keys, spoilt, names = [], [], [], []
         for user in users:
             try:
                 body = orjson.dumps(user.values, option=orjson.OPT_SORT_KEYS)
             except TypeError as error:  # a server put something deep, or a huge number, where a text belongs
                 raise DecodeError(f"the user {user.id} cannot be kept: {error}") from None
             rows.append((user.id, user.active, body))
-            keys += [(key, user.id) for key in keys_of(user.values, self._row)]
+            folded = keys_of(user.values, self._row)
+            keys += [(key, user.id) for key in folded]
+            if any(not key.isascii() or ":'" in key for key in folded):
+                meant = keys_of(user.values, self._row, skeleton)
+                spoilt += [(key, user.id) for key in meant if key not in folded]
+            if (name := full_name(user.values)) and self._row.is_person(user.values):
+                names.append((name, _local_part(user.values, self._row), user.id))
         try:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)
             self._db.executemany("INSERT OR IGNORE INTO key VALUES (?, ?)", keys)
+            self._db.executemany("INSERT OR IGNORE INTO spoilt VALUES (?, ?)", spoilt)
+            self._db.executemany("INSERT OR IGNORE INTO name VALUES (?, ?, ?)", names)
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise JobInterrupted(
@@ -89,6 +103,10 @@ class Actual:
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM user").fetchone()[0])
+
+    def count_active(self) -> int:
+        """Users that can log in, or of whom the tenant does not tell it."""
+        return int(self._db.execute("SELECT count(*) FROM user WHERE active IS NOT 0").fetchone()[0])
 
     def find(self, keys: Iterable[str]) -> list[ActualUser]:
         """The users that have any of these folded keys, each once."""
@@ -103,33 +121,105 @@ class Actual:
                     found[user.id] = user
         return list(found.values())
 
+    def find_spoilt(self, keys: Iterable[str]) -> list[ActualUser]:
+        """The users whose keys would be among these folded ones, were it not for what nobody sees in them."""
+        found = {}
+        for key in keys:
+            for row in self._db.execute(
+                "SELECT user.id, active, body FROM spoilt JOIN user ON user.id = spoilt.id WHERE spoilt.key = ?", (key,)
+            ):
+                user = _user(row)
+                if key in keys_of(user.values, self._row, skeleton):
+                    found[user.id] = user
+        return list(found.values())
+
+    # Which rows of a file mean which users.
+
     def reset_claims(self) -> None:
         """Forget which users the rows of a file mean."""
-        self._db.execute("UPDATE user SET claimed = NULL WHERE claimed IS NOT NULL")
+        self._db.executescript(
+            """
+            UPDATE user SET claimed = NULL, line = NULL WHERE claimed IS NOT NULL;
+            DELETE FROM newcomer; DELETE FROM dispute;
+            """
+        )
 
-    def claim(self, user_id: str, by: str) -> str | None:
-        """Note that a row of the file means this user; returns what an earlier row noted, if one did."""
-        earlier = self._db.execute("SELECT claimed FROM user WHERE id = ?", (user_id,)).fetchone()[0]
-        self._db.execute("UPDATE user SET claimed = ? WHERE id = ?", (by, user_id))
-        return None if earlier is None else str(earlier)
+    def claim(self, user_id: str) -> None:
+        """Note that the file is about this user."""
+        self._db.execute("UPDATE user SET claimed = 1 WHERE id = ?", (user_id,))
+
+    def claim_for(self, user_id: str, line: int) -> None:
+        """Note that the row in this line means this user alone; two such rows dispute the user."""
+        (earlier,) = self._db.execute("SELECT line FROM user WHERE id = ?", (user_id,)).fetchone()
+        if earlier is None:
+            self._db.execute("UPDATE user SET claimed = 1, line = ? WHERE id = ?", (line, user_id))
+        else:
+            pairs = [(earlier, user_id, line), (line, user_id, earlier)]
+            self._db.executemany("INSERT OR IGNORE INTO dispute VALUES (?, ?, ?)", pairs)
+
+    def add_newcomer(self, user: User, line: int) -> None:
+        """Note that the row in this line means nobody who is there, for ``find_renames``."""
+        values = user.to_dict()
+        name = full_name(values)
+        # Of nearly all newcomers nobody there has the name, and nothing of them is kept.
+        if name and self._db.execute("SELECT 1 FROM name WHERE name = ? LIMIT 1", (name,)).fetchone():
+            self._db.execute("INSERT INTO newcomer VALUES (?, ?, ?)", (name, _local_part(values, self._row), line))
+
+    def find_renames(self, *, by_name: bool, own_id: str | None) -> None:
+        """Find newcomers that are probably users whom no row means, under another key; these are claimed for them.
+
+        That is so if both have the same name and the same address before the ``@``, and nobody else on either side has.
+
+        Args:
+            by_name: The same name alone is enough, for users that are active.
+            own_id: A user that is left out of this.
+        """
+        if self._db.execute("SELECT 1 FROM newcomer LIMIT 1").fetchone() is None:
+            return
+        for what, only in (("name, local", ""), ("name", "AND user.active IS NOT 0"))[: 2 if by_name else 1]:
+            self._db.execute(
+                f"""
+                INSERT INTO dispute (line, id)
+                SELECT line, id FROM
+                    (SELECT {what}, min(line) AS line FROM newcomer WHERE line NOT IN (SELECT line FROM dispute)
+                        GROUP BY {what} HAVING count(*) = 1)
+                JOIN
+                    (SELECT {what}, min(user.id) AS id FROM name JOIN user ON user.id = name.id
+                        WHERE name IN (SELECT name FROM newcomer) AND user.claimed IS NULL AND user.id IS NOT ? {only}
+                        GROUP BY {what} HAVING count(*) = 1)
+                USING ({what})
+                """,  # noqa: S608 - of the words above
+                (own_id,),
+            )
+            self._db.execute("UPDATE user SET claimed = 1 WHERE claimed IS NULL AND id IN (SELECT id FROM dispute)")
+
+    def has_disputes(self) -> bool:
+        """Whether there is a row for ``dispute``."""
+        return self._db.execute("SELECT 1 FROM dispute LIMIT 1").fetchone() is not None
+
+    def dispute(self, line: int) -> tuple[ActualUser, int | None] | None:
+        """The user whom another row means too, with its line; or, without a line, who is probably this newcomer."""
+        row = self._db.execute(
+            "SELECT user.id, active, body, other FROM dispute JOIN user ON user.id = dispute.id WHERE dispute.line = ?",
+            (line,),
+        ).fetchone()
+        return None if row is None else (_user(row[:3]), row[3])
 
     def unclaimed(self) -> Iterator[ActualUser]:
         """The users that no row of the file means, in a fixed order."""
         for row in self._db.execute("SELECT id, active, body FROM user WHERE claimed IS NULL ORDER BY id"):
             yield _user(row)
 
-    def doubles(self) -> Iterator[tuple[str, list[str]]]:
-        """Each key that several users share, with their ids."""
-        for key, ids in self._db.execute(
-            "SELECT key, json_group_array(id) FROM key GROUP BY key HAVING count(*) > 1 ORDER BY key"
-        ):
-            yield key, orjson.loads(ids)
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _local_part(values: Mapping[str, Any], user_type: type[User]) -> str:
+    """An address before its ``@``, folded."""
+    return fold(values.get(user_type.address)).rpartition("@")[0]
 
 
 def _user(row: tuple[str, int | None, bytes]) -> ActualUser:

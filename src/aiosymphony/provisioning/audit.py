@@ -9,6 +9,7 @@ from .actual import Actual
 from .journal.base import JobRow, JobStore
 from .journal.states import FINDINGS, FINISHED
 from .plans.decide import decide
+from .plans.persons import shared_keys, whose_keys
 from .progress import Progress
 from .rows.base import User
 from .rows.registry import user_class
@@ -69,8 +70,9 @@ async def audit(store: JobStore, actual: Actual, progress: Progress) -> tuple[di
 
     Returns:
         Counts and, of each kind, the first 1000 findings: ``missing`` (line, label), ``doubled`` (line, label, ids)
-        and ``different`` (line, label, column to (there, wanted), where the user's id is none that the job holds also
-        ``id``); and the rows that were unknown and turn out to be
+        for a key that several users share, and ``different`` (line, label, column to (there, wanted), where the user's
+        id is none that the job holds also ``id``; where the keys are those of different users, key to (whose it is,
+        wanted)); and the rows that were unknown and turn out to be
         there, matching the file, with their ids.
     """
     user_type = user_class(actual.kind)
@@ -91,8 +93,14 @@ async def audit(store: JobStore, actual: Actual, progress: Progress) -> tuple[di
                 continue
             user = user_type.from_dict(row.values)
             matches = actual.find(user.identities())
+            if shared := shared_keys(user, matches):
+                find("doubled", row.line, row.label, sorted({each for ids in shared.values() for each in ids}))
+                continue
             if len(matches) > 1:
-                find("doubled", row.line, row.label, sorted(match.id for match in matches))
+                # Different users, each with a key of this row: nobody is there twice.
+                if row.state == "DONE":
+                    checked += 1
+                    find("different", row.line, row.label, whose_keys(user, matches))
                 continue
             action = decide(user, matches, row.line)
             if row.state == "UNKNOWN" and action.do == "skip":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from .journal.base import JobStore
 from .plans.actions import ACTIONS
 from .plans.decide import plan
 from .plans.file import Plan
+from .plans.guard import HANDFUL
 from .progress import Progress
 from .rows.base import User
 from .rows.wanted import Wanted, WantedRow
@@ -25,20 +26,40 @@ __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
 
 async def make_plan(
-    target: Target, desired: Desired, *, disable_missing: bool = False, progress: Progress | None = None
+    target: Target,
+    desired: Desired,
+    *,
+    disable_missing: bool = False,
+    include_service_accounts: bool = False,
+    trust_keys: bool = False,
+    progress: Progress | None = None,
 ) -> Plan:
     """Read the tenant and decide what makes it match the file. Nothing is written.
 
-    A small file is looked up row by row, if the target can; otherwise the whole tenant is listed.
+    A small file is looked up row by row, if the target can; otherwise the whole tenant is listed. It is listed too if
+    more than a handful of users would be disabled: how many that is of all, the listing tells.
+
+    Args:
+        target: Where.
+        desired: The checked file.
+        disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`.
 
     Raises:
         SymphonyError: The target could not be read.
         JobError: As :func:`~aiosymphony.provisioning.plan`.
     """
     progress = Progress() if progress is None else progress
-    with await _seen(target, desired, progress, whole=disable_missing) as actual:
-        progress.begin("deciding", desired.count + desired.bad)
-        return plan(desired, actual, target=target.name, disable_missing=disable_missing, progress=progress)
+    options = {
+        "disable_missing": disable_missing,
+        "include_service_accounts": include_service_accounts,
+        "trust_keys": trust_keys,
+    }
+    rows = desired.count + desired.bad
+    made = await _plan(target, desired, options, progress, whole=disable_missing, rows=rows)
+    if made.end_inactive.count > HANDFUL and not made.whole:
+        made.close()
+        made = await _plan(target, desired, options, progress, whole=True, rows=rows)
+    return made
 
 
 async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None = None) -> Plan:
@@ -50,11 +71,10 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     """
     if saved.target != target.name:
         raise JobRefused(f"the plan is for {saved.target}, not for {target.name}")
+    # Of those who are disabled, the plan does not tell how many stand in the file.
+    rows = None if saved.disable_missing else saved.rows
     progress = Progress() if progress is None else progress
-    with await _seen(target, saved, progress, whole=saved.whole) as actual:
-        # Of those who are disabled, the plan does not tell how many stand in the file.
-        progress.begin("deciding", None if saved.disable_missing else saved.rows)
-        made = plan(saved, actual, target=target.name, disable_missing=saved.disable_missing, progress=progress)
+    made = await _plan(target, saved, saved.options, progress, whole=saved.whole, rows=rows)
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
@@ -72,6 +92,8 @@ async def prepare(
     wanted: Desired | Plan,
     *,
     disable_missing: bool = False,
+    include_service_accounts: bool = False,
+    trust_keys: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Plan | None:
@@ -83,7 +105,8 @@ async def prepare(
         store: The journal.
         target: Where.
         wanted: The checked file, or a saved plan.
-        disable_missing: Disable users that are not in the file; a saved plan knows by itself.
+        disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`; a saved
+            plan knows by itself.
         force: Allow many users to be disabled; see ``Plan.allow``.
         progress: Told how it gets on.
 
@@ -111,7 +134,14 @@ async def prepare(
     if isinstance(wanted, Plan):
         made = await renew_plan(target, wanted, progress=progress)
     else:
-        made = await make_plan(target, wanted, disable_missing=disable_missing, progress=progress)
+        made = await make_plan(
+            target,
+            wanted,
+            disable_missing=disable_missing,
+            include_service_accounts=include_service_accounts,
+            trust_keys=trust_keys,
+            progress=progress,
+        )
     made.allow(force=force)
     return made
 
@@ -125,6 +155,15 @@ def check_input(saved: Plan, path: str | PathLike[str]) -> None:
     source = Path(path).parent / saved.input_name
     if source.is_file() and file_digest(source) != saved.input_digest:
         raise JobRefused(f"{source} was changed since {path} was made from it: make the plan anew")
+
+
+async def _plan(
+    target: Target, wanted: Wanted, options: Mapping[str, bool], progress: Progress, *, whole: bool, rows: int | None
+) -> Plan:
+    own_id = await target.own_id()
+    with await _seen(target, wanted, progress, whole=whole) as actual:
+        progress.begin("deciding", rows)
+        return plan(wanted, actual, target=target.name, own_id=own_id, progress=progress, **options)
 
 
 async def _seen(target: Target, wanted: Wanted, progress: Progress, *, whole: bool) -> Actual:

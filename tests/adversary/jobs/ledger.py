@@ -41,6 +41,9 @@ class Ledger:
         self._stops = stops
         self._passed = {"create": 0, "look_up": 0}
 
+    async def own_id(self) -> str | None:
+        return None
+
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         yield self._users()
 

@@ -11,17 +11,20 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import orjson
 
 from ...errors import JobRefused
 from ...text import same_text
 from ..actual import Actual, ActualUser
 from ..progress import Progress
-from ..rows.base import Kind, User
+from ..rows.base import User
 from ..rows.registry import user_class
 from ..rows.wanted import Wanted, WantedRow
+from . import persons
 from .actions import Action, ActionKind, Step
 from .file import Plan
+from .persons import several_users
 
 __all__ = ["decide", "plan"]
 
@@ -30,8 +33,7 @@ def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
     """Judge one row against the users that have any of its keys."""
     values = user.to_dict()
     if len(matches) > 1:
-        ids = ", ".join(sorted(match.id for match in matches))
-        return Action("conflict", line, user.label, reason=f"{len(matches)} users match: {ids}", values=values)
+        return Action("conflict", line, user.label, reason=several_users(user, matches), values=values)
     if not matches:
         return Action("create", line, user.label, steps=_steps_to_create(user), values=values)
     existing = matches[0]
@@ -122,6 +124,9 @@ def plan(
     *,
     target: str = "",
     disable_missing: bool = False,
+    include_service_accounts: bool = False,
+    trust_keys: bool = False,
+    own_id: str | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Decide what makes the tenant look like the file. A pure function of its arguments: nothing is sent.
@@ -130,58 +135,130 @@ def plan(
         desired: The checked file.
         actual: The users that are there; all of them if ``disable_missing``.
         target: Which tenant or company this is, for the saved plan; see ``Target.name``.
-        disable_missing: Disable the active users that are not in the file. A wrong row counts as being in it only by
-            its line, so a file with wrong rows is refused.
+        disable_missing: The file is the truth about who belongs: disable the active users that are not in it, and
+            enable those that are. A wrong row counts as being in it only by its line, so a file with wrong rows is
+            refused.
+        include_service_accounts: Disable those of service accounts too by their absence.
+        trust_keys: Take the keys as they are: a user with another key is another person, whatever the names, and one
+            with the same key is the same.
+        own_id: The account that asks, if it is among the users. Nothing is done that would lock it out.
         progress: Told how many rows were decided.
 
     Raises:
         JobError: Users are to be disabled by their absence, and the file has wrong rows or the listing is not whole.
     """
     made = Plan(
-        desired.kind, target, input_name=desired.name, input_digest=desired.digest, disable_missing=disable_missing
+        desired.kind,
+        target,
+        input_name=desired.name,
+        input_digest=desired.digest,
+        disable_missing=disable_missing,
+        include_service_accounts=include_service_accounts,
+        trust_keys=trust_keys,
     )
     actual.reset_claims()
     made.known, made.whole = len(actual), actual.whole
+    made.active = actual.count_active() if actual.whole else None
     if disable_missing and not actual.whole:
         raise JobRefused("users can be disabled by their absence only against a whole listing")
     state = _State()
-    contested: set[str] = set()
+    judge = _Judge(actual, state, returning=disable_missing, trust_keys=trust_keys, own_id=own_id)
     for item in (Progress() if progress is None else progress).each(desired.checked_rows()):
         if isinstance(item, WantedRow):
-            matches = actual.find(item.user.identities())
-            action = decide(item.user, matches, item.line)
-            for match in matches:
-                state.add(match)
-                earlier = actual.claim(match.id, action.do)
-                if earlier is not None and action.do != "conflict":
-                    # The file's rows contradict each other: neither is carried out.
-                    if match.id not in contested and earlier != "conflict":
-                        made.counts[earlier] -= 1
-                        made.counts["conflict"] += 1
-                    contested.add(match.id)
-                    made.counts[action.do] -= 1
-                    made.counts["conflict"] += 1
+            made._add(judge.row(item))
         else:
             reason = "; ".join(str(problem).partition(": ")[2] for problem in item)
-            action = Action("invalid", item[0].line, "", reason=reason)
-        made._add(action)
-    made.contested = frozenset(contested)
+            made._add(Action("invalid", item[0].line, "", reason=reason))
+    if not trust_keys and actual.whole:
+        actual.find_renames(by_name=disable_missing, own_id=own_id)
+    if actual.has_disputes():
+        made._revise(judge.again)
     if disable_missing:
         if made.counts["invalid"]:
             raise JobRefused(
                 f"{made.counts['invalid']} rows of {desired.name} are wrong, so nobody can say who is missing from it; "
                 "correct them first, or leave out --disable-missing",
             )
+        user_type = user_class(desired.kind)
         for existing in actual.unclaimed():
-            if existing.active is not False:
-                state.add(existing)
-                made._add(_disable(desired.kind, existing))
+            if existing.active is False:
+                continue
+            state.add(existing)
+            if existing.id == own_id:
+                made.left_alone["own_account"] += 1
+            elif not include_service_accounts and not user_type.is_person(existing.values):
+                made.left_alone["service_accounts"] += 1
+            else:
+                made._add(_disable(user_type, existing))
     made.state = state.digest()
     return made
 
 
-def _disable(kind: Kind, existing: ActualUser) -> Action:
-    user_type = user_class(kind)
+class _Judge:
+    """Judges the rows of a file, one after the other, and notes whom they mean."""
+
+    def __init__(self, actual: Actual, state: _State, *, returning: bool, trust_keys: bool, own_id: str | None) -> None:
+        self._actual = actual
+        self._user_type = user_class(actual.kind)
+        self._state = state
+        self._returning = returning
+        self._trust_keys = trust_keys
+        self._own_id = own_id
+
+    def row(self, wanted: WantedRow) -> Action:
+        """What to do about one row, as far as it can be told before all of them are read."""
+        user, line = wanted.user, wanted.line
+        matches = self._actual.find(user.identities())
+        for match in matches:
+            self._state.add(match)
+        if not matches:
+            return self._newcomer(user, line)
+        if len(matches) > 1:
+            for match in matches:
+                self._actual.claim(match.id)
+            return decide(user, matches, line)
+        (existing,) = matches
+        self._actual.claim_for(existing.id, line)
+        if not self._trust_keys and (why := persons.changes_hands(user, existing)):
+            return _conflict(decide(user, matches, line), why)
+        stays_disabled = user.enabled is None and existing.active is False
+        if stays_disabled and self._returning:
+            user, stays_disabled = user.enable(), False
+        action = decide(user, matches, line)
+        if existing.id == self._own_id and any(persons.harms_login(step, self._user_type) for step in action.steps):
+            return _conflict(action, persons.OWN_ACCOUNT)
+        if stays_disabled and action.do != "conflict":
+            return attrs.evolve(action, reason=persons.STAYS_DISABLED)
+        return action
+
+    def again(self, action: Action) -> Action:
+        """The same, once it is known what the other rows mean."""
+        if action.do == "conflict" or (found := self._actual.dispute(action.line)) is None:
+            return action
+        existing, other = found
+        if other is not None:
+            return _conflict(action, persons.contested(other, existing))
+        self._state.add(existing)
+        return _conflict(action, persons.probable_rename(self._user_type, existing), existing.id)
+
+    def _newcomer(self, user: User, line: int) -> Action:
+        action = decide(user, (), line)
+        if self._trust_keys:
+            return action
+        for existing in (alike := self._actual.find_spoilt(user.identities())):
+            self._state.add(existing)
+            self._actual.claim(existing.id)
+        if alike:
+            return _conflict(action, persons.lookalike(user, alike[0]), alike[0].id)
+        self._actual.add_newcomer(user, line)
+        return action
+
+
+def _conflict(action: Action, reason: str, user_id: str | None = None) -> Action:
+    return attrs.evolve(action, do="conflict", id=user_id or action.id, steps=(), reason=reason)
+
+
+def _disable(user_type: type[User], existing: ActualUser) -> Action:
     keys = [name for name, column in user_type.columns().items() if column.key]
     values = {name: existing.values[name] for name in keys if name in existing.values}
     values |= user_type.disabled

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-import attrs
 import orjson
 
 from ...errors import JobRefused
@@ -21,13 +21,14 @@ from ..rows.base import Kind
 from ..rows.registry import user_class
 from ..rows.wanted import Problem, WantedRow
 from .actions import ACTIONS, Action, ActionKind
-from .sound import check_action
+from .guard import Tally, check_disabled, ends_active, ends_inactive
+from .persons import STAYS_DISABLED
+from .sound import check_action, is_count
 
 __all__ = ["Plan"]
 
 FORMAT = 1
-MAX_DISABLED = 100
-MAX_DISABLED_SHARE = 0.05
+_LEFT_ALONE = ("own_account", "service_accounts")
 
 
 class Plan:
@@ -37,30 +38,51 @@ class Plan:
         kind, target: The kind of target, and which one: a plan for one company cannot be applied to another.
         input_name, input_digest: The file it was made from.
         state: A digest of the users that it was decided upon: the same file and the same state give the same plan.
-        disable_missing: Whether users that are not in the file are disabled.
+        disable_missing, include_service_accounts, trust_keys: As given to :func:`plan`.
         known: How many users of the tenant were seen.
+        active: How many active users the tenant has; None if it was not listed.
         counts: Actions by kind.
         created_disabled: Of those that are created, how many are created switched off.
+        end_inactive, end_active: Users whom the plan disables and enables, alone or among other changes.
+        stay_disabled: Users in the file who are disabled, and whose row does not say whether to enable them.
+        left_alone: How many active users are not in the file and not disabled, for another reason each.
         rows: Rows in the file.
     """
 
-    def __init__(self, kind: Kind, target: str, *, input_name: str, input_digest: str, disable_missing: bool) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        target: str,
+        *,
+        input_name: str,
+        input_digest: str,
+        disable_missing: bool,
+        include_service_accounts: bool = False,
+        trust_keys: bool = False,
+    ) -> None:
         self.kind: Kind = kind
         self.target = target
         self.input_name = input_name
         self.input_digest = input_digest
         self.disable_missing = disable_missing
+        self.include_service_accounts = include_service_accounts
+        self.trust_keys = trust_keys
         self.state = ""
         self.known = 0
         self.whole = True
-        self.counts: Counter[str] = Counter()
-        self.created_disabled = 0
+        self.active: int | None = None
+        self.left_alone: Counter[str] = Counter()
         self._disabled = user_class(kind).disabled.items()
-        self.contested: frozenset[str] = frozenset()
-        # The actions lie in an unnamed file, so that a plan of any length costs no memory.
-        with self._spooling():
-            self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
-        self.close = weakref.finalize(self, self._file.close)
+        self._spool()
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """What it was made with, to make it anew."""
+        return {
+            "disable_missing": self.disable_missing,
+            "include_service_accounts": self.include_service_accounts,
+            "trust_keys": self.trust_keys,
+        }
 
     @property
     def rows(self) -> int:
@@ -80,7 +102,7 @@ class Plan:
                     return
                 offset += sum(map(len, block))
                 for line in block:
-                    action = self._as_decided(Action.from_dict(orjson.loads(line)))
+                    action = Action.from_dict(orjson.loads(line))
                     if not kinds or action.do in kinds:
                         yield action
 
@@ -102,17 +124,13 @@ class Plan:
         return self.input_digest
 
     def allow(self, *, force: bool = False) -> None:
-        """Refuse a plan that disables more than 5 % of the users that are there or more than 100.
+        """Refuse a plan that disables more users than may be without force; ``docs/provisioning.md`` has the rule.
 
         Raises:
             JobError: It does, and ``force`` is not given.
         """
-        limit = min(MAX_DISABLED, MAX_DISABLED_SHARE * self.known)
-        if self.counts["disable"] > limit and not force:
-            raise JobRefused(
-                f"the plan disables {self.counts['disable']} of {self.known} users, and without --force at most "
-                f"{int(limit)} may be (5 % or {MAX_DISABLED}, whichever is less). Nothing was sent",
-            )
+        if not force:
+            check_disabled(self.end_inactive, self.active)
 
     def header(self) -> dict[str, Any]:
         return {
@@ -123,11 +141,14 @@ class Plan:
             "input": self.input_name,
             "input_sha256": self.input_digest,
             "state": self.state,
-            "disable_missing": self.disable_missing,
+            **self.options,
             "known": self.known,
             "whole": self.whole,
+            "active": self.active,
             "counts": {do: self.counts[do] for do in ACTIONS},
             "created_disabled": self.created_disabled,
+            **{name: tally.to_dict() for name, tally in self._tallies().items()},
+            "left_alone": {why: self.left_alone[why] for why in _LEFT_ALONE},
         }
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -163,12 +184,14 @@ class Plan:
                     input_name=header["input"],
                     input_digest=header["input_sha256"],
                     disable_missing=header["disable_missing"],
+                    include_service_accounts=header["include_service_accounts"],
+                    trust_keys=header["trust_keys"],
                 )
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
-                texts = (made.target, made.input_name, made.input_digest, made.state)
-                if {*map(type, texts)} != {str} or type(made.known) is not int:
-                    raise ValueError  # noqa: TRY301
+                made.active, made.left_alone = header["active"], Counter(header["left_alone"])
+                made._check_header()
                 counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
+                tallies = {name: Tally.from_dict(header[name]) for name in made._tallies()}
                 for line in file:
                     action = Action.from_dict(orjson.loads(line))
                     check_action(action, made.kind)
@@ -177,7 +200,7 @@ class Plan:
             raise JobRefused(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise JobRefused(f"{path} is not a plan, or a damaged one; make it anew") from None
-        if any(made.counts[do] != count for do, count in counts.items()):
+        if any(made.counts[do] != count for do, count in counts.items()) or made._tallies() != tallies:
             raise JobRefused(f"{path} is cut short or was edited; make the plan anew")
         return made
 
@@ -189,10 +212,56 @@ class Plan:
 
     def _add(self, action: Action) -> None:
         self.counts[action.do] += 1
-        if action.do == "create" and self._disabled <= action.values.items():
-            self.created_disabled += 1
+        if action.do == "conflict":
+            pass
+        elif action.do == "create":
+            self.created_disabled += self._disabled <= action.values.items()
+        elif ends_inactive(action):
+            self.end_inactive.add(action.label)
+        elif ends_active(action):
+            self.end_active.add(action.label)
+        elif action.reason == STAYS_DISABLED:
+            self.stay_disabled.add(action.label)
         with self._spooling():
             self._file.write(orjson.dumps(action.to_dict()) + b"\n")
+
+    def _revise(self, change: Callable[[Action], Action]) -> None:
+        """Change the actions, one by one."""
+        close, actions = self.close, self.actions()
+        first = next(actions)  # holds the file open that it reads
+        self._spool()
+        for action in itertools.chain((first,), actions):
+            self._add(change(action))
+        close()
+
+    def _spool(self) -> None:
+        """Begin without actions. They lie in an unnamed file, so that a plan of any length costs no memory."""
+        self.counts: Counter[str] = Counter()
+        self.created_disabled = 0
+        self.end_inactive, self.end_active, self.stay_disabled = Tally(), Tally(), Tally()
+        with self._spooling():
+            self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+        self.close = weakref.finalize(self, self._file.close)
+
+    def _tallies(self) -> dict[str, Tally]:
+        return {
+            "end_inactive": self.end_inactive,
+            "end_active": self.end_active,
+            "stay_disabled": self.stay_disabled,
+        }
+
+    def _check_header(self) -> None:
+        texts = (self.target, self.input_name, self.input_digest, self.state)
+        switches = (self.disable_missing, self.include_service_accounts, self.trust_keys, self.whole)
+        numbers = (self.known, *self.left_alone.values(), *(() if self.active is None else (self.active,)))
+        if (
+            {*map(type, texts)} != {str}
+            or {*map(type, switches)} != {bool}
+            or not all(map(is_count, numbers))
+            or not self.left_alone.keys() <= {*_LEFT_ALONE}
+        ):
+            msg = "the header has a value that no plan has"
+            raise ValueError(msg)
 
     @contextlib.contextmanager
     def _spooling(self) -> Iterator[None]:
@@ -205,10 +274,3 @@ class Plan:
                 f"the plan does not fit into {tempfile.gettempdir()} ({error.strerror}): make room there, or set "
                 "TMPDIR to another folder. Nothing was sent",
             ) from None
-
-    def _as_decided(self, action: Action) -> Action:
-        if action.id is None or action.id not in self.contested or action.do == "conflict":
-            return action
-        return attrs.evolve(
-            action, do="conflict", steps=(), reason=f"several rows of the file mean the user {action.id}"
-        )

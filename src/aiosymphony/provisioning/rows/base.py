@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import attrs
 
-from ...text import fold
+from ...text import fold, skeleton
 from .cells import OneOf, read_flag, read_items, read_roles, read_switches, read_text
 
-__all__ = ["CLEAR", "Column", "Kind", "StepKind", "User", "column", "keys_of"]
+__all__ = ["CLEAR", "Column", "Kind", "StepKind", "User", "column", "full_name", "keys_of", "words_of_name"]
 
 Kind = str
 """A kind of target, and of its users: one of ``KINDS`` in ``registry.py``."""
@@ -88,6 +88,10 @@ class User:
     """Columns that no operation of the API changes once the user exists."""
     disabled: ClassVar[Mapping[str, Any]]
     """The column that says whether a user may log in, with the value that forbids it."""
+    enabling: ClassVar[Mapping[str, Any]]
+    """The same column, with the value that allows it."""
+    address: ClassVar[str]
+    """The column of the e-mail address."""
 
     @classmethod
     @functools.cache
@@ -166,6 +170,16 @@ class User:
             if (value := getattr(self, attribute)) is not None
         }
 
+    @classmethod
+    def is_person(cls, values: Mapping[str, Any]) -> bool:
+        """Whether a user with these columns is somebody, and not an account of a service."""
+        del values
+        return True
+
+    def enable(self) -> Self:
+        """The same row, asking for the user to be enabled."""
+        return cast("Self", self.from_dict({**self.to_dict(), **self.enabling}))
+
     def identities(self) -> tuple[str, ...]:
         """What identifies this user, folded: ``email:ann@acme.com``. The first is the one shown in reports."""
         return keys_of(self.to_dict(), type(self))
@@ -196,3 +210,16 @@ def keys_of(values: Mapping[str, Any], kind: type[User], form: Callable[[object]
         for name, known in kind.columns().items()
         if known.key and isinstance(value := values.get(name), str)
     )
+
+
+def full_name(values: Mapping[str, Any]) -> str:
+    """First and last name, as names are compared; empty if one of them is not told."""
+    names = [
+        skeleton(value) if isinstance(value := values.get(name), str) else "" for name in ("firstName", "lastName")
+    ]
+    return " ".join(names) if all(names) else ""
+
+
+def words_of_name(values: Mapping[str, Any]) -> frozenset[str]:
+    """The words of first and last name; none if one of the names is not told."""
+    return frozenset(full_name(values).split())

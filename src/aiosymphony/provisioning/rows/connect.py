@@ -25,6 +25,8 @@ class ConnectUser(User):
         {"email", "firstName", "lastName", "displayName", "phoneNumber", "department", "title", "location"}
     )
     disabled: ClassVar[Mapping[str, Any]] = {"active": False}
+    enabling: ClassVar[Mapping[str, Any]] = {"active": True}
+    address: ClassVar[str] = "email"
 
     email: str = column("email", read_email, required=True, key=True, about="e-mail address; identifies the user")
     first_name: str = column("firstName", read_name, required=True, about="first name, up to 64 characters")

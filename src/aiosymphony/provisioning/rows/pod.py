@@ -25,6 +25,8 @@ class PodUser(User):
     kind: ClassVar[Kind] = "pod"
     fixed: ClassVar[frozenset[str]] = frozenset({"accountType"})
     disabled: ClassVar[Mapping[str, Any]] = {"status": "DISABLED"}
+    enabling: ClassVar[Mapping[str, Any]] = {"status": "ENABLED"}
+    address: ClassVar[str] = "emailAddress"
 
     user_name: str = column(
         "userName", read_user_name, required=True, key=True, about="login name; identifies the user"
@@ -101,6 +103,11 @@ class PodUser(User):
         if values.get("accountType") != "SYSTEM":
             lacking += [name for name in ("firstName", "lastName") if name not in values]
         return lacking
+
+    @classmethod
+    def is_person(cls, values: Mapping[str, Any]) -> bool:
+        # A service account, the address of a distribution list, or whatever kind a newer pod has.
+        return bool(values.get("accountType", "NORMAL") == "NORMAL")
 
     @property
     def label(self) -> str:

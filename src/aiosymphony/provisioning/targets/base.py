@@ -102,6 +102,10 @@ class Target(Protocol):
     @property
     def limiter(self) -> Limiter | None: ...
 
+    async def own_id(self) -> str | None:
+        """The id of the account that asks; None if it is none of the tenant's users."""
+        ...
+
     def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users, in pages, active or not."""
         ...

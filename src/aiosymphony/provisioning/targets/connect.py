@@ -45,6 +45,10 @@ class ConnectTarget:
         self.name = f"{connect.base_url}/companies/{company_id}"
         self.limiter = connect.limiter
 
+    async def own_id(self) -> str | None:
+        """None: an app asks, and no user of the company."""
+        return None
+
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the company, a hundred at a time."""
         with self._ready():

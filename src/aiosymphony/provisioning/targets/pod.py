@@ -47,6 +47,11 @@ class PodTarget:
         self.name = pod.base_url
         self.limiter = pod.limiter
 
+    async def own_id(self) -> str | None:
+        """The account that is logged in."""
+        own = await retrying(self._pod.session.info)
+        return None if own.id is None else str(own.id)
+
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the pod, with their features, a thousand at a time."""
         async for page in pages_retrying(self._pod.users.list(include_features=True)):
