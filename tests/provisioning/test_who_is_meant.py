@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aiosymphony.errors import JobInterrupted
 from aiosymphony.provisioning import SqliteStore
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.audit import audit
@@ -130,6 +131,18 @@ def test_a_whole_company_that_moves_takes_linear_time() -> None:
     rows += [member(f"other{n}@new.com") for n in range(count)]
     made = decided(rows, users, disable_missing=True)
     assert +made.counts == {"conflict": count, "create": count, "disable": count}
+
+
+def test_a_full_folder_of_temporary_files_is_said_in_one_sentence() -> None:
+    users = [there(f"{n}", member(f"u{n}@old.com", f"Una{n} Lee")) for n in range(3000)]
+    desired = Desired.of([member(f"u{n}@new.com", f"Una{n} Lee") for n in range(3000)], "connect")
+    with Actual.of("connect", users) as actual:
+        (pages,) = actual._db.execute("PRAGMA page_count").fetchone()
+        actual._db.execute(f"PRAGMA max_page_count = {pages + 3}")
+        with pytest.raises(
+            JobInterrupted, match=r"does not fit into the folder of temporary files .* set SQLITE_TMPDIR"
+        ):
+            plan(desired, actual, disable_missing=True)
 
 
 # An address that belonged to somebody else.

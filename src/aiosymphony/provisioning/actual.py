@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,18 +89,13 @@ class Actual:
                 spoilt += [(key, user.id) for key in meant if key not in folded]
             if (name := full_name(user.values)) and self._row.is_person(user.values):
                 names.append((name, _local_part(user.values, self._row), user.id))
-        try:
+        with self._needing_room():
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)
             self._db.executemany("INSERT OR IGNORE INTO key VALUES (?, ?)", keys)
             self._db.executemany("INSERT OR IGNORE INTO spoilt VALUES (?, ?)", spoilt)
             self._db.executemany("INSERT OR IGNORE INTO name VALUES (?, ?, ?)", names)
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise JobInterrupted(
-                f"the list of users does not fit into the folder of temporary files ({error}): make room there, or set "
-                "SQLITE_TMPDIR to another folder"
-            ) from None
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM user").fetchone()[0])
@@ -146,16 +142,18 @@ class Actual:
 
     def claim(self, user_id: str) -> None:
         """Note that the file is about this user."""
-        self._db.execute("UPDATE user SET claimed = 1 WHERE id = ?", (user_id,))
+        with self._needing_room():
+            self._db.execute("UPDATE user SET claimed = 1 WHERE id = ?", (user_id,))
 
     def claim_for(self, user_id: str, line: int) -> None:
         """Note that the row in this line means this user alone; two such rows dispute the user."""
         (earlier,) = self._db.execute("SELECT line FROM user WHERE id = ?", (user_id,)).fetchone()
-        if earlier is None:
-            self._db.execute("UPDATE user SET claimed = 1, line = ? WHERE id = ?", (line, user_id))
-        else:
-            pairs = [(earlier, user_id, line), (line, user_id, earlier)]
-            self._db.executemany("INSERT OR IGNORE INTO dispute VALUES (?, ?, ?)", pairs)
+        with self._needing_room():
+            if earlier is None:
+                self._db.execute("UPDATE user SET claimed = 1, line = ? WHERE id = ?", (line, user_id))
+            else:
+                pairs = [(earlier, user_id, line), (line, user_id, earlier)]
+                self._db.executemany("INSERT OR IGNORE INTO dispute VALUES (?, ?, ?)", pairs)
 
     def add_newcomer(self, user: User, line: int) -> None:
         """Note that the row in this line means nobody who is there, for ``find_renames``."""
@@ -163,7 +161,8 @@ class Actual:
         name = full_name(values)
         # Of nearly all newcomers nobody there has the name, and nothing of them is kept.
         if name and self._db.execute("SELECT 1 FROM name WHERE name = ? LIMIT 1", (name,)).fetchone():
-            self._db.execute("INSERT INTO newcomer VALUES (?, ?, ?)", (name, _local_part(values, self._row), line))
+            with self._needing_room():
+                self._db.execute("INSERT INTO newcomer VALUES (?, ?, ?)", (name, _local_part(values, self._row), line))
 
     def find_renames(self, *, by_name: bool, own_id: str | None) -> None:
         """Find newcomers that are probably users whom no row means, under another key; these are claimed for them.
@@ -176,22 +175,24 @@ class Actual:
         """
         if self._db.execute("SELECT 1 FROM newcomer LIMIT 1").fetchone() is None:
             return
-        for what, only in (("name, local", ""), ("name", "AND user.active IS NOT 0"))[: 2 if by_name else 1]:
-            self._db.execute(
-                f"""
-                INSERT INTO dispute (line, id)
-                SELECT line, id FROM
-                    (SELECT {what}, min(line) AS line FROM newcomer WHERE line NOT IN (SELECT line FROM dispute)
-                        GROUP BY {what} HAVING count(*) = 1)
-                JOIN
-                    (SELECT {what}, min(user.id) AS id FROM name JOIN user ON user.id = name.id
-                        WHERE name IN (SELECT name FROM newcomer) AND user.claimed IS NULL AND user.id IS NOT ? {only}
-                        GROUP BY {what} HAVING count(*) = 1)
-                USING ({what})
-                """,  # noqa: S608 - of the words above
-                (own_id,),
-            )
-            self._db.execute("UPDATE user SET claimed = 1 WHERE claimed IS NULL AND id IN (SELECT id FROM dispute)")
+        with self._needing_room():
+            for what, only in (("name, local", ""), ("name", "AND user.active IS NOT 0"))[: 2 if by_name else 1]:
+                self._db.execute(
+                    f"""
+                    INSERT INTO dispute (line, id)
+                    SELECT line, id FROM
+                        (SELECT {what}, min(line) AS line FROM newcomer WHERE line NOT IN (SELECT line FROM dispute)
+                            GROUP BY {what} HAVING count(*) = 1)
+                    JOIN
+                        (SELECT {what}, min(user.id) AS id FROM name JOIN user ON user.id = name.id
+                            WHERE name IN (SELECT name FROM newcomer)
+                                AND user.claimed IS NULL AND user.id IS NOT ? {only}
+                            GROUP BY {what} HAVING count(*) = 1)
+                    USING ({what})
+                    """,  # noqa: S608 - of the words above
+                    (own_id,),
+                )
+                self._db.execute("UPDATE user SET claimed = 1 WHERE claimed IS NULL AND id IN (SELECT id FROM dispute)")
 
     def has_disputes(self) -> bool:
         """Whether there is a row for ``dispute``."""
@@ -209,6 +210,16 @@ class Actual:
         """The users that no row of the file means, in a fixed order."""
         for row in self._db.execute("SELECT id, active, body FROM user WHERE claimed IS NULL ORDER BY id"):
             yield _user(row)
+
+    @contextlib.contextmanager
+    def _needing_room(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise JobInterrupted(
+                f"the list of users does not fit into the folder of temporary files ({error}): make room there, or set "
+                "SQLITE_TMPDIR to another folder"
+            ) from None
 
     def __enter__(self) -> Self:
         return self
