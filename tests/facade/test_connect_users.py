@@ -201,6 +201,18 @@ async def test_rows_in_another_order_may_write_addresses_in_another_normal_form(
     assert [each.user.id for each in again if isinstance(each, UserResult) and each.user] == ["jos\u00e9", "ZO\u00cb"]
 
 
+async def test_rows_in_another_order_may_write_domains_in_ascii(wire: Wire) -> None:
+    domains = {"b\u00fccher.example": "xn--bcher-kva.example", "m\u00fcnchen.example": "xn--mnchen-3ya.example"}
+    people = [User(email=f"ann@{domain}", first_name="U", last_name="V") for domain in domains]
+    rows = [
+        {"email": f"ann@{domain}", "firstName": "U", "lastName": "V", "status": 201, "id": domain}
+        for domain in reversed(domains.values())
+    ]
+    wire.answers(rows, status=201)
+    results = await wire.connect.users.create_batch("c1", people)
+    assert [each.user.id for each in results if each.ok and each.user] == [*domains.values()]
+
+
 async def test_two_users_of_one_address_have_a_result_each(wire: Wire) -> None:
     row = {"email": "user1@acme.test", "firstName": "User", "lastName": "1"}
     wire.answers([{**row, "status": 409}, {**row, "status": 201}], status=207)

@@ -350,6 +350,12 @@ async def test_an_address_that_comes_back_in_another_normal_form_is_found(wire: 
     assert result.missing == ["zoe@x.test"]
 
 
+async def test_an_address_that_comes_back_with_its_domain_in_ascii_is_found(wire: Wire) -> None:
+    wire.answers({"users": [{"id": 1, "emailAddress": "ann@xn--bcher-kva.example"}]})
+    result = await wire.pod.users.get_many(emails=["ann@b\u00fccher.example", "ann@bucher.example"])
+    assert result.missing == ["ann@bucher.example"]
+
+
 async def test_what_comes_back_in_no_list_is_missing_too(wire: Wire) -> None:
     wire.answers({"users": [{"id": 2}]})
     result = await wire.pod.users.get_many(uids=[1, 2])
