@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import JobRefused
+from aiosymphony.provisioning import SqliteStore
 from aiosymphony.provisioning.actual import Actual, ActualUser
 from aiosymphony.provisioning.desired import Desired
+from aiosymphony.provisioning.journal.base import JobHeader
 from aiosymphony.provisioning.plans.decide import plan
 from aiosymphony.provisioning.plans.file import Plan
 from aiosymphony.provisioning.preparing import make_plan, prepare, renew_plan
@@ -319,9 +321,22 @@ async def test_no_plan_disables_more_than_the_rule_says_and_never_the_own_accoun
         assert all(there_now[user_id].values["accountType"] == "NORMAL" for user_id in absent if user_id)
 
 
-async def test_prepare_refuses_what_the_guard_refuses(tmp_path: Path) -> None:
-    from aiosymphony.provisioning import SqliteStore
+@pytest.mark.parametrize("option", ["disable_missing", "include_service_accounts", "trust_keys"])
+@pytest.mark.parametrize("began", [False, True])
+async def test_a_job_is_resumed_with_the_options_that_it_began_with(option: str, began: bool, tmp_path: Path) -> None:
+    tenant, desired = tenant_of([there("1", numbered(1))]), Desired.of([numbered(1)], "pod")
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        made = await prepare(store, tenant, desired, **{option: began})
+        assert made is not None
+        await store.begin(JobHeader.of(made, made_at=1.0), made.actions())
+        assert await prepare(store, tenant, desired, **{option: began}) is None
+        assert await prepare(store, tenant, made) is None
+        word = "with" if began else "without"
+        with pytest.raises(JobRefused, match=f"began {word} --{option.replace('_', '-')}: "):
+            await prepare(store, tenant, desired, **{option: not began})
 
+
+async def test_prepare_refuses_what_the_guard_refuses(tmp_path: Path) -> None:
     tenant = tenant_of([there(f"{n}", numbered(n)) for n in range(40)])
     desired = Desired.of([numbered(n, title="New", status="DISABLED") for n in range(6)], "pod")
     async with SqliteStore(tmp_path / "job.journal") as store:

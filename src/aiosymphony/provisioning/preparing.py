@@ -117,8 +117,13 @@ async def prepare(
         JobError: The journal is of another job, the plan is of an older state, or disables too many.
         SymphonyError: The target could not be read.
     """
+    options = {
+        "disable_missing": disable_missing,
+        "include_service_accounts": include_service_accounts,
+        "trust_keys": trust_keys,
+    }
     if isinstance(wanted, Plan):
-        disable_missing = wanted.disable_missing
+        options = wanted.options
     existing = await store.header()
     if existing is not None:
         same = attrs.evolve(
@@ -127,21 +132,14 @@ async def prepare(
             target=target.name,
             input_name=wanted.name,
             input_digest=wanted.digest,
-            disable_missing=disable_missing,
+            **options,
         )
         existing.check(same, store.name)
         return None
     if isinstance(wanted, Plan):
         made = await renew_plan(target, wanted, progress=progress)
     else:
-        made = await make_plan(
-            target,
-            wanted,
-            disable_missing=disable_missing,
-            include_service_accounts=include_service_accounts,
-            trust_keys=trust_keys,
-            progress=progress,
-        )
+        made = await make_plan(target, wanted, progress=progress, **options)
     made.allow(force=force)
     return made
 

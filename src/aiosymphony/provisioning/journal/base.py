@@ -34,7 +34,7 @@ class JobHeader:
     Attributes:
         kind, target: As in the plan.
         input_name, input_digest: The file, and its SHA-256.
-        disable_missing: Whether users that are not in the file are disabled.
+        disable_missing, include_service_accounts, trust_keys: As in the plan.
         rows: How many rows there are.
         known: How many users the tenant held when the plan was made.
         made_at: When, in seconds since the epoch.
@@ -50,6 +50,8 @@ class JobHeader:
     known: int
     made_at: float
     shards: int = 1
+    include_service_accounts: bool = False
+    trust_keys: bool = False
 
     @classmethod
     def of(cls, plan: Plan, *, made_at: float, shards: int = 1) -> Self:
@@ -63,6 +65,8 @@ class JobHeader:
             plan.known,
             made_at,
             shards,
+            plan.include_service_accounts,
+            plan.trust_keys,
         )
 
     def check(self, other: JobHeader, where: str) -> None:
@@ -78,9 +82,10 @@ class JobHeader:
             raise JobRefused(
                 f"{other.input_name} was changed since the job began ({where} was made from another content): {remedy}",
             )
-        if self.disable_missing != other.disable_missing:
-            word = "with" if self.disable_missing else "without"
-            raise JobRefused(f"the job in {where} began {word} --disable-missing: {remedy}")
+        for option in ("disable_missing", "include_service_accounts", "trust_keys"):
+            if (began := getattr(self, option)) != getattr(other, option):
+                word, name = "with" if began else "without", f"--{option.replace('_', '-')}"
+                raise JobRefused(f"the job in {where} began {word} {name}: {remedy}")
 
 
 @attrs.define(eq=False)  # not frozen, as there are many: freezing triples what it costs to make one

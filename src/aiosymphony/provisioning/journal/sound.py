@@ -34,7 +34,7 @@ def sound_header(values: Any) -> JobHeader:
         and all(type(text) is str for text in texts)
         and all(map(is_count, numbers))
         and header.shards > 0
-        and type(header.disable_missing) is bool
+        and type(header.disable_missing) is type(header.include_service_accounts) is type(header.trust_keys) is bool
         and is_time(header.made_at),
         "the header",
     )
