@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import unicodedata
@@ -59,10 +60,11 @@ def _ascii_domain(domain: str) -> str:
     """A domain as name servers know it; empty if it can be none."""
     if len(domain) > _LONGEST_DOMAIN:
         return ""
-    try:
-        return idna.encode(domain, uts46=True).decode().lower()
-    except UnicodeError:  # as idna's own errors are
-        return ""
+    # What is no domain as it stands may be one once it is folded, and would then be another key than its folded form.
+    for text in (unicodedata.normalize("NFC", domain), _fold_letters(domain)):
+        with contextlib.suppress(UnicodeError):  # as idna's own errors are
+            return idna.encode(text, uts46=True).decode().lower()
+    return ""
 
 
 def skeleton(key: object) -> str:

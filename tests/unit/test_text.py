@@ -71,6 +71,18 @@ def test_a_domain_is_one_in_letters_and_in_ascii(local: str, domain: str) -> Non
     assert len(spellings(address)) == 2
 
 
+# Letters and marks of which folding, mapping and composing make different things, depending on which is done first.
+odd = st.text(
+    st.sampled_from("abX.-@\u00df\u03c2\u03a3\u0130\u0131\u00c5\u00e9\u3002\u0301\u0345\u1e9e\ufb01\u10b5\u200b\u00ad")
+)
+
+
+@given(odd, st.sampled_from(FORMS))
+def test_folding_an_address_is_stable_whatever_its_domain(domain: str, form: Literal["NFC", "NFD"]) -> None:
+    folded = fold(f"a@{domain}")
+    assert fold(folded) == fold(unicodedata.normalize(form, f"a@{domain}")) == folded
+
+
 @pytest.mark.parametrize("domain", ["a" * 300 + "\u00fc", "\u00fc_x.example", "-\u00fc", "\u00fc..example", "\u00fc"])
 def test_what_is_no_domain_is_text(domain: str) -> None:
     assert same_text(f"ann@{domain}", f"ANN@{domain.upper()}")
