@@ -187,6 +187,8 @@ def test_what_is_refused_says_why_in_one_sentence(
     assert "--target connect --company ID" in refused("plan", file)
     assert "needs --company" in refused("plan", file, "--target", "connect")
     assert "belongs to --target connect" in refused("plan", file, "--target", "pod", "--company", company)
+    for command in ("plan", "apply"):
+        assert "add --disable-missing" in refused(command, file, *target, "--include-service-accounts")
     assert "cannot be read: No such file" in refused("plan", tmp_path / "none.csv", *target)
     assert "there is no journal" in refused("status", file)
     assert run(capsys, "provision", "plan", file, *target)[0] == 0

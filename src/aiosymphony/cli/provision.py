@@ -108,6 +108,7 @@ async def plan_command(
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
     known, reached = _target(target, Connection(company, config))
+    _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
     progress, traffic = Progress(), Traffic()
     with show_progress(progress, traffic, quiet=quiet or as_json):
         desired = _read(file, known.kind, column_map, strict=strict, progress=progress)
@@ -175,6 +176,7 @@ async def apply_command(
     wanted: Desired | Plan
     if saved is None:
         known, reached = _target(target, Connection(company, config))
+        _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
         with show():
             wanted = _read(file, known.kind, column_map, strict=strict, progress=progress)
         if not as_json:
@@ -310,6 +312,11 @@ def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connecti
     known = target_kind(name)
     known.check(reached)
     return known, reached
+
+
+def _check_absence(*, disable_missing: bool, include_service_accounts: bool) -> None:
+    if include_service_accounts and not disable_missing:
+        raise ConfigError("--include-service-accounts is about users who are not in the file: add --disable-missing")
 
 
 def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool, progress: Progress) -> Desired:
