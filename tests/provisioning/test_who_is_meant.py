@@ -17,6 +17,7 @@ from aiosymphony.provisioning.plans.actions import Action
 from aiosymphony.provisioning.plans.decide import plan
 from aiosymphony.provisioning.plans.file import Plan
 from aiosymphony.provisioning.preparing import make_plan, renew_plan
+from aiosymphony.provisioning.progress import Progress
 from tests.provisioning.tenant import Tenant
 from tests.provisioning.test_35_36_plans import there
 
@@ -255,7 +256,7 @@ async def test_the_audit_says_doubled_only_where_users_share_one_key(tmp_path: P
             actions = iter([Action("skip", 1, "cat", "3", values=done)])
         async with SqliteStore(tmp_path / f"{len(users)}{state}.journal") as store:
             await store.begin(JobHeader.of(made, made_at=1.0), actions)
-            found, _ = await audit(store, Actual.of("pod", users))
+            found, _ = await audit(store, Actual.of("pod", users), Progress())
         assert found["counts"] == counts
         if counts["doubled"]:
             assert found["doubled"] == [(1, "ann", ["2", "4"])]
