@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
@@ -20,6 +21,7 @@ from ..provisioning.preparing import check_input
 from ..provisioning.rows.base import Kind
 from ..provisioning.rows.registry import KINDS
 from ..provisioning.sources.column_map import ColumnMap
+from ..provisioning.sources.content import Content
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
 from . import provision_files
@@ -28,11 +30,14 @@ from .interrupts import on_stop_signals
 from .job_status import Status, find_journal
 from .output import STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
+from .provision_files import STANDARD_INPUT, EncodingOption, SheetOption
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
 __all__ = ["app"]
 
 P = ParamSpec("P")
+
+STANDARD_INPUT = Path("-")
 
 app = typer.Typer(
     name="provision",
@@ -54,6 +59,12 @@ TargetOption = Annotated[
 CompanyOption = Annotated[str | None, typer.Option("--company", help="The company's id (target connect).")]
 MapOption = Annotated[
     Path | None, typer.Option("--map", help="TOML or JSON that maps the file's column names to the API's.")
+]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help="How a CSV is encoded, such as windows-1252, if it is not UTF-8.")
+]
+SheetOption = Annotated[
+    str | None, typer.Option("--sheet", help="The sheet of a workbook, by name or by number from 1.")
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse a file with any wrong row.")]
 MissingOption = Annotated[
@@ -92,13 +103,15 @@ def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, Non
 @app.command("plan")
 @_command
 async def plan_command(
-    file: Annotated[Path, typer.Argument(help="CSV with a header, or JSON Lines.")],
+    file: Annotated[Path, typer.Argument(help="CSV with a header, XLSX, ODS or JSON; - for standard input.")],
     target: TargetOption = None,
     company: CompanyOption = None,
     disable_missing: MissingOption = False,
     include_service_accounts: ServiceOption = False,
     trust_keys: TrustOption = False,
     column_map: MapOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     strict: StrictOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Where to save the plan; by default FILE.plan.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Also list what would be done, row by row.")] = False,
@@ -107,11 +120,12 @@ async def plan_command(
     as_json: JsonOption = False,
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
+    save = save or _beside(file, ".plan", "--out")
     known, reached = _target(target, Connection(company, config))
     _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
     progress, traffic = Progress(), Traffic()
     with show_progress(progress, traffic, quiet=quiet or as_json):
-        desired = _read(file, known.kind, column_map, strict=strict, progress=progress)
+        desired = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
         async with known.open(attrs.evolve(reached, observer=traffic.see)) as where:
             made = await make_plan(
                 where,
@@ -121,15 +135,16 @@ async def plan_command(
                 trust_keys=trust_keys,
                 progress=progress,
             )
-        save = save or file.with_name(file.name + ".plan")
         made.save(save)
     if as_json:
         print_json(
             made.header()
-            | {"plan": str(save), "needs_force": needs_force(made), "notes": desired.notes}
+            | {"plan": str(save), "needs_force": needs_force(made)}
+            | {"read_as": _read_as(desired), "notes": desired.notes}
             | ({"actions": [action.to_dict() for action in made.actions()]} if details else {})
         )
         return 0
+    say(f"read as {desired.read_as}")
     print_plan(made, details=details)
     _say_notes(desired)
     say("")
@@ -149,6 +164,8 @@ async def apply_command(
     include_service_accounts: ServiceOption = False,
     trust_keys: TrustOption = False,
     column_map: MapOption = None,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     strict: StrictOption = False,
     force: ForceOption = False,
     journal: JournalOption = None,
@@ -169,6 +186,7 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
+    journal = journal or _beside(file, ".journal", "--journal")
     progress, traffic = Progress(), Traffic()
     show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
     with show():
@@ -178,18 +196,19 @@ async def apply_command(
         known, reached = _target(target, Connection(company, config))
         _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
         with show():
-            wanted = _read(file, known.kind, column_map, strict=strict, progress=progress)
+            wanted = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
         if not as_json:
+            say(f"read as {wanted.read_as}", stderr=True)
             _say_notes(wanted)
     else:
-        if any((target, company, disable_missing, include_service_accounts, trust_keys, column_map, strict)):
+        about_file = (disable_missing, include_service_accounts, trust_keys, column_map, encoding, sheet, strict)
+        if any((target, company, *about_file)):
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
         check_input(saved, file)
         wanted = saved
         known = target_kind(saved.kind)
         reached = attrs.evolve(known.saved(saved.target), config=config)
         known.check(reached)
-    journal = journal or file.with_name(file.name + ".journal")
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         open_store(journal) as store,
@@ -319,9 +338,27 @@ def _check_absence(*, disable_missing: bool, include_service_accounts: bool) -> 
         raise ConfigError("--include-service-accounts is about users who are not in the file: add --disable-missing")
 
 
-def _read(file: Path, kind: Kind, column_map: Path | None, *, strict: bool, progress: Progress) -> Desired:
-    columns = None if column_map is None else ColumnMap.read(column_map, kind)
-    return Desired.read(file, kind, columns=columns, strict=strict, progress=progress)
+def _read(
+    file: Path,
+    kind: Kind,
+    column_map: Path | None,
+    encoding: str | None,
+    sheet: str | None,
+    *,
+    strict: bool,
+    progress: Progress,
+) -> Desired:
+    if file == STANDARD_INPUT and sys.stdin.isatty():
+        raise ConfigError("- is standard input, and nothing is handed in there: such as by < FILE")
+    return Desired.read(
+        sys.stdin.buffer if file == STANDARD_INPUT else file,
+        kind,
+        columns=None if column_map is None else ColumnMap.read(column_map, kind),
+        encoding=encoding,
+        sheet=sheet,
+        strict=strict,
+        progress=progress,
+    )
 
 
 def _say_notes(desired: Desired) -> None:
@@ -329,14 +366,22 @@ def _say_notes(desired: Desired) -> None:
         say(f"Note: {note}")
 
 
+def _read_as(desired: Desired) -> dict[str, Any] | None:
+    return None if desired.read_as is None else desired.read_as.to_dict()
+
+
+def _beside(file: Path, suffix: str, option: str) -> Path:
+    """A file beside another, named after it."""
+    if file == STANDARD_INPUT:
+        raise ConfigError(f"standard input has no name for what is kept beside it: name a file by {option}")
+    return file.with_name(file.name + suffix)
+
+
 def _saved_plan(file: Path) -> Plan | None:
     """The plan in a file, None if the file is something else."""
-    try:
-        with file.open("rb") as content:
-            first = content.read(200)
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
-    return Plan.load(file) if b'"provisioning plan"' in first else None
+    if file == STANDARD_INPUT:
+        return None
+    return Plan.load(file) if b'"provisioning plan"' in Content(file).first[:200] else None
 
 
 @contextlib.contextmanager

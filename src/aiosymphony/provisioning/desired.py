@@ -10,8 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -21,9 +20,9 @@ from .progress import Progress
 from .rows.base import Kind, User, keys_of
 from .rows.registry import user_class
 from .rows.wanted import Problem, WantedRow
-from .sources.base import unreadable
+from .sources.base import Options, ReadAs, unreadable
 from .sources.column_map import ColumnMap
-from .sources.detect import reader_of
+from .sources.detect import open_source
 from .sources.mapped import MappedRecord, bound, mapped_records
 
 __all__ = ["Desired"]
@@ -38,6 +37,7 @@ class Desired:
     Attributes:
         kind: ``connect`` or ``pod``: which columns there are.
         name: The file's name, for messages.
+        read_as: What the file was taken for; None for records in memory.
         digest: SHA-256 of the file; a plan or a job made from another content is told apart by it.
         notes: What an operator should know of how its columns were taken, a sentence each.
         count: Rows that can be used.
@@ -46,58 +46,78 @@ class Desired:
 
     kind: Kind
     name: str
+    read_as: ReadAs | None
     digest: str
     notes: Sequence[str]
     count: int
     bad: int
 
     def __init__(
-        self, kind: Kind, name: str, scan: Callable[[Any], Iterator[MappedRecord]], progress: Progress | None = None
+        self,
+        kind: Kind,
+        name: str,
+        scan: Callable[[], Iterator[MappedRecord]],
+        digest: Callable[[], str],
+        read_as: ReadAs | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
         self._user_class = user_class(kind)
         self._scan = scan
-        self.digest = ""
         self.notes = ()
+        self.read_as = read_as
         self._duplicates: dict[int, list[int]] = {}
         self._check(Progress() if progress is None else progress)
+        self.digest = digest()
 
     @classmethod
     def read(
         cls,
-        path: str | PathLike[str],
+        path: str | PathLike[str] | BinaryIO,
         kind: Kind,
         *,
         columns: ColumnMap | Mapping[str, Any] | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
         strict: bool = False,
         progress: Progress | None = None,
     ) -> Desired:
-        """Check a file, CSV with a header or JSON Lines, UTF-8 with or without a byte order mark.
+        """Check a file: CSV with a header, XLSX, ODS or JSON, also packed by gzip; ``docs/files.md`` has the rules.
 
         Args:
-            path: The file. ``.jsonl`` and ``.ndjson`` are JSON Lines, as is one that starts with ``{``.
+            path: The file, or an open one, such as standard input, of which all that is left is read.
             kind: ``connect`` or ``pod``.
             columns: What the file's columns mean: a map, or a table as ``ColumnMap.of`` takes it, such as
                 ``{"E-Mail": "email", "Nr": None}``.
+            encoding: Of CSV: its encoding, if it is not UTF-8 and does not tell.
+            sheet: Of a workbook: the sheet, by name or by number from 1; by default the only visible one with cells.
             strict: Refuse the file if any row of it is wrong.
             progress: Told how many rows were checked.
 
         Raises:
-            JobError: The file cannot be read, its header does not fit, or (strict) a row is wrong.
+            JobError: The file cannot be read, its header does not fit, it has no rows, or (strict) a row is wrong.
         """
-        path = Path(path)
         column_map = columns if isinstance(columns, ColumnMap) else ColumnMap.of(columns or {}, kind)
         if column_map.kind != kind:
-            raise JobRefused(f"the column map is for {column_map.kind} users, and {path} is read for {kind} users")
-        reader = reader_of(path)
-        binding = bound(path, reader, column_map)
-        desired = cls(kind, path.name, mapped_records(path, reader, column_map, binding), progress)
+            raise JobRefused(f"the column map is for {column_map.kind} users, and the file is read for {kind} users")
+        source = open_source(path, Options(encoding, sheet))
+        binding = bound(source, column_map)
+        desired = cls(
+            kind,
+            source.content.name,
+            lambda: mapped_records(source, column_map, binding),
+            lambda: source.digest,
+            source.read_as,
+            progress,
+        )
         desired.notes = binding.notes
+        if not desired.count + desired.bad:
+            raise unreadable(f"{source.where} has no rows")
         if strict and desired.bad:
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
             raise unreadable(
-                f"{path}: {desired.bad} wrong rows, and --strict takes none; the first: {'; '.join(problems)}"
+                f"{source.where}: {desired.bad} wrong rows, and --strict takes none; the first: {'; '.join(problems)}"
             )
         return desired
 
@@ -106,15 +126,15 @@ class Desired:
         """The same from records in memory, by the API's column names; their lines count from 1."""
         held = [dict(record) for record in records]
 
-        def scan(digest: Any) -> Iterator[MappedRecord]:
-            for line, record in enumerate(held, 1):
-                try:
-                    digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
-                except TypeError as error:
-                    raise unreadable(f"record {line} is not JSON: {error}") from None
-                yield line, record, ()
-
-        return cls(kind, "records", scan)
+        digest = hashlib.sha256()
+        for line, record in enumerate(held, 1):
+            try:
+                digest.update(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+            except TypeError as error:
+                raise unreadable(f"record {line} is not JSON: {error}") from None
+        return cls(
+            kind, "records", lambda: ((line, record, ()) for line, record in enumerate(held, 1)), digest.hexdigest
+        )
 
     def rows(self) -> Iterator[WantedRow]:
         """The rows that can be used, in the order of the file."""
@@ -163,8 +183,7 @@ class Desired:
     def _records(self) -> Iterator[tuple[int, User | None, list[tuple[str, str]], tuple[str, ...]]]:
         """Line, user, what is wrong by column, and the keys, of each row."""
         user_type = self._user_class
-        digest = hashlib.sha256()
-        for line, cells, unmapped in self._scan(digest):
+        for line, cells, unmapped in self._scan():
             if unmapped and not unmapped[0][0]:
                 yield line, None, [*unmapped], ()
                 continue
@@ -174,10 +193,6 @@ class Desired:
                 user, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
             # A wrong row still takes part in the search for duplicates: which of the two was meant, nobody knows.
             yield line, user, wrong, keys_of(cells, user_type, skeleton) if user is None else user.identities()
-        found = digest.hexdigest()
-        if self.digest and found != self.digest:
-            raise JobRefused(f"{self.name} was changed while it was being read; run the command again")
-        self.digest = found
 
     def _checked(self) -> Iterator[WantedRow | list[Problem]]:
         for line, user, wrong, keys in self._records():

@@ -19,7 +19,7 @@ from .plans.guard import HANDFUL
 from .progress import Progress
 from .rows.base import User
 from .rows.wanted import Wanted, WantedRow
-from .sources.base import file_digest
+from .sources.content import file_digest
 from .targets.base import Target, read_actual
 
 __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]

@@ -1,23 +1,71 @@
-"""What every reader shares: lines of a file that are not too long, and its digest."""
+"""What every reader shares: what it is given, and what it gives."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...errors import JobError, JobRefused
 
-__all__ = ["MAX_LINE", "Contents", "Reader", "Record", "Scan", "file_digest", "first_bytes", "lines_of", "unreadable"]
+if TYPE_CHECKING:
+    from .content import Content
+
+__all__ = ["MAX_LINE", "Contents", "Opened", "Options", "ReadAs", "Reader", "Record", "unreadable"]
 
 MAX_LINE = 1 << 20
-"""Bytes of one line beyond which it is refused without being read whole."""
+"""Characters of one line, cell or object beyond which it is refused without being read whole."""
 # A record as the file gives it: its line, its cells by the file's own names, and what is wrong with it as a whole.
 Record = tuple[int, Mapping[str, object], str]
+
+
+@attrs.frozen
+class Options:
+    """What the user says of a file.
+
+    Attributes:
+        encoding: How its text is encoded; None to find out.
+        sheet: The sheet of a workbook, by name or by number from 1; None for the only one with cells.
+    """
+
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+@attrs.frozen
+class ReadAs:
+    """What a file was taken for.
+
+    Attributes:
+        format: Such as ``CSV``.
+        encoding: Of a text: its encoding.
+        guess: Why the encoding is no more than a guess; empty if it is certain or was given.
+        delimiter: What divides the cells.
+        sheet: Of a workbook: the sheet that was read.
+    """
+
+    format: str
+    encoding: str | None = None
+    guess: str = ""
+    delimiter: str | None = None
+    sheet: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in attrs.asdict(self).items() if value}
+
+    def __str__(self) -> str:
+        parts = [self.format]
+        if self.encoding:
+            parts.append(self.encoding)
+        if self.delimiter:
+            parts.append(f"cells divided by {_DELIMITERS.get(self.delimiter, repr(self.delimiter))}")
+        if self.sheet is not None:
+            parts.append(f"sheet {self.sheet!r}")
+        return ", ".join(parts) + (f" - {self.guess}" if self.guess else "")
+
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
 @attrs.frozen
@@ -25,7 +73,7 @@ class Contents:
     """What stands in a file.
 
     Attributes:
-        names: Its header, as it stands there, with doubles and empty names; None for a format that has none.
+        names: Its header, as it stands there, with doubles; None for a format that has none.
         records: What follows, record by record. A record has no cell whose name the header has not.
     """
 
@@ -33,8 +81,17 @@ class Contents:
     records: Iterator[Record]
 
 
-Scan = Callable[[Path, Any], Contents]
-"""Reads a file: its path, and the digest to feed. The names of the columns are the file's own."""
+@attrs.frozen
+class Opened:
+    """A file that its reader has looked at.
+
+    Attributes:
+        read_as: What it was taken for.
+        scan: Reads it from the beginning, as often as it is wanted. It ends when all of the file was read.
+    """
+
+    read_as: ReadAs
+    scan: Callable[[], Contents]
 
 
 @attrs.frozen
@@ -42,53 +99,14 @@ class Reader:
     """A format of files.
 
     Attributes:
-        recognises: Whether a file with this path and these first bytes has this format.
-        scan: Reads its header, and then record by record.
+        recognises: Whether a file with this name and these first bytes has this format.
+        open: Looks at the file, and gives what reads it.
+        options: The names of the options that it takes.
     """
 
-    recognises: Callable[[Path, bytes], bool]
-    scan: Scan
-
-
-def file_digest(path: str | PathLike[str]) -> str:
-    """SHA-256 of a file, as a plan and a journal remember it."""
-    digest = hashlib.sha256()
-    for _ in lines_of(Path(path), digest):
-        pass
-    return digest.hexdigest()
-
-
-def lines_of(path: Path, digest: Any) -> Iterator[tuple[bytes, bool]]:
-    """The file's lines as bytes, and whether one is too long (then empty); feeds the digest."""
-    try:
-        with path.open("rb") as file:
-            first = True
-            while piece := file.readline(MAX_LINE):
-                digest.update(piece)
-                if first:
-                    piece = piece.removeprefix(b"\xef\xbb\xbf")
-                    first = False
-                if len(piece) < MAX_LINE or piece.endswith(b"\n"):
-                    yield piece, False
-                    continue
-                while rest := file.readline(MAX_LINE):
-                    digest.update(rest)
-                    if rest.endswith(b"\n"):
-                        break
-                yield b"\n", True
-    except OSError as error:
-        raise unreadable(f"{path} cannot be read: {error.strerror}") from None
-
-
-def first_bytes(path: Path) -> bytes:
-    """The first line of a file, or 4 kB of it.
-
-    Raises:
-        JobError: It is empty or cannot be read.
-    """
-    for piece, _ in lines_of(path, hashlib.sha256()):
-        return piece[:4096]
-    raise unreadable(f"{path} is empty")
+    recognises: Callable[[str, bytes], bool]
+    open: Callable[[Content, Options], Opened]
+    options: frozenset[str] = frozenset()
 
 
 def unreadable(message: str) -> JobError:

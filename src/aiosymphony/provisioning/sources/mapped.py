@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from .base import Reader, unreadable
+from .base import unreadable
 from .binding import Binding
 from .column_map import ColumnMap
+from .detect import Source
 from .proposal import SAMPLES
 
 __all__ = ["MAX_NAMES", "MappedRecord", "bound", "look_at", "mapped_records"]
@@ -21,7 +19,7 @@ MAX_NAMES = 1000
 MappedRecord = tuple[int, Mapping[str, object], Sequence[tuple[str, str]]]
 
 
-def bound(path: Path, reader: Reader, columns: ColumnMap) -> Binding:
+def bound(source: Source, columns: ColumnMap) -> Binding:
     """Bind a map to the names of a file.
 
     A format without a header is read once for the names of all its records.
@@ -29,19 +27,17 @@ def bound(path: Path, reader: Reader, columns: ColumnMap) -> Binding:
     Raises:
         JobRefused: It cannot be read, or its names do not fit.
     """
-    names, samples, header = look_at(path, reader, columns)
-    return columns.bind(names, path, header=header, samples=samples)
+    names, samples, header = look_at(source, columns)
+    return columns.bind(names, source.where, header=header, samples=samples)
 
 
-def look_at(
-    path: Path, reader: Reader, columns: ColumnMap
-) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
+def look_at(source: Source, columns: ColumnMap) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
     """The names of a file, its first records, and whether it has a header.
 
     Raises:
         JobRefused: It cannot be read.
     """
-    contents = reader.scan(path, hashlib.sha256())
+    contents = source.scan()
     if contents.names is not None:
         return contents.names, [cells for _, cells, _ in itertools.islice(contents.records, SAMPLES)], True
     names: dict[str, None] = {}
@@ -52,7 +48,7 @@ def look_at(
         if len(samples) < SAMPLES:
             samples.append(cells)
         if len(names) > MAX_NAMES:
-            raise unreadable(f"{path}: its records have more than {MAX_NAMES} different names")
+            raise unreadable(f"{source.where}: its records have more than {MAX_NAMES} different names")
     return [*names], samples, False
 
 
@@ -70,16 +66,10 @@ def flat(cells: Mapping[str, object], columns: ColumnMap) -> Mapping[str, object
     return made
 
 
-def mapped_records(
-    path: Path, reader: Reader, columns: ColumnMap, binding: Binding
-) -> Callable[[Any], Iterator[MappedRecord]]:
-    """What reads the file, as often as it is wanted: a function of the digest to feed."""
-
-    def scan(digest: Any) -> Iterator[MappedRecord]:
-        for line, cells, broken in reader.scan(path, digest).records:
-            if broken:
-                yield line, {}, [("", broken)]
-            else:
-                yield line, *binding.apply(flat(cells, columns))
-
-    return scan
+def mapped_records(source: Source, columns: ColumnMap, binding: Binding) -> Iterator[MappedRecord]:
+    """What stands in the file, from its beginning to its end."""
+    for line, cells, broken in source.scan().records:
+        if broken:
+            yield line, {}, [("", broken)]
+        else:
+            yield line, *binding.apply(flat(cells, columns))
