@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
@@ -30,14 +29,12 @@ from .interrupts import on_stop_signals
 from .job_status import Status, find_journal
 from .output import STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
-from .provision_files import STANDARD_INPUT, EncodingOption, SheetOption
+from .provision_files import STANDARD_INPUT, EncodingOption, SheetOption, place_of
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
 __all__ = ["app"]
 
 P = ParamSpec("P")
-
-STANDARD_INPUT = Path("-")
 
 app = typer.Typer(
     name="provision",
@@ -59,12 +56,6 @@ TargetOption = Annotated[
 CompanyOption = Annotated[str | None, typer.Option("--company", help="The company's id (target connect).")]
 MapOption = Annotated[
     Path | None, typer.Option("--map", help="TOML or JSON that maps the file's column names to the API's.")
-]
-EncodingOption = Annotated[
-    str | None, typer.Option("--encoding", help="How a CSV is encoded, such as windows-1252, if it is not UTF-8.")
-]
-SheetOption = Annotated[
-    str | None, typer.Option("--sheet", help="The sheet of a workbook, by name or by number from 1.")
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse a file with any wrong row.")]
 MissingOption = Annotated[
@@ -348,10 +339,8 @@ def _read(
     strict: bool,
     progress: Progress,
 ) -> Desired:
-    if file == STANDARD_INPUT and sys.stdin.isatty():
-        raise ConfigError("- is standard input, and nothing is handed in there: such as by < FILE")
     return Desired.read(
-        sys.stdin.buffer if file == STANDARD_INPUT else file,
+        place_of(file),
         kind,
         columns=None if column_map is None else ColumnMap.read(column_map, kind),
         encoding=encoding,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.table import Table
 
 from ..errors import ConfigError
 from ..provisioning.rows.registry import KINDS, user_class
+from ..provisioning.sources.base import Options
 from ..provisioning.sources.column_map import ColumnMap
-from ..provisioning.sources.detect import reader_of
+from ..provisioning.sources.detect import open_source
 from ..provisioning.sources.mapped import look_at
 from ..provisioning.sources.proposal import propose
 from ..provisioning.template import FORMATS, needed, template
 from .output import JsonOption, console, print_json, print_lines, say
 
-__all__ = ["map_command", "template_command"]
+__all__ = ["STANDARD_INPUT", "EncodingOption", "SheetOption", "map_command", "place_of", "template_command"]
+
+STANDARD_INPUT = Path("-")
 
 KindOption = Annotated[
     str,
@@ -28,6 +32,12 @@ KindOption = Annotated[
         help="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
     ),
 ]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help="How a CSV is encoded, such as windows-1252, if it is not UTF-8.")
+]
+SheetOption = Annotated[
+    str | None, typer.Option("--sheet", help="The sheet of a workbook, by name or by number from 1.")
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
 
 
@@ -36,10 +46,12 @@ def map_command(
     target: KindOption,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the map, such as map.toml.")] = None,
     overwrite: OverwriteOption = False,
+    encoding: EncodingOption = None,
+    sheet: SheetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Propose a column map for a file, from its header and first rows. Look it over before you use it."""
-    names, samples, _ = look_at(file, reader_of(file), ColumnMap(target))
+    names, samples, _ = look_at(open_source(place_of(file), Options(encoding, sheet)), ColumnMap(target))
     proposed = propose(names, target, samples)
     if out is not None:
         _write(out, proposed.toml.encode(), overwrite=overwrite)
@@ -77,6 +89,19 @@ def template_command(
     console().print(table)
     if out is not None:
         say(f"Wrote {out}. Columns that are not needed may be deleted.")
+
+
+def place_of(file: Path) -> Path | BinaryIO:
+    """What is to be read: a file, or standard input if it is called ``-``.
+
+    Raises:
+        ConfigError: Standard input is a terminal.
+    """
+    if file != STANDARD_INPUT:
+        return file
+    if sys.stdin.isatty():
+        raise ConfigError("- is standard input, and nothing is handed in there: such as by < FILE")
+    return sys.stdin.buffer
 
 
 def _write(path: Path, content: bytes, *, overwrite: bool) -> None:

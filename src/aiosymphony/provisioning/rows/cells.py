@@ -36,6 +36,30 @@ _PHONE = re.compile(r"\+?[\d(][\d\s()./-]*(?:\s?(?:x|ext\.?)\s?\d+)?", re.IGNORE
 _FORMULA = ("=", "+", "-", "@")
 TRUE_WORDS = frozenset({"true", "1", "yes", "y"})
 FALSE_WORDS = frozenset({"false", "0", "no", "n"})
+# What programs write where there is nothing. Names such as Null and Nan are other words.
+_NOTHING = frozenset(
+    {"NULL", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "[null]", "None", "nan", "NaN", "NaT", "<NA>",
+     "undefined", "\\N"}
+)  # fmt: skip
+# The errors of spreadsheets, in whatever language: #NAME?, #BEZUG!, #¡DIV/0!, Err:502; and those without a mark.
+_ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/]*[!?]|#{3,}|Err:5\d\d")
+_ERRORS = frozenset(
+    {"#N/A", "#NV", "#N/D", "#N/B", "#I/T", "#Н/Д", "#YOK", "#SAKNAS", "#NENÍ_K_DISPOZICI", "#HIÁNYZIK",
+     "#GETTING_DATA", "#FMT"}
+)  # fmt: skip
+# A long number as a spreadsheet shows it.
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]\d{1,3}")
+
+
+def _spoilt(text: str) -> str:
+    """Why a text is not what stood there once; empty if nothing shows."""
+    if text in _NOTHING:
+        return "is what a program writes for nothing: leave the cell empty"
+    if text[0] in "#E" and (text in _ERRORS or _ERROR.fullmatch(text)) and text == text.upper().replace("ERR", "Err"):
+        return "is an error of the spreadsheet: correct the cell there"
+    if (text[0].isdigit() or text[0] in "+-") and _SCIENTIFIC.fullmatch(text):
+        return "is a number without its last digits: format the column as text, and enter it anew"
+    return ""
 
 
 def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
@@ -51,7 +75,13 @@ def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
         if _SURROGATE.search(text):
             msg = "is not UTF-8"
             raise ValueError(msg)
+        if "\ufffd" in text:
+            msg = "holds U+FFFD, which stands for a letter that was lost: save the file anew, as UTF-8"
+            raise ValueError(msg)
         text = unicodedata.normalize("NFC", text)
+    if text and (why := _spoilt(text)):
+        msg = f"{_shown(text)} {why}"
+        raise ValueError(msg)
     if not text.isprintable() and (found := _CONTROL.search(text)):
         msg = f"holds the control character U+{ord(found.group()):04X}"
         raise ValueError(msg)
@@ -100,7 +130,7 @@ def read_phone(value: object) -> str:
     """A telephone number, or any other text that is no formula."""
     # The one place where a leading plus is no formula.
     text = value.strip() if isinstance(value, str) else ""
-    if text.startswith("+"):
+    if text.startswith("+") and not _SCIENTIFIC.fullmatch(text):
         if len(text) <= TEXT_LIMIT and _PHONE.fullmatch(text):
             return text
         msg = f"{_shown(text)} is not a telephone number"
