@@ -130,8 +130,9 @@ def _odf_text(text: str) -> str:
 
 def archive(parts: Mapping[str, str | bytes]) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(file, "w") as packed:
         for name, content in parts.items():
             # By its first member, an OpenDocument is told from other archives.
-            packed.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
+            method = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            packed.writestr(zipfile.ZipInfo(name), content, method)  # no time: the same each time
     return file.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -114,7 +114,7 @@ def test_34_a_workbook_of_a_library_is_read(tmp_path: Path) -> None:
         sheet.write_row(0, 0, [*HEADER, "phoneNumber", "title", "location", "active", "department"])
         sheet.write_row(2, 0, [*ANN])
         sheet.write_number(2, 3, 4479123456)
-        sheet.write_datetime(2, 4, datetime(2026, 11, 25), book.add_format({"num_format": "d mmm yyyy"}))
+        sheet.write_datetime(2, 4, date(2026, 11, 25), book.add_format({"num_format": "d mmm yyyy"}))
         sheet.write_number(2, 5, 7, book.add_format({"num_format": "000"}))
         sheet.write_boolean(2, 6, False)
         sheet.write_formula(2, 7, "=1/0", value="#DIV/0!")

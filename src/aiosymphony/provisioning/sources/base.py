@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from ...errors import JobError, JobRefused
 
-if TYPE_CHECKING:
-    from .content import Content
-
-__all__ = ["MAX_LINE", "Contents", "Opened", "Options", "ReadAs", "Reader", "Record", "unreadable"]
+__all__ = ["MAX_LINE", "Contents", "Opened", "Options", "ReadAs", "Record", "unreadable"]
 
 MAX_LINE = 1 << 20
 """Characters of one line, cell or object beyond which it is refused without being read whole."""
@@ -92,21 +89,6 @@ class Opened:
 
     read_as: ReadAs
     scan: Callable[[], Contents]
-
-
-@attrs.frozen
-class Reader:
-    """A format of files.
-
-    Attributes:
-        recognises: Whether a file with this name and these first bytes has this format.
-        open: Looks at the file, and gives what reads it.
-        options: The names of the options that it takes.
-    """
-
-    recognises: Callable[[str, bytes], bool]
-    open: Callable[[Content, Options], Opened]
-    options: frozenset[str] = frozenset()
 
 
 def unreadable(message: str) -> JobError:

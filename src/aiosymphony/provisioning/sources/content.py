@@ -189,13 +189,13 @@ def _regular(path: Path) -> io.FileIO:
     """Open a regular file; nothing else, for a pipe or a device may never end, or never begin."""
     try:
         # A pipe that nobody writes to is opened at once, and then refused.
-        file = io.FileIO(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         raise unreadable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    mode = os.fstat(file.fileno()).st_mode
+    mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
-        return file
-    file.close()
+        return io.FileIO(descriptor)
+    os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise unreadable(f"{path} is a folder: name a file in it")
     raise unreadable(f"{path} is no regular file: name another one, or hand it in as standard input, which is -")

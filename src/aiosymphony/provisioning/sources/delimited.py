@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Final, Self
 
-from .base import MAX_LINE, Contents, Opened, Options, ReadAs, Reader, unreadable
+from .base import MAX_LINE, Contents, Opened, Options, ReadAs, unreadable
 from .content import Content
 from .encodings import Encoding, encoding_of
+from .reader import Reader
 from .table import TableRow, contents_of
 
 __all__ = ["DELIMITED"]

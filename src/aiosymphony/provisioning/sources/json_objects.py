@@ -10,8 +10,9 @@ from typing import Final
 import attrs
 import orjson
 
-from .base import MAX_LINE, Contents, Opened, Options, ReadAs, Reader, Record, unreadable
+from .base import MAX_LINE, Contents, Opened, Options, ReadAs, Record, unreadable
 from .content import Content
+from .reader import Reader
 
 __all__ = ["JSON_OBJECTS"]
 
@@ -45,6 +46,8 @@ def _is_lines(content: Content) -> bool:
         return PurePath(content.name).suffix.lower() in _LINES
     if not first.lstrip().startswith((b"{", b"[")):
         return True  # By its name; each line is told to be wrong.
+    if second is not None and second.strip() == b"{":
+        return False
     try:
         value = orjson.loads(first)
     except ValueError:

@@ -7,10 +7,22 @@ import zipfile
 from collections.abc import Iterator
 from typing import Final
 
-from .base import MAX_LINE, Contents, Opened, Options, ReadAs, Reader, unreadable
+from .base import MAX_LINE, Contents, Opened, Options, ReadAs, unreadable
 from .content import Content
+from .reader import Reader
 from .table import TableRow, contents_of
-from .workbook import MAX_ROWS, Handler, Sheet, choose, damage_told, number_text, open_archive, parse, put
+from .workbook import (
+    MAX_ROWS,
+    Handler,
+    NotATableError,
+    Sheet,
+    choose,
+    damage_told,
+    number_text,
+    open_archive,
+    parse,
+    put,
+)
 
 __all__ = ["ODS"]
 
@@ -140,14 +152,16 @@ class _Sheets(Handler):
     def _add(self, text: str) -> None:
         self._length += len(text)
         if self._length > MAX_LINE:
-            raise ValueError("too long a cell")
+            raise NotATableError("it has a cell of more than a million characters")
         self._text.append(text)
 
     def _end_of_row(self) -> None:
         if self._cells:
             self._count += len(self._cells) * self._times
-            if self._line + self._times - 1 > MAX_ROWS or self._count > _MAX_CELLS:
-                raise ValueError("beyond the last row")
+            if self._line + self._times - 1 > MAX_ROWS:
+                raise NotATableError("it has a row beyond the last one")
+            if self._count > _MAX_CELLS:
+                raise NotATableError("it has too many cells")
             self.filled.add(len(self.sheets) - 1)
             self.rows.append((self._line, self._cells, self._times))
         self._line += self._times

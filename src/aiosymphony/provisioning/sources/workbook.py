@@ -17,7 +17,18 @@ from .base import MAX_LINE, unreadable
 from .content import Content, is_bomb
 from .table import MAX_COLUMNS
 
-__all__ = ["MAX_ROWS", "Handler", "Sheet", "choose", "damage_told", "number_text", "open_archive", "parse", "put"]
+__all__ = [
+    "MAX_ROWS",
+    "Handler",
+    "NotATableError",
+    "Sheet",
+    "choose",
+    "damage_told",
+    "number_text",
+    "open_archive",
+    "parse",
+    "put",
+]
 
 MAX_ROWS: Final = 1_048_576
 """As many as a sheet of a spreadsheet has."""
@@ -36,6 +47,10 @@ _DAMAGE: Final = (
     ValueError,
     OverflowError,
 )
+
+
+class NotATableError(ValueError):
+    """What a workbook holds fits into no sheet of a spreadsheet."""
 
 
 @attrs.frozen
@@ -75,8 +90,10 @@ def damage_told(where: str) -> Iterator[None]:
 def _why(error: Exception) -> str:
     if isinstance(error, expat.ExpatError):
         return f"its XML cannot be read ({expat.ErrorString(error.code)})"
-    if isinstance(error, KeyError):
+    if isinstance(error, LookupError):
         return "a part of it is not there"
+    if isinstance(error, NotATableError):
+        return str(error)
     return "it cannot be unpacked"
 
 
@@ -139,7 +156,7 @@ def parse(archive: zipfile.ZipFile, member: str, handler: Handler, where: str) -
 def put(cells: list[str], column: int, text: str) -> None:
     """Put a cell into its column, from 0."""
     if column >= MAX_COLUMNS:
-        raise ValueError("beyond the last column")
+        raise NotATableError("it has a cell beyond the last column")
     if column >= len(cells):
         cells.extend([""] * (column - len(cells)))
         cells.append(text)

@@ -15,11 +15,12 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-from .base import MAX_LINE, Contents, Opened, Options, ReadAs, Reader, unreadable
+from .base import MAX_LINE, Contents, Opened, Options, ReadAs, unreadable
 from .content import Content
 from .number_formats import NumberFormat
+from .reader import Reader
 from .table import TableRow, contents_of
-from .workbook import MAX_ROWS, Handler, Sheet, choose, damage_told, open_archive, parse, put
+from .workbook import MAX_ROWS, Handler, NotATableError, Sheet, choose, damage_told, open_archive, parse, put
 
 __all__ = ["XLSX"]
 
@@ -171,7 +172,7 @@ class _Texts(Handler):
         if self._open:
             self._length += len(text)
             if self._length > MAX_LINE:
-                raise ValueError("a cell has 32,767 characters at most")
+                raise NotATableError("it has a cell of more than a million characters")
             self._parts.append(text)
 
 
@@ -204,7 +205,7 @@ class _Strings(_Texts):
 
     def __getitem__(self, number: int) -> str:
         if number < 0:
-            raise ValueError("no text has this number")
+            raise IndexError
         start, end = self._ends[number], self._ends[number + 1]
         self._file.seek(start)
         return self._file.read(end - start).decode("utf-8", "surrogatepass")
@@ -246,7 +247,7 @@ class _SheetRows(_Texts):
         elif name == "row":
             self._line = int(attributes.get("r", self._line + 1))
             if not 0 < self._line <= MAX_ROWS:
-                raise ValueError("beyond the last row")
+                raise NotATableError("it has a row beyond the last one")
             self._cells, self._column = [], -1
 
     def end(self, name: str) -> None:
@@ -276,7 +277,7 @@ class _SheetRows(_Texts):
         column = self._columns.get(letters)
         if column is None:
             if not (0 < len(letters) <= 3 and letters.isascii() and letters.isupper()):
-                raise ValueError("a cell has no place")
+                raise NotATableError("it has a cell without a place")
             column = -1
             for letter in letters:
                 column = (column + 1) * 26 + ord(letter) - 65
