@@ -189,7 +189,6 @@ async def apply_command(
         with show():
             wanted = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
         if not as_json:
-            say(f"read as {wanted.read_as}", stderr=True)
             _say_notes(wanted)
     else:
         about_file = (disable_missing, include_service_accounts, trust_keys, column_map, encoding, sheet, strict)
@@ -220,6 +219,8 @@ async def apply_command(
             if made is None:
                 say(f"resuming the job in {journal}", stderr=True)
             else:
+                if isinstance(wanted, Desired):
+                    say(f"read as {wanted.read_as}")
                 print_plan(made, details=False)
         if made is not None and not force and not as_json:
             ask_before_disabling(made)
