@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("reliability", "security", "provisioning", "columns")
+DOCUMENTS = ("reliability", "security", "provisioning", "columns", "files")
 NO_PROMISE = ("introduction", "for the reader")
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -235,7 +235,7 @@ def test_34_standard_input_is_read_like_a_file(tmp_path: Path) -> None:
 SPOILT = [
     "#NAME?", "#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#NV", "#WERT!", "#BEZUG!", "#ZAHL!",
     "#ÜBERLAUF!", "#NOM?", "#VALEUR!", "#NOMBRE!", "#¡VALOR!", "#¿NOMBRE?", "#ИМЯ?", "#Н/Д", "#####", "Err:502",
-    "4.479E+11", "4,479E+11", "4.479123e+11", "NULL", "null", "(null)", "<null>", "None", "nan", "NaN", "undefined",
+    "4.479E+11", "4,479E+11", "4.479123e+11", "NULL", "null", "(null)", "<null>", "None", "nan", "NaN", "NaT", "undefined",
     "\\N", "J\ufffdrg",
 ]  # fmt: skip
 
@@ -266,7 +266,7 @@ def test_34_spoilt_values_are_refused_with_line_and_column_in_every_column(
 
 
 @pytest.mark.parametrize(
-    "name", ["Null", "Nan", "NONE", "Nil", "#1", "1E5", "Error", "E+1", "C#", "Hash #Tag!", "Ã¼", "N/A", "none"]
+    "name", ["Null", "Nan", "Nat", "NONE", "Nil", "#1", "1E5", "Error", "E+1", "C#", "Hash #Tag!", "Ã¼", "N/A", "none"]
 )
 def test_34_what_people_and_things_are_called_is_not_spoilt(name: str) -> None:
     row = {"email": "ann@acme.com", "firstName": "Ann", "lastName": name, "title": name}
