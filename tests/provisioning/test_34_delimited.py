@@ -118,6 +118,21 @@ def test_34_no_guess_reads_a_name_wrongly() -> None:
     assert guessed >= 20
 
 
+def test_34_a_company_of_several_languages_is_guessed_all_the_same(tmp_path: Path) -> None:
+    names = ["Müller", "Sørensen", "François", "Muñoz", "Þórsson", "Conceição"]
+    rows = "".join(f"p{at}@acme.com,Ann,{name}\n" for at, name in enumerate(names))
+    desired = Desired.read(write(tmp_path, (HEADER + rows).encode("cp1252")), "connect")
+    assert [user["lastName"] for _, user in users(desired)] == names
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_34_a_mark_before_the_header_is_none_of_its_letters(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, ("\ufeff" + ROWS).encode(encoding))
+    assert users(Desired.read(path, "connect", encoding=encoding)) == READ
+    path = write(tmp_path, ("\ufeffsep=,\n" + ROWS).encode(encoding))
+    assert len(users(Desired.read(path, "connect", encoding=encoding))) == 2
+
+
 @pytest.mark.parametrize("asked", ["klingon", "base64", "hex", "rot13", "", "utf-8\0", "undefined"])
 def test_34_an_encoding_that_there_is_not(tmp_path: Path, asked: str) -> None:
     with pytest.raises(JobRefused, match=r"there is no encoding .*windows-1252"):
@@ -235,8 +250,8 @@ def test_34_standard_input_is_read_like_a_file(tmp_path: Path) -> None:
 SPOILT = [
     "#NAME?", "#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#NV", "#WERT!", "#BEZUG!", "#ZAHL!",
     "#ÜBERLAUF!", "#NOM?", "#VALEUR!", "#NOMBRE!", "#¡VALOR!", "#¿NOMBRE?", "#ИМЯ?", "#Н/Д", "#####", "Err:502",
-    "4.479E+11", "4,479E+11", "4.479123e+11", "NULL", "null", "(null)", "<null>", "None", "nan", "NaN", "NaT", "undefined",
-    "\\N", "J\ufffdrg",
+    "4.479E+11", "4,479E+11", "4.479123e+11", "NULL", "null", "(null)", "<null>", "None", "nan", "NaN", "NaT",
+    "undefined", "\\N", "J\ufffdrg",
 ]  # fmt: skip
 
 

@@ -246,13 +246,15 @@ def test_34_repeated_cells_and_rows_of_ods(tmp_path: Path) -> None:
     assert {each.split(":")[0] for each in problems(desired)} == {"line 1003", "line 1004"}
 
 
+LOST = "is a number without its last digits: format the column as text, and enter it anew"
+
+
 def test_34_what_a_spreadsheet_lost_is_refused(tmp_path: Path) -> None:
     lost = ["<c><v>12345678901234567890</v></c>", '<c t="str"><f>A1</f></c>', '<c t="e"><f>A1</f><v>#REF!</v></c>']
     rows = "".join(xlsx_row(at, [f"a{at}@acme.com", "Ann", "Lee", cell]) for at, cell in enumerate(lost, 2))
     content = xlsx({"A": xlsx_row(1, [*HEADER, "title"]) + rows})
     assert problems(Desired.read(write(tmp_path, content), "connect")) == [
-        "line 2: title '1.23456789012346E+19' is a number without its last digits: "
-        + "format the column as text, and enter it anew",
+        f"line 2: title '1.23456789012346E+19' {LOST}",
         "line 3: title starts with '=', which a spreadsheet would run as a formula",
         "line 4: title '#REF!' is an error of the spreadsheet: correct the cell there",
     ]

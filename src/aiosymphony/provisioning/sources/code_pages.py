@@ -2,8 +2,8 @@
 
 A code page reads any bytes, and mostly as wrong names that look right: byte E8 is the "è" of Lefèvre and the "č" of
 Novák's neighbour Čech. So a page is out as soon as a word is none in it: letters of two scripts, capitals in the
-middle, marks within letters, or letters that no single language of the page has together. If the pages that are left
-read all words alike, that is the text. If they do not, nobody can know, and the user is asked.
+middle, marks within letters, or letters that no language of the page has together. If the pages that are left read all
+words alike, that is the text. If they do not, nobody can know, and the user is asked.
 """
 
 from __future__ import annotations
@@ -76,18 +76,20 @@ class Guess:
 def guess_code_page(words: Iterable[bytes]) -> Guess:
     """The code page in which all of these words are words, if they read alike in all such pages."""
     words = sorted(words, key=lambda word: (-len(word), word))
-    readings: dict[tuple[str, ...], str] = {}
-    for name, languages in _PAGES.items():
-        read = _read(words, name)
-        if read is not None and _plausible(read, languages):
-            readings.setdefault(read, name)
-    if len(readings) == 1:
-        ((read, name),) = readings.items()
-        return Guess(name, f" (it reads {_example(read)!r})")
-    if not readings:
-        return Guess(None, "no code page makes words of it")
-    told = " or ".join(f"{_example(read, readings)!r} ({name})" for read, name in readings.items())
-    return Guess(None, f"it may read {told}")
+    pages = {name: read for name in _PAGES if (read := _read(words, name)) is not None and _is_text(read)}
+    # People of one language first; a company of several has no single one.
+    for fits in (_one_language, _a_language_each):
+        readings: dict[tuple[str, ...], str] = {}
+        for name, read in pages.items():
+            if fits(read, _PAGES[name]):
+                readings.setdefault(read, name)
+        if len(readings) == 1:
+            ((read, name),) = readings.items()
+            return Guess(name, f" (it reads {_example(read)!r})")
+        if readings:
+            told = " or ".join(f"{_example(read, readings)!r} ({name})" for read, name in readings.items())
+            return Guess(None, f"it may read {told}")
+    return Guess(None, "no code page makes words of it")
 
 
 def _read(words: list[bytes], name: str) -> tuple[str, ...] | None:
@@ -105,23 +107,35 @@ def _example(read: tuple[str, ...], readings: Iterable[tuple[str, ...]] = ()) ->
     return read[0][:40]
 
 
-def _plausible(read: tuple[str, ...], languages: tuple[str, ...]) -> bool:
-    letters: set[str] = set()
-    shown = False  # A word that begins with a capital, or of a script that mixes with ASCII.
+def _is_text(read: tuple[str, ...]) -> bool:
+    """Whether words are words and marks are where marks are, and a word that begins with a capital is among them."""
+    shown = False
     for text in read:
         for word in _parts(text):
-            beyond = {letter for letter in word if not letter.isascii()}
-            if not beyond:
+            if word.isascii():
                 continue
             if not _is_word(word):
                 return False
-            letters |= {letter.lower() for letter in beyond}
-            shown = shown or (len(word) > 2 and (word.istitle() or not beyond.issuperset(word)))
+            # A word of another script has no ASCII letters, and may be anything as long as it has no capital.
+            shown = shown or (len(word) > 2 and (word.istitle() or any(map(str.isascii, word))))
         if any(not letter.isascii() and not letter.isalpha() and letter not in _MARKS for letter in text):
             return False
         if _marks_are_wrong(text):
             return False
-    return shown and any(letters <= set(language) for language in languages)
+    return shown
+
+
+def _beyond_ascii(text: str) -> set[str]:
+    return {letter.lower() for letter in text if letter.isalpha() and not letter.isascii()}
+
+
+def _one_language(read: tuple[str, ...], languages: tuple[str, ...]) -> bool:
+    letters = set[str]().union(*map(_beyond_ascii, read))
+    return any(letters.issubset(language) for language in languages)
+
+
+def _a_language_each(read: tuple[str, ...], languages: tuple[str, ...]) -> bool:
+    return all(any(_beyond_ascii(text).issubset(language) for language in languages) for text in read)
 
 
 def _parts(text: str) -> list[str]:

@@ -79,7 +79,11 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str]:
         read = self._text.readline
+        first = True
         while line := read(MAX_LINE):
+            if first:
+                first = False
+                line = line.removeprefix("\ufeff") or "\n"
             if len(line) == MAX_LINE and line[-1] != "\n":
                 self.overlong = True
                 while (rest := read(MAX_LINE)) and (len(rest) == MAX_LINE or rest[-1] not in "\r\n"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import re
 from typing import Final
@@ -81,17 +82,16 @@ def _told(name: str, example: str = "") -> str:
 
 
 def _asked(asked: str) -> Encoding:
-    try:
-        found = codecs.lookup(asked)
+    name = ""
+    with contextlib.suppress(LookupError, ValueError, TypeError):
         # Python has codecs of another kind, which a text cannot be read by.
-        fits = io.TextIOWrapper(io.BytesIO("email,".encode(asked)), asked).read() == "email,"
-    except (LookupError, ValueError, TypeError):
-        fits = False
-    if not fits:
+        if io.TextIOWrapper(io.BytesIO("email,".encode(asked)), asked).read() == "email,":
+            name = codecs.lookup(asked).name
+    if not name:
         raise unreadable(f"there is no encoding {asked!r}: it is such as utf-8, utf-16, windows-1252 or mac-roman")
-    if found.name == "utf-8":  # A mark before it is none of the header's letters.
+    if name == "utf-8":  # A mark before it is none of the header's letters.
         return Encoding("utf-8-sig", "UTF-8", "surrogateescape")
-    return Encoding(found.name, asked)
+    return Encoding(name, asked)
 
 
 def _by_zeros(first: bytes) -> str | None:
