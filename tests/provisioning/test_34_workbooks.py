@@ -64,6 +64,8 @@ def cells(content: bytes, tmp_path: Path, *, name: str = "people.xlsx") -> list[
         ('t="str"|<f>A1&amp;B1</f><v>Ann</v>', "Ann"),
         ("<f>1+1</f><v>2</v>", "2"),
         ("<f>A1</f>", "=A1"),
+        ("<f>A1</f><v></v>", "=A1"),  # as some libraries write it
+        ("<f>A1</f><v/>", "=A1"),
         ('t="str"|<f>A1</f><v></v>', ""),
         ('t="d"|<v>2026-11-25T00:00:00</v>', "2026-11-25T00:00:00"),
         ('t="s"|<v>0</v>', "007"),

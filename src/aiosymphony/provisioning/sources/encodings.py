@@ -95,16 +95,11 @@ def _asked(asked: str) -> Encoding:
 
 
 def _by_zeros(first: bytes) -> str | None:
-    """An encoding of two or four bytes a letter, if the first line is ASCII in it."""
+    """An encoding of two or four bytes a letter, if the first eight are ASCII in it."""
     for width, zeros, name in _ZEROS:
-        line = first[: 200 * width]
-        line = line[: len(line) // width * width]
-        if len(line) >= 4 * width and all(
-            (byte == 0) == zeros[at % width] for at, byte in enumerate(line[: 8 * width])
-        ):
-            text = line.decode(name, "replace")
-            if text.split("\n")[0].split("\r")[0].isprintable() or "\t" in text:
-                return name
+        letters = first[: 8 * width]
+        if len(letters) == 8 * width and all((byte == 0) == zeros[at % width] for at, byte in enumerate(letters)):
+            return name
     return None
 
 

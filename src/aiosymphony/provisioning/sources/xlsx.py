@@ -286,13 +286,14 @@ class _SheetRows(_Texts):
 
     def _text(self) -> str:
         value = self._value
-        if value is None:
-            # A formula that was never calculated is refused as the formula that it is.
+        if value is None or (not value and self._type == "n"):
+            # A formula that was never calculated is refused as the formula that it is. One whose result is an empty
+            # text says that it is a text.
             return "" if self._formula is None else f"={self._formula}"
         if self._type == "s":
             return self._strings[int(value)]
         if self._type == "n":
-            return self._formats[self._style].text(value) if value else ""
+            return self._formats[self._style].text(value)
         if self._type == "b":
             return "true" if value.strip() in {"1", "true"} else "false"
         return value  # A text, the result of a formula, an error, or a date in ISO 8601.
