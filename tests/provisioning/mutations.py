@@ -32,7 +32,7 @@ def _originals() -> dict[str, bytes]:
     text = {
         "csv": quoted.encode(),
         "utf-16": quoted.encode("utf-16"),
-        "windows-1252": quoted.encode("cp1252"),
+        "windows-1252": quoted.replace("Zoë", "Jürgen").encode("cp1252"),
         "semicolons": ("sep=;\r" + quoted.replace('","', '";"').replace("\r\n", "\r")).encode(),
         "json": orjson.dumps({"value": records}, option=orjson.OPT_INDENT_2),
         "json array": orjson.dumps(records),

@@ -2,8 +2,8 @@
 
 A code page reads any bytes, and mostly as wrong names that look right: byte E8 is the "è" of Lefèvre and the "č" of
 Novák's neighbour Čech. So a page is out as soon as a word is none in it: letters of two scripts, capitals in the
-middle, marks within letters, or letters that no language of the page has together. If the pages that are left read all
-words alike, that is the text. If they do not, nobody can know, and the user is asked.
+middle, marks within letters, or letters of no language of the page. If the pages that are left read all words alike,
+that is the text. If they do not, nobody can know, and the user is asked.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _CYRILLIC: Final = (
     "абвгдђежзијклљмнњопрстћуфхцчџш",
 )
 _GREEK: Final = ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ",)
+# What spreadsheets write today: one of these is the answer, or there is none.
 _PAGES: Final = {
     "windows-1252": _WESTERN,
     "windows-1250": _CENTRAL,
@@ -52,16 +53,28 @@ _PAGES: Final = {
     "windows-1253": _GREEK,
     "windows-1254": _TURKISH,
     "windows-1257": _BALTIC,
+}
+# What older and other systems write: a text that may be one of these is not guessed.
+_OTHERS: Final = {
     "mac-roman": _WESTERN,
     "cp850": _WESTERN,
+    "cp437": _WESTERN,
+    "iso-8859-15": _WESTERN,
     "cp852": _CENTRAL,
+    "iso-8859-2": _CENTRAL,
+    "cp866": _CYRILLIC,
+    "koi8-r": _CYRILLIC,
+    "mac-cyrillic": _CYRILLIC,
+    "iso-8859-5": _CYRILLIC,
+    "mac-greek": _GREEK,
+    "iso-8859-7": _GREEK,
+    "mac-turkish": _TURKISH,
 }
-_CODECS: Final = {"mac-roman": "mac_roman"}
 _MARKS: Final = frozenset("‘’“”„‚–—…«»·€£§©®°´ªº\u00a0¿¡")
 # Of these, the ones that may touch a letter.
 _TOUCHING: Final = frozenset("‘’“”„‚…«»´ªº\u00a0¿¡–—")
 # Within a word, only what stands for an apostrophe or a hyphen does.
-_WITHIN: Final = frozenset("'’´–")
+_WITHIN: Final = frozenset("'’")
 _VOWELS: Final = frozenset("aeiouyаеёиоуыэюяіїєαεηιουω")
 
 
@@ -74,27 +87,25 @@ class Guess:
 
 
 def guess_code_page(words: Iterable[bytes]) -> Guess:
-    """The code page in which all of these words are words, if they read alike in all such pages."""
+    """The code page in which all of these words are words, if no other page makes other words of them."""
     words = sorted(words, key=lambda word: (-len(word), word))
-    pages = {name: read for name in _PAGES if (read := _read(words, name)) is not None and _is_text(read)}
-    # People of one language first; a company of several has no single one.
-    for fits in (_one_language, _a_language_each):
-        readings: dict[tuple[str, ...], str] = {}
-        for name, read in pages.items():
-            if fits(read, _PAGES[name]):
-                readings.setdefault(read, name)
-        if len(readings) == 1:
-            ((read, name),) = readings.items()
-            return Guess(name, f" (it reads {_example(read)!r})")
-        if readings:
-            told = " or ".join(f"{_example(read, readings)!r} ({name})" for read, name in readings.items())
-            return Guess(None, f"it may read {told}")
-    return Guess(None, "no code page makes words of it")
+    readings: dict[tuple[str, ...], str] = {}
+    for name, languages in (_PAGES | _OTHERS).items():
+        read = _read(words, name)
+        if read is not None and _is_text(read) and _letters(read).issubset("".join(languages)):
+            readings.setdefault(read, name)
+    if not readings:
+        return Guess(None, "no code page makes words of it")
+    first, name = next(iter(readings.items()))
+    if len(readings) == 1 and name in _PAGES and all(_is_of_a_language(word, _PAGES[name]) for word in first):
+        return Guess(name, f" (it reads {_example(first)!r})")
+    told = " or ".join(f"{_example(read, readings)!r} ({name})" for read, name in readings.items())
+    return Guess(None, f"it may read {told}")
 
 
 def _read(words: list[bytes], name: str) -> tuple[str, ...] | None:
     try:
-        return tuple(word.decode(_CODECS.get(name, name)) for word in words)
+        return tuple(word.decode(name) for word in words)
     except UnicodeDecodeError:
         return None
 
@@ -102,7 +113,7 @@ def _read(words: list[bytes], name: str) -> tuple[str, ...] | None:
 def _example(read: tuple[str, ...], readings: Iterable[tuple[str, ...]] = ()) -> str:
     """A word to show, and if pages differ, one that they read differently."""
     for at, word in enumerate(read):
-        if len(word) <= 40 and (not readings or len({other[at] for other in readings}) > 1):
+        if len(word) <= 40 and len({other[at] for other in readings}) != 1:
             return word
     return read[0][:40]
 
@@ -125,17 +136,13 @@ def _is_text(read: tuple[str, ...]) -> bool:
     return shown
 
 
-def _beyond_ascii(text: str) -> set[str]:
-    return {letter.lower() for letter in text if letter.isalpha() and not letter.isascii()}
+def _letters(read: Iterable[str]) -> set[str]:
+    """The letters beyond ASCII, as small ones."""
+    return {letter.lower()[0] for text in read for letter in text if letter.isalpha() and not letter.isascii()} - {"i"}
 
 
-def _one_language(read: tuple[str, ...], languages: tuple[str, ...]) -> bool:
-    letters = set[str]().union(*map(_beyond_ascii, read))
-    return any(letters.issubset(language) for language in languages)
-
-
-def _a_language_each(read: tuple[str, ...], languages: tuple[str, ...]) -> bool:
-    return all(any(_beyond_ascii(text).issubset(language) for language in languages) for text in read)
+def _is_of_a_language(word: str, languages: tuple[str, ...]) -> bool:
+    return any(_letters([word]).issubset(language) for language in languages)
 
 
 def _parts(text: str) -> list[str]:
@@ -163,6 +170,8 @@ def _is_word(word: str) -> bool:
         return False
     if not (word.islower() or word.isupper() or word.istitle() or _is_double(word)):
         return False
+    if scripts == {"LATIN"} and len(word) > 2 and not any(map(str.isascii, word)):
+        return False  # No language has so many marks.
     plain = unicodedata.normalize("NFD", word).casefold()
     if len(word) > 2 and not any(letter in _VOWELS or letter in "æœøı" for letter in plain):
         return False
