@@ -23,6 +23,7 @@ from aiosymphony.demo.run import FAULTS, users_file
 from aiosymphony.demo.server import Server
 from aiosymphony.sandbox import Faults, Sandbox
 from aiosymphony.sandbox.state import Member, State
+from tests.provisioning.people_files import xlsx, xlsx_row
 
 USERS_POST = "api_v2_companies_company_id_users_post"
 SMALL = DemoOptions(file=users_file(), rows=60, pod_users=12, rooms=3)
@@ -419,3 +420,11 @@ async def test_a_sandbox_that_does_not_start() -> None:
     options = DemoOptions(file=users_file(), faults={"rate_of_nothing": 1})
     with pytest.raises(ConfigError, match=r"did not start \(.*unknown faults: rate_of_nothing\)"):
         await run_demo(options, progress=quiet)
+
+
+def test_a_part_of_a_workbook_cannot_be_used(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = [["email", "firstName", "lastName"], ["a@b.example", "A", "B"], ["c@b.example", "C", "D"]]
+    file = tmp_path / "people.xlsx"
+    file.write_bytes(xlsx({"A": "".join(xlsx_row(at, row) for at, row in enumerate(rows, 1))}))
+    assert main(["demo", str(file), "--rows", "1"]) == 64
+    assert "is XLSX, sheet 'A', of which no part can be copied: leave out --rows" in capfd.readouterr().err

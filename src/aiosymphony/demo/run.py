@@ -15,10 +15,12 @@ import attrs
 from ..auth.oauth import ClientCredentials
 from ..auth.rsa import RsaAuth
 from ..connect.client import ConnectClient
+from ..errors import JobRefused
 from ..limits import Limits
 from ..pod.client import PodClient
 from ..provisioning import Desired
 from ..provisioning.rows.wanted import WantedRow
+from ..provisioning.sources.content import Content
 from . import onboarding, populating, state
 from .commands import Commands, Say
 from .comparing import differences
@@ -164,12 +166,19 @@ def _counts(provisioned: Provisioned, people: Population, populated: Populated) 
     yield Count("Presences", len(people.users), populated.presences)
 
 
+# Of these, the first lines are a file as well.
+_LINES: Final = {("CSV", "UTF-8"), ("JSON Lines", None)}
+
+
 def _copy(options: DemoOptions, target: Path) -> None:
     """Copy the file, or as many of its rows as the options ask for."""
     desired = Desired.read(options.file, KIND)  # refuses what is no such file, by the name that it was given by
     begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.checked_rows())
     after = next(islice(begins, options.rows, None), None) if options.rows is not None else None
-    with options.file.open("rb") as source, target.open("wb") as copy:
+    read_as = desired.read_as
+    if after is not None and (read_as is None or (read_as.format, read_as.encoding) not in _LINES):
+        raise JobRefused(f"{options.file} is {read_as}, of which no part can be copied: leave out --rows")
+    with Content(options.file).open() as source, target.open("wb") as copy:
         copy.writelines(islice(source, None if after is None else after - 1))
 
 
