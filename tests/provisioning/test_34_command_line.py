@@ -89,7 +89,7 @@ def test_34_a_terminal_is_not_waited_for(
     target = ("--target", "connect", "--company", company)
     code, out, err = run(capsys, "provision", "plan", "-", *target, "--out", tmp_path / "p")
     assert (code, out) == (64, "")
-    assert err == "aiosymphony: - is standard input, and nothing is handed in there: such as by < FILE\n"
+    assert err == "aiosymphony: - is standard input, which is a terminal here: hand in a file, such as by < FILE\n"
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])

@@ -14,6 +14,7 @@ from ..provisioning import Report
 from ..provisioning.journal.base import JobStore, Worker
 from ..provisioning.journal.registry import is_store, open_store
 from ..provisioning.progress import WINDOW
+from .input_files import STANDARD_INPUT, beside
 from .output import RUNNING, STOPPED, say
 from .progress_view import duration, pace_told
 from .provision_view import print_counts, print_next
@@ -30,6 +31,8 @@ async def find_journal(file: Path) -> Path:
     Raises:
         JobError: It cannot be read.
     """
+    if file == STANDARD_INPUT:
+        return beside(file, ".journal", "--journal")
     if is_store(file):
         return file
     named = [file.with_name(file.name + ending) for ending in (".journal", ".plan.journal")]

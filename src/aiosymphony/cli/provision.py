@@ -25,11 +25,11 @@ from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
 from . import provision_files
 from .clients import ConfigOption
+from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, place_of
 from .interrupts import on_stop_signals
 from .job_status import Status, find_journal
 from .output import STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
-from .provision_files import STANDARD_INPUT, EncodingOption, SheetOption, place_of
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
 __all__ = ["app"]
@@ -111,7 +111,7 @@ async def plan_command(
     as_json: JsonOption = False,
 ) -> int:
     """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
-    save = save or _beside(file, ".plan", "--out")
+    save = save or beside(file, ".plan", "--out")
     known, reached = _target(target, Connection(company, config))
     _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
     progress, traffic = Progress(), Traffic()
@@ -177,7 +177,7 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
-    journal = journal or _beside(file, ".journal", "--journal")
+    journal = journal or beside(file, ".journal", "--journal")
     progress, traffic = Progress(), Traffic()
     show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
     with show():
@@ -358,13 +358,6 @@ def _say_notes(desired: Desired) -> None:
 
 def _read_as(desired: Desired) -> dict[str, Any] | None:
     return None if desired.read_as is None else desired.read_as.to_dict()
-
-
-def _beside(file: Path, suffix: str, option: str) -> Path:
-    """A file beside another, named after it."""
-    if file == STANDARD_INPUT:
-        raise ConfigError(f"standard input has no name for what is kept beside it: name a file by {option}")
-    return file.with_name(file.name + suffix)
 
 
 def _saved_plan(file: Path) -> Plan | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -18,11 +17,10 @@ from ..provisioning.sources.detect import open_source
 from ..provisioning.sources.mapped import look_at
 from ..provisioning.sources.proposal import propose
 from ..provisioning.template import FORMATS, needed, template
+from .input_files import EncodingOption, SheetOption, place_of
 from .output import JsonOption, console, print_json, print_lines, say
 
-__all__ = ["STANDARD_INPUT", "EncodingOption", "SheetOption", "map_command", "place_of", "template_command"]
-
-STANDARD_INPUT = Path("-")
+__all__ = ["map_command", "template_command"]
 
 KindOption = Annotated[
     str,
@@ -31,12 +29,6 @@ KindOption = Annotated[
         metavar="|".join(KINDS),
         help="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
     ),
-]
-EncodingOption = Annotated[
-    str | None, typer.Option("--encoding", help="How a CSV is encoded, such as windows-1252, if it is not UTF-8.")
-]
-SheetOption = Annotated[
-    str | None, typer.Option("--sheet", help="The sheet of a workbook, by name or by number from 1.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
 
@@ -89,19 +81,6 @@ def template_command(
     console().print(table)
     if out is not None:
         say(f"Wrote {out}. Columns that are not needed may be deleted.")
-
-
-def place_of(file: Path) -> Path | BinaryIO:
-    """What is to be read: a file, or standard input if it is called ``-``.
-
-    Raises:
-        ConfigError: Standard input is a terminal.
-    """
-    if file != STANDARD_INPUT:
-        return file
-    if sys.stdin.isatty():
-        raise ConfigError("- is standard input, and nothing is handed in there: such as by < FILE")
-    return sys.stdin.buffer
 
 
 def _write(path: Path, content: bytes, *, overwrite: bool) -> None:
