@@ -303,8 +303,48 @@ def test_34_spoilt_values_are_refused_with_line_and_column_in_every_column(
 
 
 @pytest.mark.parametrize(
-    "name", ["Null", "Nan", "Nat", "NONE", "Nil", "#1", "1E5", "Error", "E+1", "C#", "Hash #Tag!", "Ã¼", "N/A", "none"]
+    "name",
+    [
+        "Null",
+        "Nan",
+        "Nat",
+        "NONE",
+        "Nil",
+        "#1",
+        "1E5",
+        "Error",
+        "E+1",
+        "C#",
+        "Hash #Tag!",
+        "Ã",
+        "SÃO",
+        "CORAÇÃO",
+        "N/A",
+        "none",
+    ],
 )
 def test_34_what_people_and_things_are_called_is_not_spoilt(name: str) -> None:
     row = {"email": "ann@acme.com", "firstName": "Ann", "lastName": name, "title": name}
     assert Desired.of([row], "connect").bad == 0
+
+
+@pytest.mark.parametrize("name", ["Müller", "François", "Zoë", "Łukasz", "Čapek", "Ångström", "Παπαδόπουλος", "李"])
+def test_34_text_that_was_read_in_a_wrong_encoding_is_refused_with_what_it_was(tmp_path: Path, name: str) -> None:
+    misread = "".join(bytes([byte]).decode("cp1252", "replace") for byte in name.encode())
+    misread = "".join(
+        chr(byte) if letter == "\ufffd" else letter for byte, letter in zip(name.encode(), misread, strict=True)
+    )
+    desired = Desired.of(
+        [
+            {"email": "ann@acme.com", "firstName": "Ann", "lastName": misread},
+            {"email": f"{misread}@acme.com", "firstName": "Ann", "lastName": name},
+            {"email": f"{name}@acme.com", "firstName": "Ann", "lastName": name},
+        ],
+        "connect",
+    )
+    assert [row.line for row in desired.rows()] == [3]
+    told = problems(desired)
+    assert [problem.split(" ", 3)[2] for problem in told] == ["lastName", "email"]
+    assert told[0] == (
+        f"line 1: lastName {misread!r} is {name!r}, which some program took for windows-1252: save it anew as UTF-8"
+    )

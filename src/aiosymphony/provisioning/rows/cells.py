@@ -62,6 +62,18 @@ def _spoilt(text: str) -> str:
     return ""
 
 
+def _before_misreading(text: str) -> str | None:
+    """What a text was, if it is UTF-8 that was read as windows-1252: ``ZoÃ«`` was ``Zoë``; None if it is not."""
+    try:
+        # Of the five bytes that windows-1252 leaves open, programs make control characters.
+        meant = b"".join(
+            letter.encode("latin-1" if "\x80" <= letter <= "\x9f" else "cp1252") for letter in text
+        ).decode()
+    except UnicodeError:
+        return None
+    return meant
+
+
 def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
     """Text, in NFC and without surrounding blanks."""
     if not isinstance(value, str):
@@ -77,6 +89,9 @@ def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
             raise ValueError(msg)
         if "\ufffd" in text:
             msg = "holds U+FFFD, which stands for a letter that was lost: save the file anew, as UTF-8"
+            raise ValueError(msg)
+        if (meant := _before_misreading(text)) is not None:
+            msg = f"{_shown(text)} is {_shown(meant)}, which some program took for windows-1252: save it anew as UTF-8"
             raise ValueError(msg)
         text = unicodedata.normalize("NFC", text)
     if text and (why := _spoilt(text)):
