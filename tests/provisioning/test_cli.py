@@ -135,13 +135,14 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     assert "add the domain" in html.read_text()
     assert {stat.S_IMODE(path.stat().st_mode) for path in (html, rows, rest)} == {0o600}
     assert len(rows.read_text().splitlines()) == 63
-    with rest.open(newline="") as lines:
-        (left,) = csv.DictReader(lines)
-    assert (left["email"], left["_state"], left["_line"]) == ("someone@elsewhere.com", "FAILED", "63")
+    domain = os.environ["TEST_DOMAIN"]
+    with rest.open(newline="", encoding="utf-8-sig") as lines:
+        left = [(row["email"], row["_state"], row["_line"]) for row in csv.DictReader(lines)]
+    assert left == [(f"wrong {domain}", "FAILED", "62"), ("someone@elsewhere.com", "FAILED", "63")]
     # Corrected, the rest is an input of its own.
-    rest.write_text(rest.read_text().replace("elsewhere.com", os.environ["TEST_DOMAIN"]))
+    rest.write_text(rest.read_text().replace("elsewhere.com", domain).replace("wrong ", "right@"))
     code, out, _ = run(capsys, "provision", "apply", rest, "--target", "connect", "--company", company, "--json")
-    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 1)
+    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 2)
 
 
 def test_a_plan_says_what_a_map_does_and_who_is_created_switched_off(

@@ -173,7 +173,7 @@ _LINES: Final = {("CSV", "UTF-8"), ("JSON Lines", None)}
 def _copy(options: DemoOptions, target: Path) -> None:
     """Copy the file, or as many of its rows as the options ask for."""
     desired = Desired.read(options.file, KIND)  # refuses what is no such file, by the name that it was given by
-    begins = (item.line if isinstance(item, WantedRow) else item[0].line for item in desired.checked_rows())
+    begins = (item.line for item in desired.checked_rows())
     after = next(islice(begins, options.rows, None), None) if options.rows is not None else None
     read_as = desired.read_as
     if after is not None and (read_as is None or (read_as.format, read_as.encoding) not in _LINES):

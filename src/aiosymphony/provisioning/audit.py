@@ -61,7 +61,7 @@ async def _batches(store: JobStore, target: Target) -> AsyncIterator[list[User]]
     after = 0
     while rows := await store.fetch(FINISHED, after=after, limit=target.look_up_batch, own=False):
         after = rows[-1].number
-        if users := [user_type.from_dict(row.values) for row in rows if row.values]:
+        if users := [user_type.from_dict(row.values) for row in rows if _is_a_user(row)]:
             yield users
 
 
@@ -89,7 +89,7 @@ async def audit(store: JobStore, actual: Actual, progress: Progress) -> tuple[di
     while rows := await store.fetch(FINISHED, after=after, limit=1000, own=False):
         after = rows[-1].number
         for row in progress.each(rows):
-            if not row.values:
+            if not _is_a_user(row):
                 continue
             user = user_type.from_dict(row.values)
             matches = actual.find(user.identities())
@@ -114,3 +114,8 @@ async def audit(store: JobStore, actual: Actual, progress: Progress) -> tuple[di
                 elif action.do != "skip":
                     find("different", row.line, row.label, action.changes)
     return {"checked": checked, "counts": counts, **findings}, found_after_all
+
+
+def _is_a_user(row: JobRow) -> bool:
+    """Whether a row says what a user shall be; a wrong one has no more than its cells."""
+    return row.action != "invalid" and bool(row.values)

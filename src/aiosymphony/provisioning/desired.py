@@ -16,10 +16,11 @@ import orjson
 
 from ..errors import JobRefused
 from ..text import skeleton
+from .cells import raw
 from .progress import Progress
 from .rows.base import Kind, User, keys_of
 from .rows.registry import user_class
-from .rows.wanted import Problem, WantedRow
+from .rows.wanted import Problem, WantedRow, WrongRow
 from .sources.base import Options, ReadAs, unreadable
 from .sources.column_map import ColumnMap
 from .sources.detect import open_source
@@ -42,6 +43,7 @@ class Desired:
         notes: What an operator should know of how its columns were taken, a sentence each.
         count: Rows that can be used.
         bad: Rows that cannot.
+        is_rest: Whether a job wrote the file, of rows that were not done: its columns are not mapped once more.
     """
 
     kind: Kind
@@ -51,6 +53,7 @@ class Desired:
     notes: Sequence[str]
     count: int
     bad: int
+    is_rest: bool
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Desired:
         self._scan = scan
         self.notes = ()
         self.read_as = read_as
+        self.is_rest = False
         self._duplicates: dict[int, list[int]] = {}
         self._check(Progress() if progress is None else progress)
         self.digest = digest()
@@ -102,7 +106,9 @@ class Desired:
         if column_map.kind != kind:
             raise JobRefused(f"the column map is for {column_map.kind} users, and the file is read for {kind} users")
         source = open_source(path, Options(encoding, sheet))
-        binding = bound(source, column_map)
+        binding, is_rest = bound(source, column_map)
+        if is_rest:
+            column_map = ColumnMap.of({}, kind)
         desired = cls(
             kind,
             source.content.name,
@@ -112,6 +118,7 @@ class Desired:
             progress,
         )
         desired.notes = binding.notes
+        desired.is_rest = is_rest
         if not desired.count + desired.bad:
             raise unreadable(f"{source.where} has no rows")
         if strict and desired.bad:
@@ -146,10 +153,10 @@ class Desired:
         """All that is wrong, in the order of the file; a row may have several."""
         for item in self._checked():
             if not isinstance(item, WantedRow):
-                yield from item
+                yield from item.problems
 
-    def checked_rows(self) -> Iterator[WantedRow | list[Problem]]:
-        """Rows and, in the place of each wrong row, its problems."""
+    def checked_rows(self) -> Iterator[WantedRow | WrongRow]:
+        """All rows, in the order of the file."""
         return self._checked()
 
     def _check(self, progress: Progress) -> None:
@@ -157,7 +164,7 @@ class Desired:
         seen: set[int] = set()
         twice: set[int] = set()
         count = bad = 0
-        for _, user, wrong, keys in progress.each(self._records()):
+        for _, _, user, wrong, keys in progress.each(self._records()):
             if user is None or wrong:
                 bad += 1
             else:
@@ -167,7 +174,7 @@ class Desired:
         del seen
         if twice:
             lines: dict[int, list[int]] = defaultdict(list)
-            for line, _, _, keys in self._records():
+            for line, _, _, _, keys in self._records():
                 for key in map(hash, keys):
                     if key in twice and len(lines[key]) <= _TOLD + 1:
                         lines[key].append(line)
@@ -180,22 +187,30 @@ class Desired:
                     bad += 1
         self.count, self.bad = count, bad
 
-    def _records(self) -> Iterator[tuple[int, User | None, list[tuple[str, str]], tuple[str, ...]]]:
-        """Line, user, what is wrong by column, and the keys, of each row."""
+    def _records(
+        self,
+    ) -> Iterator[tuple[int, Mapping[str, object], User | None, list[tuple[str, str]], tuple[str, ...]]]:
+        """Line, cells, user, what is wrong by column, and the keys, of each row."""
         user_type = self._user_class
         for line, cells, unmapped in self._scan():
             if unmapped and not unmapped[0][0]:
-                yield line, None, [*unmapped], ()
+                yield line, {}, None, [*unmapped], ()
                 continue
             user, wrong = user_type.check(cells)
             if unmapped:
                 told = {column for column, _ in unmapped}
                 user, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
             # A wrong row still takes part in the search for duplicates: which of the two was meant, nobody knows.
-            yield line, user, wrong, keys_of(cells, user_type, skeleton) if user is None else user.identities()
+            keys = keys_of(cells, user_type, skeleton) if user is None else user.identities()
+            yield line, cells, user, wrong, keys
 
-    def _checked(self) -> Iterator[WantedRow | list[Problem]]:
-        for line, user, wrong, keys in self._records():
+    def _raw(self, cells: Mapping[str, object]) -> dict[str, str]:
+        """The cells of a wrong row as text, so that it can be written for somebody to correct."""
+        columns = self._user_class.columns()
+        return {name: text for name, cell in cells.items() if name in columns and (text := raw(cell))}
+
+    def _checked(self) -> Iterator[WantedRow | WrongRow]:
+        for line, cells, user, wrong, keys in self._records():
             problems = [Problem(line, column, reason) for column, reason in wrong]
             if self._duplicates:
                 for key in keys:
@@ -204,6 +219,6 @@ class Desired:
                         shown = ", ".join(map(str, others[:_TOLD])) + (" and more" if len(others) > _TOLD else "")
                         problems.append(Problem(line, key.partition(":")[0], f"is also that of line {shown}"))
             if user is None or problems:
-                yield problems
+                yield WrongRow(line, problems, self._raw(cells))
             else:
                 yield WantedRow(line, user)

@@ -48,6 +48,11 @@ async def make_plan(
         SymphonyError: The target could not be read.
         JobError: As :func:`~aiosymphony.provisioning.plan`.
     """
+    if disable_missing and desired.is_rest:
+        raise JobRefused(
+            f"{desired.name} holds what is left of a job, not everybody: leave out --disable-missing, which would "
+            "disable all others",
+        )
     progress = Progress() if progress is None else progress
     options = {
         "disable_missing": disable_missing,

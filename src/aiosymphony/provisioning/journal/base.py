@@ -96,7 +96,7 @@ class JobRow:
         number: Its number in the job, from 1.
         shard: The part it belongs to.
         line, label, steps: As in its :class:`~aiosymphony.provisioning.Action`.
-        values: Its columns, the action's ``row``.
+        values: The action's: its columns, or the cells of a wrong row.
         action: What is done about it: ``create``, ``update`` and so on.
         state: How far it is.
         step: How many of its steps are finished.

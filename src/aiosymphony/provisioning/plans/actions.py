@@ -31,7 +31,7 @@ class Action:
         changes: Column to (value there, value wanted), for an update.
         steps: The requests it takes, in order.
         reason: Why it is a conflict or invalid.
-        values: The row's columns; empty if the row is invalid.
+        values: The row's columns; if the row is invalid, its cells, as text.
     """
 
     do: ActionKind

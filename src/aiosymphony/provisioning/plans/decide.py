@@ -167,8 +167,8 @@ def plan(
         if isinstance(item, WantedRow):
             made._add(judge.row(item))
         else:
-            reason = "; ".join(str(problem).partition(": ")[2] for problem in item)
-            made._add(Action("invalid", item[0].line, "", reason=reason))
+            reason = "; ".join(str(problem).partition(": ")[2] for problem in item.problems)
+            made._add(Action("invalid", item.line, "", reason=reason, values=item.cells))
     if not trust_keys and actual.whole:
         actual.find_renames(by_name=disable_missing, own_id=own_id)
     if actual.has_disputes():

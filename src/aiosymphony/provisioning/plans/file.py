@@ -19,7 +19,7 @@ from ...errors import JobRefused
 from ...files import private_file
 from ..rows.base import Kind
 from ..rows.registry import user_class
-from ..rows.wanted import Problem, WantedRow
+from ..rows.wanted import Problem, WantedRow, WrongRow
 from .actions import ACTIONS, Action, ActionKind
 from .guard import Tally, check_disabled, ends_active, ends_inactive
 from .persons import STAYS_DISABLED
@@ -106,12 +106,12 @@ class Plan:
                     if not kinds or action.do in kinds:
                         yield action
 
-    def checked_rows(self) -> Iterator[WantedRow | list[Problem]]:
+    def checked_rows(self) -> Iterator[WantedRow | WrongRow]:
         """The rows it was made from, as a desired state gives them."""
         user_type = user_class(self.kind)
         for action in self.actions():
             if action.do == "invalid":
-                yield [Problem(action.line, "", action.reason)]
+                yield WrongRow(action.line, [Problem(action.line, "", action.reason)], action.values)
             elif action.line:
                 yield WantedRow(action.line, user_type.from_dict(action.values))
 

@@ -14,7 +14,7 @@ from ..rows.base import Kind
 from ..rows.registry import user_class
 from .actions import ACTIONS, Action, Step
 
-__all__ = ["Unsound", "check_action", "check_steps", "check_values", "is_count", "mapping", "require"]
+__all__ = ["Unsound", "check_action", "check_cells", "check_steps", "check_values", "is_count", "mapping", "require"]
 
 _ACTIONS: Final = frozenset(ACTIONS)
 _TEXT: Final = frozenset({str})
@@ -39,7 +39,7 @@ def check_action(action: Action, kind: Kind) -> None:
         and all(isinstance(change, list) and len(change) == 2 for change in mapping(action.changes).values()),
         where,
     )
-    check_values(action.values, kind, where)
+    (check_cells if action.do == "invalid" else check_values)(action.values, kind, where)
     check_steps(action.steps, kind, where)
 
 
@@ -57,6 +57,13 @@ def check_values(values: object, kind: Kind, where: object) -> None:
         elif sound and known is dict:
             sound = all(type(on) is bool for on in value.values())
         require(sound, f"the column {name!r} of {where}")
+
+
+def check_cells(cells: object, kind: Kind, where: object) -> None:
+    """The cells of a wrong row: columns of a user, each as text."""
+    cells = mapping(cells)
+    columns = user_class(kind).columns().keys()
+    require(cells.keys() <= columns and {*map(type, cells.values())} <= _TEXT, f"the cells of {where}")
 
 
 def check_steps(steps: object, kind: Kind, where: object) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from os import PathLike
 
+import orjson
+
 from ...files import private_file
-from ..cells import CsvLines
+from ..cells import CsvLines, kept, plain
 from ..journal.base import JobStore, each_row
 from ..journal.states import ALL, NOT_DONE, State
-from ..rows.base import CLEAR
+from ..rows.base import CLEAR, Column
 from ..rows.registry import user_class
+from ..sources.mapped import REST_COLUMNS
 from .figures import Figures
 
 __all__ = ["write_csv", "write_rest"]
@@ -51,40 +55,54 @@ async def write_csv(store: JobStore, path: str | PathLike[str], *, only: Iterabl
 async def write_rest(figures: Figures, store: JobStore, path: str | PathLike[str]) -> int:
     """Write the rows that are not done as a CSV that is an input again; how many.
 
-    The columns are those of the input, by the API's names, and ``_line``, ``_state`` and ``_reason``, which the
-    reading leaves out. Invalid rows are not in it: they stand in the file they came from.
+    The columns are those of the input, by the API's names, and ``_line``, ``_state`` and ``_reason``, by which it is
+    recognised. Wrong rows are in it with the cells that they have; those that could not be divided into cells are not.
 
     Raises:
         JobError: The file cannot be written.
     """
-    names = [
-        name
+    columns = [
+        column
         for name, column in user_class(figures.header.kind).columns().items()
         if column.required or name in figures.columns
     ]
     with private_file(path) as file:
         lines = CsvLines(file)
-        lines.write([*names, "_line", "_state", "_reason"])
+        lines.write([*(column.name for column in columns), *REST_COLUMNS])
         count = 0
         async for row in each_row(store, NOT_DONE):
             if row.values and row.line:
-                cells = [_cell(row.values.get(name)) for name in names]
-                lines.write([*cells, row.line, row.state, row.message])
+                as_cell = _raw if row.action == "invalid" else _cell
+                cells = [as_cell(column, row.values.get(column.name)) for column in columns]
+                lines.write_back(cells, (row.line, row.state, row.message))
                 count += 1
     return count
 
 
-def _cell(value: object) -> str:
+def _raw(_column: Column, cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _cell(column: Column, value: object) -> str:
+    """A cell that is read as this value."""
     match value:
         case None:
             return ""
         case "" | []:
             return CLEAR
         case bool():
-            return "true" if value else "false"
+            # Spreadsheets translate true and false into the language of their user, and leave these alone.
+            return "yes" if value else "no"
+        case str():
+            return value
         case list():
-            return "|".join(value)
+            text = "|".join(value)
         case dict():
-            return "|".join(f"{name}={_cell(on)}" for name, on in value.items())
+            text = "|".join(f"{name}={'true' if on else 'false'}" for name, on in value.items())
         case _:
-            return str(value)
+            text = str(value)
+    with contextlib.suppress(ValueError):
+        if text and column.read(plain(kept(text))) == value:
+            return text
+    # An item holds what divides items.
+    return orjson.dumps(value).decode().replace(";", "\\u003b")

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 import attrs
+import orjson
 
 from ...text import stray_character
 
@@ -186,7 +187,8 @@ def read_choice(*choices: str) -> OneOf:
 
 
 def read_items(value: object) -> list[str]:
-    """``a|b`` in a cell, or a JSON list of text."""
+    """``a|b`` in a cell, or a JSON list of text, also as the text of a cell."""
+    value = _parsed(value, "[]")
     parts = value.split("|") if isinstance(value, str) else value
     if not isinstance(parts, list):
         msg = f"must be a list of text, not {_json_type(value)}"
@@ -213,7 +215,8 @@ def read_roles(value: object) -> list[str]:
 
 
 def read_switches(value: object) -> dict[str, bool]:
-    """``a|b=false`` in a cell, or a JSON list of names, or a JSON object of name to true or false."""
+    """``a|b=false`` in a cell, or a JSON list of names, or a JSON object of name to true or false, also as text."""
+    value = _parsed(value, "{}")
     if isinstance(value, dict):
         return {read_text(name): read_flag(on) for name, on in value.items()}
     switches = {}
@@ -221,6 +224,17 @@ def read_switches(value: object) -> dict[str, bool]:
         name, equals, on = item.partition("=")
         switches[name.strip()] = read_flag(on) if equals else True
     return switches
+
+
+def _parsed(value: object, ends: str) -> object:
+    """The JSON in a cell that begins and ends as JSON does; any other as it is."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text[:1] + text[-1:] != ends:
+        return value
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return value
 
 
 def _shown(value: object) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
 from .base import Kind, User
 
-__all__ = ["Problem", "Wanted", "WantedRow"]
+__all__ = ["Problem", "Wanted", "WantedRow", "WrongRow"]
 
 
 @attrs.frozen
@@ -32,6 +32,21 @@ class WantedRow:
     user: User
 
 
+@attrs.frozen
+class WrongRow:
+    """A row that did not pass.
+
+    Attributes:
+        line: Its line in the file.
+        problems: All that is wrong with it.
+        cells: Its cells by the API's columns, as text; none if it cannot be divided into cells.
+    """
+
+    line: int
+    problems: Sequence[Problem]
+    cells: Mapping[str, str] = attrs.field(factory=dict)
+
+
 class Wanted(Protocol):
     """What ``plan`` reads: a ``Desired``, or a ``Plan`` that was made before."""
 
@@ -41,4 +56,4 @@ class Wanted(Protocol):
     def name(self) -> str: ...
     @property
     def digest(self) -> str: ...
-    def checked_rows(self) -> Iterator[WantedRow | list[Problem]]: ...
+    def checked_rows(self) -> Iterator[WantedRow | WrongRow]: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from .base import unreadable
 from .binding import Binding
@@ -11,7 +12,7 @@ from .column_map import ColumnMap
 from .detect import Source
 from .proposal import SAMPLES
 
-__all__ = ["MAX_NAMES", "MappedRecord", "bound", "look_at", "mapped_records"]
+__all__ = ["MAX_NAMES", "REST_COLUMNS", "MappedRecord", "bound", "is_rest", "look_at", "mapped_records"]
 
 MAX_NAMES = 1000
 """Different names that the records of a file without a header may have."""
@@ -19,8 +20,17 @@ MAX_NAMES = 1000
 MappedRecord = tuple[int, Mapping[str, object], Sequence[tuple[str, str]]]
 
 
-def bound(source: Source, columns: ColumnMap) -> Binding:
-    """Bind a map to the names of a file.
+REST_COLUMNS: Final = ("_line", "_state", "_reason")
+"""What a job writes beside the columns of rows that are not done: by these a file of such rows is recognised."""
+
+
+def is_rest(names: Sequence[str]) -> bool:
+    """Whether these are the names of a file in which a job wrote what is not done."""
+    return {*REST_COLUMNS} <= {name.strip() for name in names}
+
+
+def bound(source: Source, columns: ColumnMap) -> tuple[Binding, bool]:
+    """Bind a map to the names of a file, and tell whether a job wrote it. Such a file has the API's names already.
 
     A format without a header is read once for the names of all its records.
 
@@ -28,7 +38,10 @@ def bound(source: Source, columns: ColumnMap) -> Binding:
         JobRefused: It cannot be read, or its names do not fit.
     """
     names, samples, header = look_at(source, columns)
-    return columns.bind(names, source.where, header=header, samples=samples)
+    rest = is_rest(names)
+    if rest:
+        columns = ColumnMap.of({}, columns.kind)
+    return columns.bind(names, source.where, header=header, samples=samples), rest
 
 
 def look_at(source: Source, columns: ColumnMap) -> tuple[Sequence[str], Sequence[Mapping[str, object]], bool]:
