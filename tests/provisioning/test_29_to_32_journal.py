@@ -305,7 +305,7 @@ async def test_33_a_changed_input_target_or_wish_is_refused(tmp_path: Path) -> N
     async with SqliteStore(path) as store:
         await begin(store)
         for other, said in (
-            (made(["ann", "bob"]), "records was changed since the job began"),
+            (made(["ann", "bob"]), "records was changed since the job in"),
             (made(target="other"), "is the journal of a job for acme, not for other"),
         ):
             with pytest.raises(JobError, match=said) as caught:

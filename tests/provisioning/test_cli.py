@@ -168,7 +168,8 @@ def test_the_same_command_again_has_nothing_to_do(
     command = ("provision", "apply", file, "--target", "connect", "--company", company, "--json")
     first, again = (orjson.loads(run(capsys, *command)[1]) for _ in range(2))
     assert first["traffic"]["requests"] > again["traffic"]["requests"]
-    assert first["rows"] == again["rows"]
+    assert first["rows"] == {**again["rows"], "skipped": 0}
+    assert again["actions"] == [{"action": "skip", "state": "DONE", "rows": ROWS}]
     assert again["exit_code"] == 0
 
 
@@ -206,15 +207,18 @@ def test_what_is_refused_says_why_in_one_sentence(
     assert "changed in the tenant since it was made (made anew: -1 create, +1 skip)" in refused("apply", saved)
     # The file changed after its job began.
     assert run(capsys, "provision", "apply", file, *target, "--json")[0] == 0
+    # That is no reason to refuse it, as the job is finished: it makes room.
     people(file, [*NAMES, "late"])
-    assert "was changed since the job began" in refused("apply", file, *target)
+    code, out, err = run(capsys, "provision", "apply", file, *target, "--json")
+    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 61)
+    assert "a new job: the last one" in err
     # And a mass disable.
     few = people(tmp_path / "few.csv", NAMES[:50])
     assert "without --force at most 5" in refused("apply", few, *target, "--disable-missing")
     code, out, _ = run(capsys, "provision", "apply", few, *target, "--disable-missing", "--force", "--json")
     assert code == 0
     assert {(act["action"], act["state"]): act["rows"] for act in orjson.loads(out)["actions"]} == {
-        ("disable", "DONE"): 10,
+        ("disable", "DONE"): 11,
         ("skip", "DONE"): 50,
     }
 

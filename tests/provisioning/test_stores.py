@@ -285,3 +285,30 @@ async def test_several_processes_carry_out_more_shards_than_they_hold(place: Pla
     assert await stores[0].counts() == {("create", "DONE"): 6000}
     assert set(tenant.there().values()) == {1}
     assert "audit" in await stores[0].notes()
+
+
+async def test_a_job_is_put_away_only_by_who_owns_all_of_it(place: Place) -> None:
+    store, other = await place.store(), await place.store()
+    await begin(store, shards=2, wanted=made(1500))
+    await store.acquire(60, 1)
+    with pytest.raises(JobInterrupted):
+        await store.archive(5.0)
+    await other.acquire(60, 1)
+    with pytest.raises(JobInterrupted):
+        await other.archive(5.0)
+    assert await other.header() is not None
+
+
+async def test_it_is_empty_when_its_job_is_put_away(place: Place) -> None:
+    store = await place.store()
+    await begin(store, made(2))
+    await store.acquire(60)
+    await store.note("finished_at", 5.0)
+    kept = await store.archive(5.0)
+    assert kept
+    assert (await store.header(), await store.counts(), await store.notes()) == (None, {}, {})
+    await store.renew(60)
+    await begin(store, made(3, target="other"))
+    await store.acquire(60)
+    await store.mark_in_flight([1, 2, 3], 6.0)
+    assert await store.archive(5.0) != kept

@@ -74,6 +74,9 @@ TrustOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Disable more than 5 % of the active users or 100, and ask nothing.")
 ]
+NewOption = Annotated[
+    bool, typer.Option("--new", help="Begin a new job, although the last one is not finished; its journal is kept.")
+]
 JournalOption = Annotated[
     Path | None,
     typer.Option("--journal", help="Where the job's state is kept; by default beside the file, as FILE.journal."),
@@ -159,6 +162,7 @@ async def apply_command(
     sheet: SheetOption = None,
     strict: StrictOption = False,
     force: ForceOption = False,
+    new: NewOption = False,
     journal: JournalOption = None,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests at once.")] = 32,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Requests per second at most; 400 if not given.")] = None,
@@ -204,6 +208,7 @@ async def apply_command(
         open_store(journal) as store,
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
+        sentences: list[str] = []
         with show():
             made = await prepare(
                 store,
@@ -213,17 +218,19 @@ async def apply_command(
                 include_service_accounts=include_service_accounts,
                 trust_keys=trust_keys,
                 force=force,
+                new=new,
+                settle=settle,
                 progress=progress,
+                tell=sentences.append,
             )
-        if not as_json:
-            if made is None:
-                say(f"resuming the job in {journal}", stderr=True)
-            else:
-                if isinstance(wanted, Desired):
-                    say(f"read as {wanted.read_as}")
-                print_plan(made, details=False)
-        if made is not None and not force and not as_json:
-            ask_before_disabling(made)
+        for sentence in sentences:
+            say(sentence, stderr=True)
+        if made is not None and not as_json:
+            if isinstance(wanted, Desired):
+                say(f"read as {wanted.read_as}")
+            print_plan(made, details=False)
+            if not force:
+                ask_before_disabling(made)
         job = Job(
             where,
             store,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import attrs
 
-from ..errors import JobRefused
+from ..errors import JobInterrupted, JobRefused
 from .actual import Actual
 from .desired import Desired
+from .job.earlier import Earlier, owned
 from .journal.base import JobStore
 from .plans.actions import ACTIONS
 from .plans.decide import plan
@@ -100,11 +103,15 @@ async def prepare(
     include_service_accounts: bool = False,
     trust_keys: bool = False,
     force: bool = False,
+    new: bool = False,
+    settle: float = 30.0,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Plan | None:
     """Make the plan that a job begins with, or make sure that the journal holds this very job.
 
-    Used as ``await Job(target, store).run(await prepare(store, target, desired))``.
+    Used as ``await Job(target, store).run(await prepare(store, target, desired))``. A finished job makes room for a new
+    one: it is put away under a name of its own, when the new plan is made.
 
     Args:
         store: The journal.
@@ -113,13 +120,17 @@ async def prepare(
         disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`; a saved
             plan knows by itself.
         force: Allow many users to be disabled; see ``Plan.allow``.
+        new: Also put away a job that is not finished; the new plan finds what it did.
+        settle: With ``new``: seconds after which an interrupted write has taken effect, or never will.
         progress: Told how it gets on.
+        tell: Told in a sentence what becomes of the job that the journal holds.
 
     Returns:
-        The plan, if the journal is empty; None if it holds this very job already.
+        The plan of a new job; None if the journal holds this very job already, which goes on.
 
     Raises:
-        JobError: The journal is of another job, the plan is of an older state, or disables too many.
+        JobError: The journal is of another job that is not finished or has an owner, the plan is of an older state, or
+            disables too many.
         SymphonyError: The target could not be read.
     """
     options = {
@@ -129,24 +140,48 @@ async def prepare(
     }
     if isinstance(wanted, Plan):
         options = wanted.options
-    existing = await store.header()
-    if existing is not None:
-        same = attrs.evolve(
-            existing,
-            kind=wanted.kind,
-            target=target.name,
-            input_name=wanted.name,
-            input_digest=wanted.digest,
-            **options,
-        )
-        existing.check(same, store.name)
+
+    async def made() -> Plan:
+        if isinstance(wanted, Plan):
+            plan = await renew_plan(target, wanted, progress=progress)
+        else:
+            plan = await make_plan(target, wanted, progress=progress, **options)
+        plan.allow(force=force)
+        return plan
+
+    tell = tell or (lambda _: None)
+    earlier = await Earlier.of(store)
+    if earlier is None:
+        return await made()
+    plan_state = wanted.state if isinstance(wanted, Plan) else ""
+    wish: dict[str, Any] = {
+        "kind": wanted.kind,
+        "target": target.name,
+        "input_name": wanted.name,
+        "input_digest": wanted.digest,
+        **options,
+    }
+    same = attrs.evolve(earlier.header, **wish)
+    if earlier.goes_on(same, plan_state, new=new):
+        earlier.header.check(same, store.name)
+        tell(earlier.resumed(store.name))
         return None
-    if isinstance(wanted, Plan):
-        made = await renew_plan(target, wanted, progress=progress)
-    else:
-        made = await make_plan(target, wanted, progress=progress, **options)
-    made.allow(force=force)
-    return made
+    # Nobody else works on it from here until there is room; and what nobody works on any more, nobody sends.
+    async with owned(store):
+        earlier = await Earlier.of(store)
+        if earlier is None:
+            return await made()
+        if earlier.goes_on(same, plan_state, new=new):
+            raise JobInterrupted(f"another process began a job in {store.name} meanwhile: run the same command again")
+        if earlier.in_doubt:
+            if progress is not None:
+                progress.begin("waiting for late writes")
+            tell(f"waited {settle:g} s for late writes of the job in {store.name}")
+            await asyncio.sleep(settle)
+        plan = await made()
+        kept = await store.archive(earlier.ended_at)
+    tell(earlier.put_away(kept))
+    return plan
 
 
 def check_input(saved: Plan, path: str | PathLike[str]) -> None:

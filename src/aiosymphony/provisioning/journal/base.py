@@ -39,6 +39,7 @@ class JobHeader:
         known: How many users the tenant held when the plan was made.
         made_at: When, in seconds since the epoch.
         shards: Into how many parts the rows are divided for several processes.
+        state: As in the plan.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class JobHeader:
     shards: int = 1
     include_service_accounts: bool = False
     trust_keys: bool = False
+    state: str = ""
 
     @classmethod
     def of(cls, plan: Plan, *, made_at: float, shards: int = 1) -> Self:
@@ -67,6 +69,7 @@ class JobHeader:
             shards,
             plan.include_service_accounts,
             plan.trust_keys,
+            plan.state,
         )
 
     def check(self, other: JobHeader, where: str) -> None:
@@ -75,12 +78,18 @@ class JobHeader:
         Raises:
             JobError: The target, the input or what is wanted of it changed.
         """
-        remedy = "undo that, or begin a new job with another journal (--journal)"
+        remedy = (
+            "undo that to resume it, or leave it with --new, which keeps its journal under another name, waits for "
+            "late writes, and plans what is left"
+        )
         if (self.kind, self.target) != (other.kind, other.target):
-            raise JobRefused(f"{where} is the journal of a job for {self.target}, not for {other.target}")
+            raise JobRefused(
+                f"{where} is the journal of a job for {self.target}, not for {other.target}, and that job is not "
+                "finished: finish it, or name another journal (--journal)"
+            )
         if self.input_digest != other.input_digest:
             raise JobRefused(
-                f"{other.input_name} was changed since the job began ({where} was made from another content): {remedy}",
+                f"{other.input_name} was changed since the job in {where} began, and that job is not finished: {remedy}"
             )
         for option in ("disable_missing", "include_service_accounts", "trust_keys"):
             if (began := getattr(self, option)) != getattr(other, option):
@@ -206,6 +215,22 @@ class JobStore(Protocol):
 
         Raises:
             JobError: It is another one, or the store cannot be written.
+        """
+        ...
+
+    async def archive(self, at: float) -> str:
+        """Put the job away under a name of its own, and hold none any more. This process must own all of its shards.
+
+        Args:
+            at: A time for the name, in seconds since the epoch. Called again after a crash with the same one, it makes
+                no second copy.
+
+        Returns:
+            The name under which it is found, by whatever opens a store.
+
+        Raises:
+            JobInterrupted: Another process works on it.
+            JobRefused: It cannot be kept; nothing was changed.
         """
         ...
 

@@ -34,6 +34,7 @@ __all__ = [
     "hold",
     "is_journal",
     "let_go",
+    "publish",
     "unusable",
 ]
 
@@ -151,7 +152,7 @@ def create_journal(path: Path) -> None:
         try:
             with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as db:
                 db.executescript(SCHEMA)
-            _publish(Path(name), path)
+            publish(Path(name), path)
         finally:
             Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
@@ -159,15 +160,17 @@ def create_journal(path: Path) -> None:
         raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
 
 
-def _publish(made: Path, path: Path) -> None:
-    """Give it its name, unless somebody else has just used that."""
+def publish(made: Path, path: Path) -> bool:
+    """Give a file its name, unless somebody else has just used that; whether it has it."""
     try:
         os.link(made, path)
     except FileExistsError:
-        return
+        return False
     except OSError:  # There are file systems without hard links.
-        if not os.path.lexists(path):
-            made.replace(path)
+        if os.path.lexists(path):
+            return False
+        made.replace(path)
+    return True
 
 
 def check_shape(db: sqlite3.Connection) -> None:

@@ -38,6 +38,7 @@ class MemoryJournal:
     rows: dict[int, JobRow] = attrs.field(factory=dict)
     shards: dict[int, _Shard] = attrs.field(factory=dict)
     notes: dict[str, bytes] = attrs.field(factory=dict)
+    archived: dict[str, MemoryJournal] = attrs.field(factory=dict)
 
 
 class MemoryStore:
@@ -79,6 +80,17 @@ class MemoryStore:
         journal.rows = rows
         journal.shards = {shard: _Shard() for shard in range(header.shards)}
         journal.header = header
+
+    async def archive(self, at: float) -> str:
+        self._check_fence()
+        if len(self._epochs) != len(self.journal.shards):
+            raise JobInterrupted("another store works on the job in memory: let it finish")
+        journal = self.journal
+        shards = {number: _Shard() for number in journal.shards}
+        name = f"memory {at} {len(journal.archived)}"
+        journal.archived[name] = MemoryJournal(journal.header, journal.rows, shards, journal.notes)
+        journal.header, journal.rows, journal.shards, journal.notes, self._epochs = None, {}, {}, {}, {}
+        return name
 
     async def acquire(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
         shards = self.journal.shards

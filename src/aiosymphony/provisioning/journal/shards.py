@@ -222,6 +222,21 @@ class Shards:
         if owned != self._epochs:
             raise Fenced(f"another process took over the job in {self._path} after this one's lease ran out: stopped")
 
+    def check_whole(self, db: sqlite3.Connection) -> None:
+        """Make sure that all shards are this process's.
+
+        Raises:
+            JobInterrupted: Some are not.
+        """
+        self.check_fence(db)
+        if db.execute("SELECT count(*) FROM shard").fetchone()[0] != len(self._epochs):
+            raise JobInterrupted(f"another process works on the job in {self._path}: let it finish")
+
+    def forget(self) -> None:
+        """The shards are no more."""
+        self._epochs = {}
+        self.sealing = Sealing()
+
     def workers(self, db: sqlite3.Connection) -> list[Worker]:
         """Who works on the job, or did until it ended without letting go."""
         workers = []

@@ -25,6 +25,7 @@ from ...text import visible
 from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind
+from .archive import clear, keep_copy
 from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
 from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
 from .group_commit import GroupCommit, Operation, answer
@@ -162,6 +163,19 @@ class SqliteStore:
         await self._do(begin)
         if (existing := await self.header()) is not None:
             existing.check(header, str(self.path))
+
+    async def archive(self, at: float) -> str:
+        await self._do(self._shards.check_whole)
+        kept = await asyncio.to_thread(keep_copy, self.path, at)
+
+        def make_room(db: sqlite3.Connection) -> None:
+            self._shards.check_whole(db)
+            clear(db)
+            self._shards.forget()
+            self._kind = None
+
+        await self._do(make_room)
+        return str(kept)
 
     async def acquire(self, lease: float, max_shards: int | None = None) -> Sequence[int]:
         watched: dict[int, Watched] = {}
