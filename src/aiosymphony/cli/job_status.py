@@ -12,7 +12,7 @@ import attrs
 from ..clock import SYSTEM_CLOCK, Clock
 from ..provisioning import Report
 from ..provisioning.journal.base import JobStore, Worker
-from ..provisioning.journal.registry import is_store, open_store
+from ..provisioning.journal.registry import is_address, is_store, open_store
 from ..provisioning.progress import WINDOW
 from .input_files import STANDARD_INPUT, beside
 from .output import RUNNING, STOPPED, say
@@ -25,23 +25,24 @@ _FIRST = 1.0
 """Seconds of sending before anything can be said of a second."""
 
 
-async def find_journal(file: Path) -> Path:
+async def find_journal(given: str) -> str:
     """The journal of what was given to apply: of the file or of its plan, the newer one if both have a job.
 
     Raises:
         JobError: It cannot be read.
     """
+    file = Path(given)
     if file == STANDARD_INPUT:
-        return beside(file, ".journal", "--journal")
-    if is_store(file):
-        return file
+        return str(beside(file, ".journal", "--journal"))
+    if is_address(given) or is_store(file):
+        return given
     named = [file.with_name(file.name + ending) for ending in (".journal", ".plan.journal")]
     there = sorted(filter(is_store, named), key=_changed_at, reverse=True)
     if len(there) > 1:
         there = [journal for journal in there if await _holds_job(journal)] or there
     if len(there) > 1:
         say(f"this is the job of {there[0]}, the newer one; to see the other, name {there[1]}", stderr=True)
-    return there[0] if there else named[0]
+    return str(there[0] if there else named[0])
 
 
 async def _holds_job(journal: Path) -> bool:

@@ -26,6 +26,7 @@ FAILED: Final = 1
 SOME_FAILED: Final = 2
 UNKNOWN: Final = 3
 RUNNING: Final = 4
+CHANGES: Final = 5
 USAGE: Final = 64
 STOPPED: Final = 75
 INTERRUPTED: Final = 130

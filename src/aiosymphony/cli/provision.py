@@ -15,8 +15,9 @@ import typer
 from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ..limits import Limits
 from ..provisioning import Desired, Job, Plan, Progress, Report, make_plan, prepare
-from ..provisioning.journal.registry import open_store
+from ..provisioning.journal.registry import open_store, without_password
 from ..provisioning.preparing import check_input
+from ..provisioning.reports.next_steps import command_line
 from ..provisioning.rows.base import Kind
 from ..provisioning.rows.registry import KINDS
 from ..provisioning.sources.column_map import ColumnMap
@@ -27,8 +28,9 @@ from . import provision_files
 from .clients import ConfigOption
 from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, place_of
 from .interrupts import on_stop_signals
+from .invocation import arguments_of
 from .job_status import Status, find_journal
-from .output import STOPPED, JsonOption, print_json, say
+from .output import CHANGES, SOME_FAILED, STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
@@ -78,7 +80,7 @@ NewOption = Annotated[
     bool, typer.Option("--new", help="Begin a new job, although the last one is not finished; its journal is kept.")
 ]
 JournalOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--journal", help="Where the job's state is kept; by default beside the file, as FILE.journal."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -97,6 +99,7 @@ def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, Non
 @app.command("plan")
 @_command
 async def plan_command(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with a header, XLSX, ODS or JSON; - for standard input.")],
     target: TargetOption = None,
     company: CompanyOption = None,
@@ -109,11 +112,17 @@ async def plan_command(
     strict: StrictOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Where to save the plan; by default FILE.plan.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Also list what would be done, row by row.")] = False,
+    detailed: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="End with 5 if there is anything to do, with 0 if not.")
+    ] = False,
     quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Compare a file with what is there, print what would be done, and save it. Nothing is changed."""
+    """Compare a file with what is there, print what would be done, and save it. Nothing is changed.
+
+    The exit code is 2 if rows are wrong or in conflict.
+    """
     save = save or beside(file, ".plan", "--out")
     known, reached = _target(target, Connection(company, config))
     _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
@@ -129,7 +138,9 @@ async def plan_command(
                 trust_keys=trust_keys,
                 progress=progress,
             )
+        made.command = arguments_of(context)
         made.save(save)
+    code = _code_of(made, detailed=detailed)
     if as_json:
         print_json(
             made.header()
@@ -137,20 +148,22 @@ async def plan_command(
             | {"read_as": _read_as(desired), "notes": desired.notes}
             | ({"actions": [action.to_dict() for action in made.actions()]} if details else {})
         )
-        return 0
+        return code
     say(f"read as {desired.read_as}")
     print_plan(made, details=details)
     _say_notes(desired)
     say("")
-    say(f"Saved as {save}. To carry it out: aiosymphony provision apply {save}")
+    carry_out = ["apply", str(save.absolute()), *([] if config is None else ["--config", str(config.absolute())])]
+    say(f"Saved as {save}. To carry it out: {command_line(carry_out)}")
     if needs_force(made):
         say("It disables more users than may be without --force.")
-    return 0
+    return code
 
 
 @app.command("apply")
 @_command
 async def apply_command(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="PLAN|FILE", help="A saved plan, or a file to plan and carry out.")],
     target: TargetOption = None,
     company: CompanyOption = None,
@@ -181,7 +194,7 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
-    journal = journal or beside(file, ".journal", "--journal")
+    journal = journal or str(beside(file, ".journal", "--journal"))
     progress, traffic = Progress(), Traffic()
     show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
     with show():
@@ -198,7 +211,8 @@ async def apply_command(
         about_file = (disable_missing, include_service_accounts, trust_keys, column_map, encoding, sheet, strict)
         if any((target, company, *about_file)):
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
-        check_input(saved, file)
+        if note := check_input(saved, file):
+            say(note, stderr=True)
         wanted = saved
         known = target_kind(saved.kind)
         reached = attrs.evolve(known.saved(saved.target), config=config)
@@ -225,12 +239,17 @@ async def apply_command(
             )
         for sentence in sentences:
             say(sentence, stderr=True)
-        if made is not None and not as_json:
-            if isinstance(wanted, Desired):
-                say(f"read as {wanted.read_as}")
-            print_plan(made, details=False)
-            if not force:
-                ask_before_disabling(made)
+        if made is not None:
+            if saved is None:
+                made.command = arguments_of(context)
+            else:
+                made.resumed_by = arguments_of(context)
+            if not as_json:
+                if isinstance(wanted, Desired):
+                    say(f"read as {wanted.read_as}")
+                print_plan(made, details=False)
+                if not force:
+                    ask_before_disabling(made)
         job = Job(
             where,
             store,
@@ -260,11 +279,15 @@ async def apply_command(
         report = await Report.of(store)
     code = report.exit_code if stopped is None else STOPPED
     if as_json:
-        told = {"exit_code": code, "journal": str(journal), "stopped": None if stopped is None else str(stopped)}
-        told |= {"notes": [] if isinstance(wanted, Plan) else [*wanted.notes]}
+        told = {
+            "exit_code": code,
+            "journal": without_password(journal),
+            "stopped": None if stopped is None else str(stopped),
+            "notes": [] if isinstance(wanted, Plan) else [*wanted.notes],
+        }
         print_json(report.to_dict() | told | {"traffic": traffic.to_dict()})
     else:
-        print_report(report, journal, traffic)
+        print_report(report, traffic)
     if stopped is not None:
         say(f"aiosymphony: {stopped}", stderr=True)
     return code
@@ -273,7 +296,7 @@ async def apply_command(
 @app.command("status")
 @_command
 async def status_command(
-    file: Annotated[Path, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
+    file: Annotated[str, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
     journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -282,7 +305,7 @@ async def status_command(
     async with open_store(journal, read_only=True) as store:
         status = await Status.of(store)
     if as_json:
-        print_json(status.to_dict() | {"journal": str(journal)})
+        print_json(status.to_dict() | {"journal": without_password(journal)})
     else:
         status.print()
     return status.exit_code
@@ -291,7 +314,7 @@ async def status_command(
 @app.command("report")
 @_command
 async def report_command(
-    file: Annotated[Path, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
+    file: Annotated[str, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
     journal: JournalOption = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained page.")] = None,
     rows: Annotated[Path | None, typer.Option("--csv", help="Write what became of every row.")] = None,
@@ -315,9 +338,9 @@ async def report_command(
             await report.write_rest(store, rest)
             written["rest"] = str(rest)
     if as_json:
-        print_json(report.to_dict() | {"journal": str(journal), "written": written})
+        print_json(report.to_dict() | {"journal": without_password(journal), "written": written})
     else:
-        print_report(report, journal, None)
+        print_report(report, None)
         for path in written.values():
             say(f"wrote {path}")
     return report.exit_code
@@ -347,7 +370,7 @@ def _read(
     strict: bool,
     progress: Progress,
 ) -> Desired:
-    return Desired.read(
+    desired = Desired.read(
         place_of(file),
         kind,
         columns=None if column_map is None else ColumnMap.read(column_map, kind),
@@ -356,6 +379,10 @@ def _read(
         strict=strict,
         progress=progress,
     )
+    if desired.is_rest and column_map is not None:
+        note = f"{file} is what a job left: its columns have the API's names, so {column_map} is not used"
+        desired.notes = [note, *desired.notes]
+    return desired
 
 
 def _say_notes(desired: Desired) -> None:
@@ -372,6 +399,13 @@ def _saved_plan(file: Path) -> Plan | None:
     if file == STANDARD_INPUT:
         return None
     return Plan.load(file) if b'"provisioning plan"' in Content(file).first[:200] else None
+
+
+def _code_of(made: Plan, *, detailed: bool) -> int:
+    """The exit code of a plan: that with which applying it would end, if nothing else fails."""
+    if made.counts["invalid"] or made.counts["conflict"]:
+        return SOME_FAILED
+    return CHANGES if detailed and made.rows > made.counts["skip"] else 0
 
 
 @contextlib.contextmanager

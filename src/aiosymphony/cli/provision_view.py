@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,6 +12,7 @@ from ..errors import JobError, JobRefused
 from ..provisioning.journal.states import FINDINGS
 from ..provisioning.plans.actions import ACTIONS
 from ..provisioning.plans.guard import HANDFUL
+from ..provisioning.reports.next_steps import command_line
 from .output import confirm, console, say
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def print_next(steps: Sequence[str]) -> None:
         say(f"Next: {step}")
 
 
-def print_report(report: Report, journal: Path, traffic: Traffic | None) -> None:
+def print_report(report: Report, traffic: Traffic | None) -> None:
     """The counts, why rows are not done, what was sent, and what to do next."""
     print_counts(report)
     for cause in report.causes[:20]:
@@ -116,5 +116,5 @@ def print_report(report: Report, journal: Path, traffic: Traffic | None) -> None
         say(f"and {len(report.causes) - 20} other causes")
     if traffic is not None and traffic.requests:
         say(f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
-    say(f"Everything: aiosymphony provision report {journal} --html report.html")
+    say(f"Everything: {command_line(['report', report.journal, '--html', 'report.html'])}")
     print_next(report.next_steps)

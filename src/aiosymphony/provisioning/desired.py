@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
@@ -38,6 +39,7 @@ class Desired:
     Attributes:
         kind: ``connect`` or ``pod``: which columns there are.
         name: The file's name, for messages.
+        path: Where the file lies; empty if it has no path.
         read_as: What the file was taken for; None for records in memory.
         digest: SHA-256 of the file; a plan or a job made from another content is told apart by it.
         notes: What an operator should know of how its columns were taken, a sentence each.
@@ -54,6 +56,7 @@ class Desired:
     count: int
     bad: int
     is_rest: bool
+    path: str
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Desired:
         self.notes = ()
         self.read_as = read_as
         self.is_rest = False
+        self.path = ""
         self._duplicates: dict[int, list[int]] = {}
         self._check(Progress() if progress is None else progress)
         self.digest = digest()
@@ -119,6 +123,7 @@ class Desired:
         )
         desired.notes = binding.notes
         desired.is_rest = is_rest
+        desired.path = str(Path(path).absolute()) if isinstance(path, str | PathLike) else ""
         if not desired.count + desired.bad:
             raise unreadable(f"{source.where} has no rows")
         if strict and desired.bad:

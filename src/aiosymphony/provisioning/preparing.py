@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -67,6 +68,7 @@ async def make_plan(
     if made.end_inactive.count > HANDFUL and not made.whole:
         made.close()
         made = await _plan(target, desired, options, progress, whole=True, rows=rows)
+    made.input_path = desired.path
     return made
 
 
@@ -83,6 +85,7 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     rows = None if saved.disable_missing else saved.rows
     progress = Progress() if progress is None else progress
     made = await _plan(target, saved, saved.options, progress, whole=saved.whole, rows=rows)
+    made.input_path, made.command = saved.input_path, saved.command
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
@@ -175,7 +178,7 @@ async def prepare(
             raise JobInterrupted(f"another process began a job in {store.name} meanwhile: run the same command again")
         if earlier.in_doubt:
             if progress is not None:
-                progress.begin("waiting for late writes")
+                progress.begin("settling")
             tell(f"waited {settle:g} s for late writes of the job in {store.name}")
             await asyncio.sleep(settle)
         plan = await made()
@@ -184,15 +187,29 @@ async def prepare(
     return plan
 
 
-def check_input(saved: Plan, path: str | PathLike[str]) -> None:
-    """Refuse a saved plan if the file it was made from lies beside it and has another content by now.
+def check_input(saved: Plan, path: str | PathLike[str]) -> str:
+    """Refuse a saved plan if the file it was made from has another content by now.
+
+    The file is looked for where it lay, and then beside the plan.
+
+    Returns:
+        What an operator should know: that the file is not found, so that nobody can say; empty if it is as it was.
 
     Raises:
-        JobError: It has.
+        JobError: It was changed, or cannot be read.
     """
-    source = Path(path).parent / saved.input_name
-    if source.is_file() and file_digest(source) != saved.input_digest:
+    if not saved.input_path:
+        return ""
+    places = (Path(saved.input_path), Path(path).absolute().parent / Path(saved.input_path).name)
+    source = next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113 - raises nothing
+    if source is None:
+        return (
+            f"{saved.input_name} is neither in {places[0].parent} nor beside the plan, so nobody can say whether it "
+            "was changed; the plan holds its rows"
+        )
+    if file_digest(source) != saved.input_digest:
         raise JobRefused(f"{source} was changed since {path} was made from it: make the plan anew")
+    return ""
 
 
 async def _plan(

@@ -39,7 +39,7 @@ class JobHeader:
         known: How many users the tenant held when the plan was made.
         made_at: When, in seconds since the epoch.
         shards: Into how many parts the rows are divided for several processes.
-        state: As in the plan.
+        state, input_path, command, resumed_by: As in the plan.
     """
 
     kind: Kind
@@ -54,6 +54,9 @@ class JobHeader:
     include_service_accounts: bool = False
     trust_keys: bool = False
     state: str = ""
+    input_path: str = ""
+    command: Sequence[str] = ()
+    resumed_by: Sequence[str] = ()
 
     @classmethod
     def of(cls, plan: Plan, *, made_at: float, shards: int = 1) -> Self:
@@ -70,6 +73,9 @@ class JobHeader:
             plan.include_service_accounts,
             plan.trust_keys,
             plan.state,
+            plan.input_path,
+            [*plan.command],
+            [*plan.resumed_by],
         )
 
     def check(self, other: JobHeader, where: str) -> None:

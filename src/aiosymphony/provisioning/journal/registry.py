@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
@@ -13,7 +14,10 @@ from .base import JobStore
 from .file import MAGIC
 from .sqlite import SqliteStore
 
-__all__ = ["STORES", "is_store", "open_store"]
+__all__ = ["STORES", "is_address", "is_store", "open_store", "without_password"]
+
+
+_PASSWORD: Final = re.compile(r"^([^:/]+://[^:/@]*:).*@")
 
 
 class _Opener(Protocol):
@@ -40,6 +44,16 @@ def open_store(where: str | PathLike[str], *, read_only: bool = False) -> Abstra
     if opener is None:
         raise JobRefused(f"no store is reached by {scheme}://: name the path of a file")
     return opener(text, read_only=read_only)
+
+
+def is_address(where: str) -> bool:
+    """Whether it is the address of a store, and no path."""
+    return "://" in where
+
+
+def without_password(where: str) -> str:
+    """The path or the address of a store, as it may be shown."""
+    return _PASSWORD.sub(r"\1***@", where) if is_address(where) else where
 
 
 def is_store(path: Path) -> bool:

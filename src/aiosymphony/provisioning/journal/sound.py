@@ -27,11 +27,11 @@ def sound_header(values: Any) -> JobHeader:
         Unsound: It is not one.
     """
     header = JobHeader(**mapping(values))
-    texts = (header.target, header.input_name, header.input_digest, header.state)
+    texts = (header.target, header.input_name, header.input_digest, header.state, header.input_path)
     numbers = (header.rows, header.known, header.shards)
     require(
         header.kind in KINDS
-        and all(type(text) is str for text in texts)
+        and all(type(text) is str for text in (*texts, *header.command, *header.resumed_by))
         and all(map(is_count, numbers))
         and header.shards > 0
         and type(header.disable_missing) is type(header.include_service_accounts) is type(header.trust_keys) is bool

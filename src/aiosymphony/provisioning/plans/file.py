@@ -8,7 +8,7 @@ import os
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -37,6 +37,9 @@ class Plan:
     Attributes:
         kind, target: The kind of target, and which one: a plan for one company cannot be applied to another.
         input_name, input_digest: The file it was made from.
+        input_path: Where that lay; empty if it had no path, as standard input.
+        command: The arguments of the command that made it; none if it was none.
+        resumed_by: Those of the command that resumes its job, if it is another one.
         state: A digest of the users that it was decided upon: the same file and the same state give the same plan.
         disable_missing, include_service_accounts, trust_keys: As given to :func:`plan`.
         known: How many users of the tenant were seen.
@@ -67,6 +70,9 @@ class Plan:
         self.disable_missing = disable_missing
         self.include_service_accounts = include_service_accounts
         self.trust_keys = trust_keys
+        self.input_path = ""
+        self.command: Sequence[str] = ()
+        self.resumed_by: Sequence[str] = ()
         self.state = ""
         self.known = 0
         self.whole = True
@@ -140,6 +146,8 @@ class Plan:
             "target": self.target,
             "input": self.input_name,
             "input_sha256": self.input_digest,
+            "input_path": self.input_path,
+            "command": [*self.command],
             "state": self.state,
             **self.options,
             "known": self.known,
@@ -189,6 +197,7 @@ class Plan:
                 )
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
                 made.active, made.left_alone = header["active"], Counter(header["left_alone"])
+                made.input_path, made.command = header["input_path"], [*header["command"]]
                 made._check_header()
                 counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
                 tallies = {name: Tally.from_dict(header[name]) for name in made._tallies()}
@@ -251,7 +260,7 @@ class Plan:
         }
 
     def _check_header(self) -> None:
-        texts = (self.target, self.input_name, self.input_digest, self.state)
+        texts = (self.target, self.input_name, self.input_digest, self.state, self.input_path, *self.command)
         switches = (self.disable_missing, self.include_service_accounts, self.trust_keys, self.whole)
         numbers = (self.known, *self.left_alone.values(), *(() if self.active is None else (self.active,)))
         if (

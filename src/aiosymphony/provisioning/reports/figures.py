@@ -11,6 +11,7 @@ import attrs
 from ..journal.base import JobHeader
 from ..journal.states import FINDINGS, OPEN, REJECTED, State
 from .causes import Cause
+from .next_steps import next_steps
 from .timeline import Bucket, Pause
 
 __all__ = ["Figures"]
@@ -34,6 +35,7 @@ class Figures:
         pauses: The times in which nothing happened, and which the timeline leaves out.
         running: Who works on the job at the moment, as text for people.
         columns: The columns that any row uses.
+        journal: What the journal is called.
     """
 
     header: JobHeader
@@ -50,6 +52,7 @@ class Figures:
     pauses: list[Pause] = attrs.field(factory=list)
     running: Sequence[str] = ()
     columns: frozenset[str] = frozenset()
+    journal: str = ""
 
     def state(self, *states: State) -> int:
         """How many rows are in any of these states."""
@@ -113,36 +116,7 @@ class Figures:
     @property
     def next_steps(self) -> list[str]:
         """What the operator should do, most urgent first."""
-        steps = []
-        if self.running:
-            steps.append(f"Wait: the job is run by {', '.join(self.running)}.")
-        elif self.not_finished:
-            steps.append(f"{self.not_finished:,} rows are not finished: run the same command to resume.")
-        if self.found("doubled"):
-            steps.append(
-                f"{self.found('doubled'):,} users exist more than once: disable those that are too many. If this "
-                "job made them, a write landed later than --settle: choose a longer one next time."
-            )
-        if self.unknown:
-            steps.append(
-                f"The outcome of {self.unknown:,} rows is unknown: run the same command again, "
-                "which looks them up before anything else."
-            )
-        if self.found("missing"):
-            steps.append(f"{self.found('missing'):,} users that were created do not exist now: plan anew.")
-        if self.found("different"):
-            steps.append(f"{self.found('different'):,} users differ from the file; the audit below names them.")
-        invalid = self.counts.get(("invalid", "FAILED"), 0)
-        if self.failed > invalid:
-            steps.append(
-                f"{self.failed - invalid:,} rows failed: "
-                "correct them, and run the CSV of what is not done as a new job."
-            )
-        if invalid:
-            steps.append(
-                f"{invalid:,} rows of the file are wrong: correct them there, and apply the file as a new job."
-            )
-        return steps or ["Nothing to do: all users match the file."]
+        return next_steps(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -49,6 +49,7 @@ class Report(Figures):
             finished_at=notes.get("finished_at"),
             read_at=SYSTEM_CLOCK.time(),
             running=[worker.described() for worker in await store.workers() if worker.alive],
+            journal=store.name,
         )
         if rows:
             await report._read(store)

@@ -1,0 +1,39 @@
+"""The command that was given, as arguments that can be given again, from whatever folder."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import typer
+
+from ..provisioning.journal.registry import is_address, without_password
+
+__all__ = ["arguments_of"]
+
+_LEFT_OUT: Final = frozenset({"as_json", "details", "force", "new", "quiet"})
+"""Options that say how to print, or that are decided on each time."""
+
+
+def arguments_of(context: typer.Context) -> list[str]:
+    """The command's name and what was given to it. Paths are whole, and no password is in it."""
+    arguments = [str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name in _LEFT_OUT or source is None or source.name != "COMMANDLINE":
+            continue
+        value: Any = context.params[name]
+        option = "" if parameter.param_type_name == "argument" else parameter.opts[0]
+        if isinstance(value, bool):
+            arguments.append(option if value else parameter.secondary_opts[0])
+            continue
+        text = without_password(value) if name == "journal" else str(value)
+        is_path = parameter.type.name in ("path", "file") or (name == "journal" and not is_address(text))
+        if is_path and text != "-":
+            text = os.path.abspath(text)  # noqa: PTH100 - links are not to be followed
+        if option and text.startswith("-"):
+            arguments.append(f"{option}={text}")
+        else:
+            arguments += [option, text] if option else [text]
+    return arguments
