@@ -75,7 +75,7 @@ async def test_what_failed_is_corrected_where_it_stands(run: Run, folder: Path, 
     command = ["provision", "apply", people(folder, *GOOD, "dee@other.com", "wrong one"), *options(company)]
     first = await run(*command, "--journal", "the journal", "--rate", "300", "--settle", "0.1")
     assert first.code == 2
-    assert "Next: 1 row failed and 1 row wrong; when my people.csv is corrected: aiosymphony provision " in first.out
+    assert "Next: 1 row failed and 1 row is wrong; when my people.csv is corrected: aiosymphony provision " in first.out
     people(folder, *GOOD, "dee", "eve")
     again = await run(*printed(first, "is corrected"), "--json")
     assert (again.code, rows(again)["done"], rows(again)["skipped"]) == (0, 5, 3)
@@ -105,7 +105,7 @@ async def test_what_failed_is_corrected_in_a_file_of_its_own(run: Run, folder: P
     )
     # With the same map it is not mapped again, and that is said.
     mapped = await run("provision", "apply", rest.name, *options(company))
-    assert (mapped.code, "my map.toml is not used" in mapped.err) == (0, True)
+    assert (mapped.code, "my map.toml is not used" in mapped.out) == (0, True)
 
 
 async def test_a_plan_leads_through_the_same_steps(run: Run, folder: Path, company: str) -> None:
@@ -144,7 +144,7 @@ async def test_what_is_left_is_resumed(
     assert status.code == code
     resumed = await run(*printed(status, what), "--json")
     assert (resumed.code, rows(resumed)["done"]) == (0, 3)
-    assert "resuming the job in" in resumed.err
+    assert "resuming the job in" in orjson.loads(resumed.out)["notes"][0]
     assert orjson.loads(resumed.out)["job"]["rows"] == 3
 
 
@@ -161,7 +161,7 @@ async def test_what_the_audit_found_is_planned_anew(run: Run, folder: Path, comp
     assert report.code == 2
     again = await run(*printed(report, "to plan anew"), "--json")
     assert (again.code, rows(again)["skipped"]) == (0, 3)
-    assert "a new job: the last one" in again.err
+    assert "a new job: the last one" in orjson.loads(again.out)["notes"][0]
     (kept,) = folder.glob("my people.csv.2*.journal")
     assert (await run("provision", "status", kept.name)).code == 2
     assert (await run("provision", "report", kept.name, "--csv", "rows.csv")).code == 2
@@ -187,7 +187,7 @@ async def test_a_plan_is_bound_to_its_file_wherever_either_lies(run: Run, folder
     (elsewhere / file.name).unlink()
     missing = await run("provision", "apply", str(plan), "--json")
     assert (missing.code, rows(missing)["done"]) == (0, 3)
-    assert missing.err.splitlines()[0] == (
+    assert orjson.loads(missing.out)["notes"][0] == (
         f"my people.csv is neither in {folder} nor beside the plan, so nobody can say whether it was changed; the plan "
         "holds its rows"
     )

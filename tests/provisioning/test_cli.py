@@ -114,7 +114,7 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     file = people(tmp_path / "people.csv", [*NAMES, "wrong", "someone@elsewhere.com"])
     file.write_text(file.read_text().replace("wrong@", "wrong "))
     code, out, err = run(capsys, "provision", "plan", file, "--target", "connect", "--company", company)
-    assert (code, err) == (0, "")
+    assert (code, err) == (2, "")
     assert "create" in out
     assert "61" in out
     assert "line 62: email" in out
@@ -211,7 +211,8 @@ def test_what_is_refused_says_why_in_one_sentence(
     people(file, [*NAMES, "late"])
     code, out, err = run(capsys, "provision", "apply", file, *target, "--json")
     assert (code, orjson.loads(out)["rows"]["done"]) == (0, 61)
-    assert "a new job: the last one" in err
+    assert "a new job: the last one" in orjson.loads(out)["notes"][0]
+    assert err == ""
     # And a mass disable.
     few = people(tmp_path / "few.csv", NAMES[:50])
     assert "without --force at most 5" in refused("apply", few, *target, "--disable-missing")

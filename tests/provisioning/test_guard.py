@@ -324,7 +324,7 @@ async def test_no_plan_disables_more_than_the_rule_says_and_never_the_own_accoun
 @pytest.mark.parametrize("option", ["disable_missing", "include_service_accounts", "trust_keys"])
 @pytest.mark.parametrize("began", [False, True])
 async def test_a_job_is_resumed_with_the_options_that_it_began_with(option: str, began: bool, tmp_path: Path) -> None:
-    tenant, desired = tenant_of([there("1", numbered(1))]), Desired.of([numbered(1)], "pod")
+    tenant, desired = tenant_of([]), Desired.of([numbered(1)], "pod")
     async with SqliteStore(tmp_path / "job.journal") as store:
         made = await prepare(store, tenant, desired, **{option: began})
         assert made is not None

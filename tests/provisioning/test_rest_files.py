@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import JobRefused
-from aiosymphony.provisioning import Desired, Plan, make_plan, plan
+from aiosymphony.provisioning import Desired, Plan, Progress, make_plan, plan
 from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.cells import harmless, kept, plain, raw
 from aiosymphony.provisioning.journal.base import Change, JobHeader
@@ -238,6 +238,6 @@ def test_a_wrong_row_takes_part_in_no_audit(rows: int) -> None:
         made = plan(Desired.of(wrong, "connect"), Actual("connect"), target="acme")
         async with MemoryStore() as store:
             await store.begin(JobHeader.of(made, made_at=1.0), made.actions())
-            return (await audit(store, Actual("connect")))[0]
+            return (await audit(store, Actual("connect"), Progress()))[0]
 
     assert asyncio.run(run())["checked"] == 0

@@ -14,6 +14,7 @@ from ..provisioning import Report
 from ..provisioning.journal.base import JobStore, Worker
 from ..provisioning.journal.registry import is_address, is_store, open_store
 from ..provisioning.progress import WINDOW
+from ..provisioning.reports.next_steps import command_line
 from .input_files import STANDARD_INPUT, beside
 from .output import RUNNING, STOPPED, say
 from .progress_view import duration, pace_told
@@ -115,7 +116,9 @@ class Status:
         if self.running:
             return ["let it finish, or stop it with Ctrl-C where it runs."]
         if self.is_cut_short:
-            return ["every row is finished, but the audit is not: run the same command again."]
+            again = self.report.header.resumed_by or self.report.header.command
+            command = f" {command_line(again)}" if again else " run the same command again."
+            return [f"every row is finished, but the audit is not:{command}"]
         return self.report.next_steps
 
     def to_dict(self) -> dict[str, Any]:

@@ -200,6 +200,7 @@ async def apply_command(
     with show():
         saved = _saved_plan(file)
     wanted: Desired | Plan
+    sentences: list[str] = []
     if saved is None:
         known, reached = _target(target, Connection(company, config))
         _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
@@ -211,8 +212,7 @@ async def apply_command(
         about_file = (disable_missing, include_service_accounts, trust_keys, column_map, encoding, sheet, strict)
         if any((target, company, *about_file)):
             raise ConfigError("a saved plan knows its target and its file: leave out --target and what goes with it")
-        if note := check_input(saved, file):
-            say(note, stderr=True)
+        sentences += filter(None, [check_input(saved, file)])
         wanted = saved
         known = target_kind(saved.kind)
         reached = attrs.evolve(known.saved(saved.target), config=config)
@@ -222,7 +222,6 @@ async def apply_command(
         open_store(journal) as store,
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
-        sentences: list[str] = []
         with show():
             made = await prepare(
                 store,
@@ -237,8 +236,9 @@ async def apply_command(
                 progress=progress,
                 tell=sentences.append,
             )
-        for sentence in sentences:
-            say(sentence, stderr=True)
+        if not as_json:
+            for sentence in sentences:
+                say(sentence, stderr=True)
         if made is not None:
             if saved is None:
                 made.command = arguments_of(context)
@@ -283,7 +283,7 @@ async def apply_command(
             "exit_code": code,
             "journal": without_password(journal),
             "stopped": None if stopped is None else str(stopped),
-            "notes": [] if isinstance(wanted, Plan) else [*wanted.notes],
+            "notes": [*sentences, *(() if isinstance(wanted, Plan) else wanted.notes)],
         }
         print_json(report.to_dict() | told | {"traffic": traffic.to_dict()})
     else:

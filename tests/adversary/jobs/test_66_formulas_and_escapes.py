@@ -202,7 +202,7 @@ async def test_66_provision(run: Any, tmp_path: Path) -> None:
     async with Evil(answer) as url:
         for more in ((), ("--details",), ("--json", "--details")):
             code, out, _ = await run(url, "provision", "plan", people, *where, *more)
-            assert code == 0
+            assert code == 2
             assert "danger" in out or more == ()
     async with Evil(lambda _: (400, {"code": EVIL, "message": EVIL})) as url:
         code, _, err = await run(url, "provision", "plan", people, *where)

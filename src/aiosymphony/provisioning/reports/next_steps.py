@@ -6,14 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from ...text import visible
-
-if TYPE_CHECKING:
-    from .figures import Figures
+from ..journal.base import JobHeader
+from ..journal.states import State
 
 __all__ = ["command_line", "next_steps"]
 
@@ -21,6 +20,26 @@ _OF_THE_FILE: Final = frozenset({"--map", "--encoding", "--sheet", "--journal", 
 """Options with a value that say something of one file, or of one job."""
 _OF_ALL: Final = frozenset({"--disable-missing", "--strict"})
 """Switches that are meant for a file of everybody."""
+
+
+class _Figures(Protocol):
+    """What of a report the next steps depend on."""
+
+    @property
+    def header(self) -> JobHeader: ...
+    @property
+    def counts(self) -> Mapping[tuple[str, State], int]: ...
+    @property
+    def running(self) -> Sequence[str]: ...
+    @property
+    def journal(self) -> str: ...
+    @property
+    def not_finished(self) -> int: ...
+    @property
+    def unknown(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    def found(self, kind: str) -> int: ...
 
 
 def command_line(arguments: Sequence[str]) -> str:
@@ -31,12 +50,12 @@ def command_line(arguments: Sequence[str]) -> str:
     return " ".join(map(_quoted, called))
 
 
-def next_steps(report: Figures) -> list[str]:
+def next_steps(report: _Figures) -> list[str]:
     """What the operator should do, most urgent first."""
     return [*_steps(report)] or ["Nothing to do: all users match the file."]
 
 
-def _steps(report: Figures) -> Iterator[str]:
+def _steps(report: _Figures) -> Iterator[str]:
     header = report.header
     resume = header.resumed_by or header.command
     anew = header.command
@@ -44,7 +63,10 @@ def _steps(report: Figures) -> Iterator[str]:
         yield f"Wait: the job is run by {', '.join(report.running)}."
     elif report.not_finished:
         yield _step(
-            f"{_count(report.not_finished)} not finished", "to resume", resume, "run the same command to resume"
+            f"{_count(report.not_finished, 'is', 'are')} not finished",
+            "to resume",
+            resume,
+            "run the same command to resume",
         )
     if report.found("doubled"):
         yield (
@@ -59,26 +81,27 @@ def _steps(report: Figures) -> Iterator[str]:
             "run the same command again, which looks them up before anything else",
         )
     # A job that is not finished goes on, whatever is wanted.
-    settled = not (report.running or report.not_finished or report.unknown)
-    if settled and report.found("missing"):
+    ended = not (report.running or report.not_finished or report.unknown)
+    if ended and report.found("missing"):
         yield _step(f"{report.found('missing'):,} users that were created do not exist now", "to plan anew", anew)
-    if settled and report.found("different"):
+    if ended and report.found("different"):
         yield _step(
             f"{report.found('different'):,} users differ from the file (the audit names them)", "to plan anew", anew
         )
     if report.failed:
-        yield from _corrections(report, settled=settled)
+        yield from _corrections(report, ended=ended)
 
 
-def _corrections(report: Figures, *, settled: bool) -> Iterator[str]:
+def _corrections(report: _Figures, *, ended: bool) -> Iterator[str]:
     header = report.header
     invalid = report.counts.get(("invalid", "FAILED"), 0)
     refused = report.failed - invalid
-    told = " and ".join(f"{_count(count)} {what}" for count, what in ((refused, "failed"), (invalid, "wrong")) if count)
+    parts = (f"{_count(refused)} failed", refused), (f"{_count(invalid, 'is', 'are')} wrong", invalid)
+    told = " and ".join(part for part, count in parts if count)
     if not header.command:
         yield f"{told}: correct the file and run the same command, or correct and apply the CSV of what is not done."
         return
-    if settled:
+    if ended:
         yield _step(told, f"when {header.input_name} is corrected", header.command)
         told = "or, to correct these rows alone"
     rest = _rest_of(header.input_path or header.input_name)
@@ -92,8 +115,8 @@ def _step(what: str, when: str, arguments: Sequence[str], otherwise: str = "") -
     return f"{what}; {when}: {command_line(arguments)}"
 
 
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
+def _count(rows: int, one: str = "", many: str = "") -> str:
+    return f"1 row {one}".rstrip() if rows == 1 else f"{rows:,} rows {many}".rstrip()
 
 
 def _rest_of(path: str) -> Path:
