@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,13 @@ def saved_again(rest: Path, how: str) -> Path:
     if how == "other order":
         order = random.Random(1).sample(range(len(lines[0])), len(lines[0]))
         lines = [[line[at] for at in order] for line in lines]
+    if how == "xlsx":
+        with xlsxwriter.Workbook(rest.with_name("again.xlsx")) as book:
+            sheet = book.add_worksheet()
+            for number, line in enumerate(lines):
+                for at, cell in enumerate(line):
+                    sheet.write(number, at, int(cell) if cell.isdigit() else cell)
+        return rest.with_name("again.xlsx")
     text = io.StringIO()
     csv.writer(text, delimiter={"semicolons": ";", "tabs": "\t"}.get(how, ",")).writerows(lines)
     content = text.getvalue()
@@ -98,9 +106,9 @@ def saved_again(rest: Path, how: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("how", ["other order", "semicolons", "tabs", "json", "line feeds"])
+@pytest.mark.parametrize("how", ["other order", "semicolons", "tabs", "json", "line feeds", "xlsx"])
 def test_it_is_recognised_however_it_was_saved_again(how: str, tmp_path: Path) -> None:
-    records = people("Bob", title="Head; of - all", active=True)
+    records = people("Bob", title="Head; of - all", phoneNumber="+33 1 02", department="007", active=True)
     again = Desired.read(
         saved_again(rest_of(Desired.of(records, "connect"), tmp_path), how), "connect", columns=MAP, strict=True
     )

@@ -116,7 +116,7 @@ class Desired:
         desired = cls(
             kind,
             source.content.name,
-            lambda: mapped_records(source, column_map, binding),
+            lambda: mapped_records(source, column_map, binding, rest=is_rest),
             lambda: source.digest,
             source.read_as,
             progress,

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from ..cells import plain
 from .base import unreadable
 from .binding import Binding
 from .column_map import ColumnMap
@@ -79,10 +80,18 @@ def flat(cells: Mapping[str, object], columns: ColumnMap) -> Mapping[str, object
     return made
 
 
-def mapped_records(source: Source, columns: ColumnMap, binding: Binding) -> Iterator[MappedRecord]:
-    """What stands in the file, from its beginning to its end."""
-    for line, cells, broken in source.scan().records:
+def mapped_records(
+    source: Source, columns: ColumnMap, binding: Binding, *, rest: bool = False
+) -> Iterator[MappedRecord]:
+    """What stands in the file, from its beginning to its end; ``rest`` if a job wrote it."""
+    contents = source.scan()
+    # Tables have no apostrophes left. A program that made JSON of one left them in.
+    quoted = rest and contents.names is None
+    for line, cells, broken in contents.records:
         if broken:
             yield line, {}, [("", broken)]
+        elif quoted:
+            text = {name: plain(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
+            yield line, *binding.apply(text)
         else:
             yield line, *binding.apply(flat(cells, columns))
