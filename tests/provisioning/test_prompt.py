@@ -106,7 +106,7 @@ def test_a_terminal_is_asked_before_more_than_a_handful_are_disabled(pod: None, 
     code, shown, out = on_a_terminal(more, "--target", "pod", answer=b"n\n")
     assert code == 64
     assert f"Disable 7 users, first {', '.join(names)}? [y/N]" in shown
-    assert "not carried out, as you said no. Nothing was sent" in shown
+    assert "cancelled at the prompt: nothing was sent" in shown
     assert f"disabled: 7 of {before} active users: {', '.join(names)}" in out
     code, shown, _ = on_a_terminal(more, "--target", "pod", interrupt=True)
     assert code == 130
@@ -132,6 +132,20 @@ def test_the_answer_yes_and_force(pod: None, tmp_path: Path) -> None:
     code, shown, _ = on_a_terminal(most, "--target", "pod", "--force")
     assert (code, "[y/N]" in shown) == (0, False)
     assert active() == before - 40
+
+
+def test_who_says_no_keeps_the_job_that_was_finished(
+    pod: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, _ = leavers(tmp_path / "people.csv", 2)
+    assert run(capsys, "provision", "apply", file, "--target", "pod")[0] == 0
+    there = {*tmp_path.iterdir()}
+    leavers(file, 9)
+    code, shown, _ = on_a_terminal(file, "--target", "pod", answer=b"n\n")
+    assert (code, "Disable 7 users" in shown) == (64, True)
+    code, out, _ = run(capsys, "provision", "status", file, "--json")
+    assert (code, orjson.loads(out)["rows"]["done"]) == (0, 2)
+    assert {*tmp_path.iterdir()} == there
 
 
 def test_scripts_are_not_asked(pod: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

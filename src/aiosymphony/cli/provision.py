@@ -222,7 +222,19 @@ async def apply_command(
         open_store(journal) as store,
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
     ):
-        with show():
+        with contextlib.ExitStack() as showing:
+            showing.enter_context(show())
+
+            def approve(plan: Plan) -> None:
+                showing.close()
+                if as_json:
+                    return
+                if isinstance(wanted, Desired):
+                    say(f"read as {wanted.read_as}")
+                print_plan(plan, details=False)
+                if not force:
+                    ask_before_disabling(plan)
+
             made = await prepare(
                 store,
                 where,
@@ -235,6 +247,7 @@ async def apply_command(
                 settle=settle,
                 progress=progress,
                 tell=sentences.append,
+                approve=approve,
             )
         if not as_json:
             for sentence in sentences:
@@ -244,12 +257,6 @@ async def apply_command(
                 made.command = arguments_of(context)
             else:
                 made.resumed_by = arguments_of(context)
-            if not as_json:
-                if isinstance(wanted, Desired):
-                    say(f"read as {wanted.read_as}")
-                print_plan(made, details=False)
-                if not force:
-                    ask_before_disabling(made)
         job = Job(
             where,
             store,

@@ -39,7 +39,7 @@ def ask_before_disabling(plan: Plan) -> None:
     """
     disabled = plan.end_inactive
     if disabled.count > HANDFUL and not confirm(f"Disable {disabled.count:,} users, first {disabled.names()}?"):
-        raise JobRefused("not carried out, as you said no. Nothing was sent")
+        raise JobRefused("cancelled at the prompt: nothing was sent")
 
 
 def print_plan(plan: Plan, *, details: bool) -> None:

@@ -110,6 +110,7 @@ async def prepare(
     settle: float = 30.0,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    approve: Callable[[Plan], None] | None = None,
 ) -> Plan | None:
     """Make the plan that a job begins with, or make sure that the journal holds this very job.
 
@@ -127,6 +128,8 @@ async def prepare(
         settle: With ``new``: seconds after which an interrupted write has taken effect, or never will.
         progress: Told how it gets on.
         tell: Told in a sentence what becomes of the job that the journal holds.
+        approve: Called with a new plan before any job is put away for it; what it raises is raised, and nothing is
+            changed.
 
     Returns:
         The plan of a new job; None if the journal holds this very job already, which goes on.
@@ -150,6 +153,8 @@ async def prepare(
         else:
             plan = await make_plan(target, wanted, progress=progress, **options)
         plan.allow(force=force)
+        if approve is not None:
+            approve(plan)
         return plan
 
     tell = tell or (lambda _: None)
