@@ -315,11 +315,12 @@ def test_a_name_that_does_not_split_is_a_problem_of_its_row(tmp_path: Path, cell
     ]
 
 
-def test_an_empty_name_that_is_needed_is_missing(tmp_path: Path) -> None:
+def test_an_empty_name_is_left_alone(tmp_path: Path) -> None:
     path = as_csv(tmp_path, ["email", "Name"], ["ann@acme.com", ""])
-    assert problems(path, {"split": {"Name": {"by": " ", "to": ["firstName", "lastName"]}}}) == [
-        "line 2: firstName is missing",
-        "line 2: lastName is missing",
+    table = {"split": {"Name": {"by": " ", "to": ["firstName", "lastName"]}}}
+    assert problems(path, table) == []
+    assert [row.user.to_dict() for row in Desired.read(path, "connect", columns=table).rows()] == [
+        {"email": "ann@acme.com"}
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aiosymphony import ClientCredentials, ConnectClient, RetryPolicy
@@ -77,10 +78,39 @@ async def test_rows_that_connect_refuses_fail_alone(
 ) -> None:
     records = people(40)
     records[7]["email"] = "seven@elsewhere.com"
-    report = await run(ConnectTarget(connect, company), tmp_path / "job.journal", records)
+    target = ConnectTarget(connect, company)
+    found = sandbox.state.db.companies.get(company)
+    sandbox.state.db.companies.put(attrs.evolve(found, domains=("acme.com", "elsewhere.com")))
+    made = await make_plan(target, Desired.of(records, "connect"))
+    assert +made.counts == {"create": 40}
+    # The company had the domain when the plan was made, and has it no longer.
+    sandbox.state.db.companies.put(found)
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        await Job(target, store, settle=0.05, concurrency=8).run(made)
+        report = await Report.of(store)
     assert (report.done, report.failed, report.exit_code) == (39, 1, 2)
     (cause,) = report.causes
     assert (cause.code, cause.rows[0][:2]) == ("40001", (8, "seven@elsewhere.com"))
+
+
+async def test_a_plan_tells_which_rows_connect_would_refuse(
+    connect: ConnectClient, sandbox: Sandbox, company: str, tmp_path: Path
+) -> None:
+    records = people(40)
+    records[7]["email"] = "seven@elsewhere.com"
+    target = ConnectTarget(connect, company)
+    made = await make_plan(target, Desired.of(records, "connect"))
+    (refused,) = made.actions("invalid")
+    why = "email is of elsewhere.com, which is no domain of the company; it has acme.com"
+    assert (refused.line, refused.label, refused.reason) == (8, "seven@elsewhere.com", why)
+    asked = sandbox.stats.by_operation["api_v2_companies_company_id_get"]
+    report = await run(target, tmp_path / "job.journal", records)
+    assert (report.done, report.failed, report.exit_code) == (39, 1, 2)
+    assert (report.causes[0].code, report.causes[0].rows[0][3]) == ("invalid", why)
+    # Once for each plan, and nothing is remembered.
+    assert (asked, sandbox.stats.by_operation["api_v2_companies_company_id_get"]) == (1, 2)
+    await connect.companies.update(company, email_domains=["elsewhere.com"])
+    assert +(await make_plan(target, Desired.of(records, "connect"))).counts == {"skip": 39, "create": 1}
 
 
 async def test_nobody_is_lost_or_doubled_when_replies_are(

@@ -137,6 +137,47 @@ async def test_the_bot_that_runs_the_job_is_never_disabled(pod: PodClient, sandb
     assert active == {"ann", sandbox.bot.username}
 
 
+async def test_a_plan_tells_which_rows_a_pod_would_refuse(pod: PodClient, sandbox: Sandbox, tmp_path: Path) -> None:
+    await run(pod, tmp_path / "first.journal", people(2))
+    asked = sandbox.stats.by_operation
+    before = asked["v1_admin_system_roles_list_get"], asked["v1_admin_system_features_list_get"]
+    rows = [
+        {"emailAddress": "worker0@acme.com", "title": "CEO"},
+        {"userName": "worker1", "roles": ["Content Management"]},
+        {"userName": "worker1x", "features": {"postread": True}},
+        worker("new", features={"postReedEnabled": True}),
+    ]
+    made = await make_plan(PodTarget(pod), Desired.of(rows, "pod"))
+    assert [(action.do, action.reason) for action in made.actions()] == [
+        ("update", ""),
+        (
+            "invalid",
+            "roles holds Content Management, which is no role of the pod (did you mean CONTENT_MANAGEMENT?)",
+        ),
+        (
+            "invalid",
+            "; ".join(
+                f"{name} is missing: needed to create the user"
+                for name in ("emailAddress", "displayName", "firstName", "lastName")
+            )
+            + "; features holds postread, which is no feature of the pod (did you mean postReadEnabled?)",
+        ),
+        (
+            "invalid",
+            "features holds postReedEnabled, which is no feature of the pod (did you mean postReadEnabled?)",
+        ),
+    ]
+    after = asked["v1_admin_system_roles_list_get"], asked["v1_admin_system_features_list_get"]
+    assert after == (before[0] + 1, before[1] + 1)
+    report = await run(pod, tmp_path / "second.journal", rows[:1])
+    assert (report.done, report.exit_code) == (1, 0)
+    user = sandbox.state.user(username="worker0")
+    assert user is not None
+    assert user.attributes["title"] == "CEO"
+    # Nothing was asked for a file without such columns.
+    assert (asked["v1_admin_system_roles_list_get"], asked["v1_admin_system_features_list_get"]) == after
+
+
 async def test_nobody_is_lost_or_doubled_when_replies_are(pod: PodClient, sandbox: Sandbox, tmp_path: Path) -> None:
     before = Counter(user.attributes["userName"] for user in sandbox.state.users())
     sandbox.faults = (

@@ -17,6 +17,7 @@ from ..limits import Limits
 from ..provisioning import Desired, Job, Plan, Progress, Report, make_plan, prepare
 from ..provisioning.journal.registry import open_store, without_password
 from ..provisioning.preparing import check_input
+from ..provisioning.reasons import reasons_of
 from ..provisioning.reports.next_steps import command_line
 from ..provisioning.rows.base import Kind
 from ..provisioning.rows.registry import KINDS
@@ -136,6 +137,7 @@ async def plan_command(
                 disable_missing=disable_missing,
                 include_service_accounts=include_service_accounts,
                 trust_keys=trust_keys,
+                strict=strict,
                 progress=progress,
             )
         made.command = arguments_of(context)
@@ -146,6 +148,7 @@ async def plan_command(
             made.header()
             | {"plan": str(save), "needs_force": needs_force(made)}
             | {"read_as": _read_as(desired), "notes": desired.notes}
+            | {"reasons": [reason.to_dict() for reason in reasons_of(made)]}
             | ({"actions": [action.to_dict() for action in made.actions()]} if details else {})
         )
         return code
@@ -242,6 +245,7 @@ async def apply_command(
                 disable_missing=disable_missing,
                 include_service_accounts=include_service_accounts,
                 trust_keys=trust_keys,
+                strict=strict,
                 force=force,
                 new=new,
                 settle=settle,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -12,6 +12,7 @@ from ..errors import JobError, JobRefused
 from ..provisioning.journal.states import FINDINGS
 from ..provisioning.plans.actions import ACTIONS
 from ..provisioning.plans.guard import HANDFUL
+from ..provisioning.reasons import reasons_of
 from ..provisioning.reports.next_steps import command_line
 from .output import confirm, console, say
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .progress_view import Traffic
 
 __all__ = ["ask_before_disabling", "needs_force", "print_counts", "print_next", "print_plan", "print_report"]
+
+_REASONS: Final = 10
 
 
 def needs_force(plan: Plan) -> bool:
@@ -63,6 +66,10 @@ def print_plan(plan: Plan, *, details: bool) -> None:
     more = plan.counts["conflict"] + plan.counts["invalid"] - 10
     if not details and more > 0:
         say(f"and {more:,} more that need a look: --details lists everything")
+        for reason in reasons_of(plan)[:_REASONS]:
+            say(f"{reason.rows:,} {reason.do}, from line {reason.line} on: {reason.reason}")
+    for warning in plan.warnings:
+        say(f"Warning: {warning}")
 
 
 def _about_access(plan: Plan) -> Iterator[str]:

@@ -183,4 +183,4 @@ def _copy(options: DemoOptions, target: Path) -> None:
 
 
 def _usable(file: Path) -> list[WantedRow]:
-    return list(Desired.read(file, KIND).rows())
+    return [row for row in Desired.read(file, KIND).rows() if not row.user.missing(row.user.to_dict())]

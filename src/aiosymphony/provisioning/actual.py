@@ -176,7 +176,9 @@ class Actual:
         if self._db.execute("SELECT 1 FROM newcomer LIMIT 1").fetchone() is None:
             return
         with self._needing_room():
-            for what, only in (("name, local", ""), ("name", "AND user.active IS NOT 0"))[: 2 if by_name else 1]:
+            for what, only in (("name, local", "AND local != ''"), ("name", "AND user.active IS NOT 0"))[
+                : 2 if by_name else 1
+            ]:
                 self._db.execute(
                     f"""
                     INSERT INTO dispute (line, id)

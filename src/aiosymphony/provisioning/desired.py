@@ -43,6 +43,7 @@ class Desired:
         read_as: What the file was taken for; None for records in memory.
         digest: SHA-256 of the file; a plan or a job made from another content is told apart by it.
         notes: What an operator should know of how its columns were taken, a sentence each.
+        columns: The columns that its rows have.
         count: Rows that can be used.
         bad: Rows that cannot.
         is_rest: Whether a job wrote the file, of rows that were not done: its columns are not mapped once more.
@@ -75,6 +76,7 @@ class Desired:
         self.read_as = read_as
         self.is_rest = False
         self.path = ""
+        self.columns: set[str] = set()
         self._duplicates: dict[int, list[int]] = {}
         self._check(Progress() if progress is None else progress)
         self.digest = digest()
@@ -198,6 +200,7 @@ class Desired:
         """Line, cells, user, what is wrong by column, and the keys, of each row."""
         user_type = self._user_class
         for line, cells, unmapped in self._scan():
+            self.columns.update(cells)
             if unmapped and not unmapped[0][0]:
                 yield line, {}, None, [*unmapped], ()
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from .plans.actions import ACTIONS
 from .plans.decide import plan
 from .plans.file import Plan
 from .plans.guard import HANDFUL
+from .plans.rules import Rules
 from .progress import Progress
 from .rows.base import User
 from .rows.wanted import Wanted, WantedRow
 from .sources.content import file_digest
-from .targets.base import Target, read_actual
+from .targets.base import RuledTarget, Target, read_actual
 
 __all__ = ["check_input", "make_plan", "prepare", "renew_plan"]
 
@@ -36,21 +38,25 @@ async def make_plan(
     disable_missing: bool = False,
     include_service_accounts: bool = False,
     trust_keys: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
     """Read the tenant and decide what makes it match the file. Nothing is written.
 
     A small file is looked up row by row, if the target can; otherwise the whole tenant is listed. It is listed too if
-    more than a handful of users would be disabled: how many that is of all, the listing tells.
+    more than a handful of users would be disabled: how many that is of all, the listing tells. A target that tells what
+    it takes is asked that too: rows that it would refuse are invalid.
 
     Args:
         target: Where.
         desired: The checked file.
         disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`.
+        strict: Refuse a plan with any invalid row.
+        progress: Told how it gets on.
 
     Raises:
         SymphonyError: The target could not be read.
-        JobError: As :func:`~aiosymphony.provisioning.plan`.
+        JobError: As :func:`~aiosymphony.provisioning.plan`; or (strict) a row is wrong or would be refused.
     """
     if disable_missing and desired.is_rest:
         raise JobRefused(
@@ -64,10 +70,16 @@ async def make_plan(
         "trust_keys": trust_keys,
     }
     rows = desired.count + desired.bad
-    made = await _plan(target, desired, options, progress, whole=disable_missing, rows=rows)
+    rules = await _rules(target, desired)
+    made = await _plan(target, desired, options, rules, progress, whole=disable_missing, rows=rows)
     if made.end_inactive.count > HANDFUL and not made.whole:
         made.close()
-        made = await _plan(target, desired, options, progress, whole=True, rows=rows)
+        made = await _plan(target, desired, options, rules, progress, whole=True, rows=rows)
+    if strict and made.counts["invalid"]:
+        told = "; ".join(f"line {each.line}: {each.reason}" for each in islice(made.actions("invalid"), 3))
+        raise JobRefused(
+            f"{made.name}: {made.counts['invalid']} wrong rows, and --strict takes none; the first: {told}"
+        )
     made.input_path = desired.path
     return made
 
@@ -76,7 +88,8 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     """Make a saved plan anew from its own rows and what is there now.
 
     Raises:
-        JobError: It is for another target, or what is there is not what it was made from.
+        JobError: It is for another target, or what is there, or which rows the target would refuse, is not what it was
+            made from.
         SymphonyError: The target could not be read.
     """
     if saved.target != target.name:
@@ -84,13 +97,14 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     # Of those who are disabled, the plan does not tell how many stand in the file.
     rows = None if saved.disable_missing else saved.rows
     progress = Progress() if progress is None else progress
-    made = await _plan(target, saved, saved.options, progress, whole=saved.whole, rows=rows)
+    rules = await _rules(target, saved)
+    made = await _plan(target, saved, saved.options, rules, progress, whole=saved.whole, rows=rows)
     made.input_path, made.command = saved.input_path, saved.command
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
         raise JobRefused(
-            "users of this plan were changed in the tenant since it was made"
+            "users of this plan, or its rules, were changed in the tenant since it was made"
             + (f" (made anew: {told})" if told else "")
             + ": make the plan anew, and look at it again",
         )
@@ -105,6 +119,7 @@ async def prepare(
     disable_missing: bool = False,
     include_service_accounts: bool = False,
     trust_keys: bool = False,
+    strict: bool = False,
     force: bool = False,
     new: bool = False,
     settle: float = 30.0,
@@ -123,6 +138,7 @@ async def prepare(
         wanted: The checked file, or a saved plan.
         disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`; a saved
             plan knows by itself.
+        strict: As for ``make_plan``; of a saved plan nothing more is asked.
         force: Allow many users to be disabled; see ``Plan.allow``.
         new: Also put away a job that is not finished; the new plan finds what it did.
         settle: With ``new``: seconds after which an interrupted write has taken effect, or never will.
@@ -151,7 +167,7 @@ async def prepare(
         if isinstance(wanted, Plan):
             plan = await renew_plan(target, wanted, progress=progress)
         else:
-            plan = await make_plan(target, wanted, progress=progress, **options)
+            plan = await make_plan(target, wanted, strict=strict, progress=progress, **options)
         plan.allow(force=force)
         if approve is not None:
             approve(plan)
@@ -217,13 +233,24 @@ def check_input(saved: Plan, path: str | PathLike[str]) -> str:
     return ""
 
 
+async def _rules(target: Target, wanted: Wanted) -> Rules:
+    return await target.rules(wanted.columns) if isinstance(target, RuledTarget) else Rules(target.kind)
+
+
 async def _plan(
-    target: Target, wanted: Wanted, options: Mapping[str, bool], progress: Progress, *, whole: bool, rows: int | None
+    target: Target,
+    wanted: Wanted,
+    options: Mapping[str, bool],
+    rules: Rules,
+    progress: Progress,
+    *,
+    whole: bool,
+    rows: int | None,
 ) -> Plan:
     own_id = await target.own_id()
     with await _seen(target, wanted, progress, whole=whole) as actual:
         progress.begin("deciding", rows)
-        return plan(wanted, actual, target=target.name, own_id=own_id, progress=progress, **options)
+        return plan(wanted, actual, target=target.name, own_id=own_id, rules=rules, progress=progress, **options)
 
 
 async def _seen(target: Target, wanted: Wanted, progress: Progress, *, whole: bool) -> Actual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -31,7 +31,8 @@ class Action:
         changes: Column to (value there, value wanted), for an update.
         steps: The requests it takes, in order.
         reason: Why it is a conflict or invalid.
-        values: The row's columns; if the row is invalid, its cells, as text.
+        values: The row's columns; if the row is wrong in itself, its cells, as text.
+        refused: Whether the row is invalid only because the tenant would refuse it.
     """
 
     do: ActionKind
@@ -42,6 +43,12 @@ class Action:
     steps: Sequence[Step] = ()
     reason: str = ""
     values: Mapping[str, Any] = attrs.field(factory=dict)
+    refused: bool = False
+
+    def refuse(self, wrong: Iterable[tuple[str, str]]) -> Action:
+        """The same, not to be sent, because of these (column, reason)."""
+        reason = "; ".join(f"{column} {why}" for column, why in wrong)
+        return attrs.evolve(self, do="invalid", steps=(), reason=reason, refused=True)
 
     def to_dict(self) -> dict[str, Any]:
         return {

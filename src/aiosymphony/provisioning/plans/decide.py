@@ -25,6 +25,7 @@ from . import persons
 from .actions import Action, ActionKind, Step
 from .file import Plan
 from .persons import several_users
+from .rules import Rules
 
 __all__ = ["decide", "plan"]
 
@@ -128,6 +129,7 @@ def plan(
     trust_keys: bool = False,
     own_id: str | None = None,
     progress: Progress | None = None,
+    rules: Rules | None = None,
 ) -> Plan:
     """Decide what makes the tenant look like the file. A pure function of its arguments: nothing is sent.
 
@@ -143,6 +145,7 @@ def plan(
             with the same key is the same.
         own_id: The account that asks, if it is among the users. Nothing is done that would lock it out.
         progress: Told how many rows were decided.
+        rules: What the tenant takes; None if it does not say.
 
     Raises:
         JobError: Users are to be disabled by their absence, and the file has wrong rows or the listing is not whole.
@@ -156,6 +159,9 @@ def plan(
         include_service_accounts=include_service_accounts,
         trust_keys=trust_keys,
     )
+    if rules is None:
+        rules = Rules(desired.kind)
+    made.warnings = rules.warnings
     actual.reset_claims()
     made.known, made.whole = len(actual), actual.whole
     made.active = actual.count_active() if actual.whole else None
@@ -165,7 +171,11 @@ def plan(
     judge = _Judge(actual, state, returning=disable_missing, trust_keys=trust_keys, own_id=own_id)
     for item in (Progress() if progress is None else progress).each(desired.checked_rows()):
         if isinstance(item, WantedRow):
-            made._add(judge.row(item))
+            action = judge.row(item)
+            if wrong := rules.check(action):
+                state.refuse(action)
+                action = action.refuse(wrong)
+            made._add(action)
         else:
             reason = "; ".join(str(problem).partition(": ")[2] for problem in item.problems)
             made._add(Action("invalid", item.line, "", reason=reason, values=item.cells))
@@ -255,7 +265,7 @@ class _Judge:
 
 
 def _conflict(action: Action, reason: str, user_id: str | None = None) -> Action:
-    return attrs.evolve(action, do="conflict", id=user_id or action.id, steps=(), reason=reason)
+    return attrs.evolve(action, do="conflict", id=user_id or action.id, steps=(), reason=reason, refused=False)
 
 
 def _disable(user_type: type[User], existing: ActualUser) -> Action:
@@ -268,14 +278,21 @@ def _disable(user_type: type[User], existing: ActualUser) -> Action:
 
 
 class _State:
-    """A digest of a set of users, whatever their order."""
+    """A digest of a set of users, and of the rows that the tenant would refuse, whatever their order."""
 
     def __init__(self) -> None:
         self._sum = 0
         self._count = 0
 
     def add(self, user: ActualUser) -> None:
-        content = orjson.dumps((user.id, user.active, user.values), option=orjson.OPT_SORT_KEYS)
+        self._add(user.id, user.active, user.values)
+
+    def refuse(self, action: Action) -> None:
+        """A row that would be sent, if the tenant took it."""
+        self._add("refused", action.line)
+
+    def _add(self, *what: object) -> None:
+        content = orjson.dumps(what, option=orjson.OPT_SORT_KEYS)
         self._sum += int.from_bytes(hashlib.blake2b(content, digest_size=16).digest())
         self._count += 1
 

@@ -49,6 +49,8 @@ class Plan:
         end_inactive, end_active: Users whom the plan disables and enables, alone or among other changes.
         stay_disabled: Users in the file who are disabled, and whose row does not say whether to enable them.
         left_alone: How many active users are not in the file and not disabled, for another reason each.
+        columns: The columns that its rows have.
+        warnings: What an operator should know of what the tenant takes; see ``Rules``.
         rows: Rows in the file.
     """
 
@@ -79,6 +81,8 @@ class Plan:
         self.active: int | None = None
         self.left_alone: Counter[str] = Counter()
         self._disabled = user_class(kind).disabled.items()
+        self.columns: set[str] = set()
+        self.warnings: Sequence[str] = ()
         self._spool()
 
     @property
@@ -116,7 +120,7 @@ class Plan:
         """The rows it was made from, as a desired state gives them."""
         user_type = user_class(self.kind)
         for action in self.actions():
-            if action.do == "invalid":
+            if action.do == "invalid" and not action.refused:
                 yield WrongRow(action.line, [Problem(action.line, "", action.reason)], action.values)
             elif action.line:
                 yield WantedRow(action.line, user_type.from_dict(action.values))
@@ -157,6 +161,7 @@ class Plan:
             "created_disabled": self.created_disabled,
             **{name: tally.to_dict() for name, tally in self._tallies().items()},
             "left_alone": {why: self.left_alone[why] for why in _LEFT_ALONE},
+            "warnings": [*self.warnings],
         }
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -198,6 +203,7 @@ class Plan:
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
                 made.active, made.left_alone = header["active"], Counter(header["left_alone"])
                 made.input_path, made.command = header["input_path"], [*header["command"]]
+                made.warnings = header["warnings"]
                 made._check_header()
                 counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
                 tallies = {name: Tally.from_dict(header[name]) for name in made._tallies()}
@@ -231,6 +237,7 @@ class Plan:
             self.end_active.add(action.label)
         elif action.reason == STAYS_DISABLED:
             self.stay_disabled.add(action.label)
+        self.columns.update(action.values)
         with self._spooling():
             self._file.write(orjson.dumps(action.to_dict()) + b"\n")
 
@@ -268,6 +275,8 @@ class Plan:
             or {*map(type, switches)} != {bool}
             or not all(map(is_count, numbers))
             or not self.left_alone.keys() <= {*_LEFT_ALONE}
+            or not isinstance(self.warnings, list)
+            or {*map(type, self.warnings)} - {str}
         ):
             msg = "the header has a value that no plan has"
             raise ValueError(msg)

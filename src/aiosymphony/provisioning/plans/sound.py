@@ -35,11 +35,12 @@ def check_action(action: Action, kind: Kind) -> None:
         action.do in _ACTIONS
         and is_count(action.line)
         and type(action.label) is type(action.reason) is str
+        and type(action.refused) is bool
         and (action.id is None or type(action.id) is str)
         and all(isinstance(change, list) and len(change) == 2 for change in mapping(action.changes).values()),
         where,
     )
-    (check_cells if action.do == "invalid" else check_values)(action.values, kind, where)
+    (check_cells if action.do == "invalid" and not action.refused else check_values)(action.values, kind, where)
     check_steps(action.steps, kind, where)
 
 
@@ -60,10 +61,10 @@ def check_values(values: object, kind: Kind, where: object) -> None:
 
 
 def check_cells(cells: object, kind: Kind, where: object) -> None:
-    """The cells of a wrong row: columns of a user, each as text."""
+    """The columns of a row that is not sent, each as its cell or, if only the tenant would refuse it, as read."""
     cells = mapping(cells)
-    columns = user_class(kind).columns().keys()
-    require(cells.keys() <= columns and {*map(type, cells.values())} <= _TEXT, f"the cells of {where}")
+    require(cells.keys() <= user_class(kind).columns().keys(), f"the cells of {where}")
+    check_values({name: cell for name, cell in cells.items() if type(cell) is not str}, kind, where)
 
 
 def check_steps(steps: object, kind: Kind, where: object) -> None:

@@ -80,7 +80,7 @@ class Cause:
 
 
 _ADVICE = {
-    INVALID: "Correct these lines in the file; nothing was sent for them.",
+    INVALID: "Correct these lines in the file, or let the tenant take them; nothing was sent for them.",
     str(
         ConnectCode.DOMAIN_NOT_ALLOWED.value
     ): "The e-mail domain is not one of the company's: correct the address, or add the domain to the company.",

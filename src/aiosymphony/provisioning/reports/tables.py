@@ -72,19 +72,14 @@ async def write_rest(figures: Figures, store: JobStore, path: str | PathLike[str
         count = 0
         async for row in each_row(store, NOT_DONE):
             if row.values and row.line:
-                as_cell = _raw if row.action == "invalid" else _cell
-                cells = [as_cell(column, row.values.get(column.name)) for column in columns]
+                cells = [_cell(column, row.values.get(column.name)) for column in columns]
                 lines.write_back(cells, (row.line, row.state, row.message))
                 count += 1
     return count
 
 
-def _raw(_column: Column, cell: object) -> str:
-    return "" if cell is None else str(cell)
-
-
 def _cell(column: Column, value: object) -> str:
-    """A cell that is read as this value."""
+    """A cell that is read as this value; that of a wrong row, which is text and not empty, as it is."""
     match value:
         case None:
             return ""

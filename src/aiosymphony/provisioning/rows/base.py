@@ -39,7 +39,7 @@ class Column:
     Attributes:
         name: The API's name of the field, which is the column's.
         read: Turns a cell (text, or a JSON value) into the field's value; raises ValueError with the reason.
-        required: A row without it is refused.
+        required: Nobody is created without it.
         key: Its folded value identifies the user.
         step: The request that changes it.
         about: What it holds, for people; no sentence.
@@ -153,13 +153,14 @@ class User:
                 continue
             if value not in ("", [], {}):
                 values[name] = value
-        bad = {name for name, _ in wrong}
-        wrong += [(name, "is missing") for name in cls.missing(values) if name not in bad]
+        keys = [name for name, known in columns.items() if known.key]
+        if values.keys().isdisjoint(keys) and not any(name in keys for name, _ in wrong):
+            wrong.append((" or ".join(keys), "is missing"))
         return (None if wrong else cls.from_dict(values)), wrong
 
     @classmethod
     def missing(cls, values: Mapping[str, Any]) -> list[str]:
-        """The required columns that a row lacks."""
+        """The columns that a row lacks for its user to be created. To find one who is there, any key is enough."""
         return [name for name, known in cls.columns().items() if known.required and name not in values]
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,9 +207,9 @@ def keys_of(values: Mapping[str, Any], kind: type[User], form: Callable[[object]
         form: What keys are compared by.
     """
     return tuple(
-        f"{name}:{form(value)}"
+        f"{name}:{key}"
         for name, known in kind.columns().items()
-        if known.key and isinstance(value := values.get(name), str)
+        if known.key and isinstance(value := values.get(name), str) and (key := form(value))
     )
 
 

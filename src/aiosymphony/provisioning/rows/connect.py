@@ -29,8 +29,8 @@ class ConnectUser(User):
     address: ClassVar[str] = "email"
 
     email: str = column("email", read_email, required=True, key=True, about="e-mail address; identifies the user")
-    first_name: str = column("firstName", read_name, required=True, about="first name, up to 64 characters")
-    last_name: str = column("lastName", read_name, required=True, about="last name, up to 64 characters")
+    first_name: str | None = column("firstName", read_name, required=True, about="first name, up to 64 characters")
+    last_name: str | None = column("lastName", read_name, required=True, about="last name, up to 64 characters")
     display_name: str | None = column(
         "displayName", about="name as others see it, up to 256 characters, as all texts below"
     )

@@ -17,9 +17,9 @@ __all__ = ["ROW", "PodUser"]
 class PodUser(User):
     """A user of a pod (schemas ``V2UserAttributes``, ``FeatureList`` and ``UserStatus``, and the roles).
 
-    The user name and the e-mail address each identify it. A cell of a list is written ``a|b``; of the features,
-    ``a|b=false``; of the roles, ``a|-b`` takes ``b`` away. Roles and features that the row does not name are left
-    alone.
+    The user name and the e-mail address each identify it; whoever is created needs both. A cell of a list is written
+    ``a|b``; of the features, ``a|b=false``; of the roles, ``a|-b`` takes ``b`` away. Roles and features that the row
+    does not name are left alone.
     """
 
     kind: ClassVar[Kind] = "pod"
@@ -28,10 +28,10 @@ class PodUser(User):
     enabling: ClassVar[Mapping[str, Any]] = {"status": "ENABLED"}
     address: ClassVar[str] = "emailAddress"
 
-    user_name: str = column(
+    user_name: str | None = column(
         "userName", read_user_name, required=True, key=True, about="login name; identifies the user"
     )
-    email_address: str = column(
+    email_address: str | None = column(
         "emailAddress", read_email, required=True, key=True, about="e-mail address; identifies the user, too"
     )
     first_name: str | None = column(
@@ -40,7 +40,7 @@ class PodUser(User):
     last_name: str | None = column(
         "lastName", read_name, about="last name, up to 64 characters; service accounts have none"
     )
-    display_name: str = column(
+    display_name: str | None = column(
         "displayName", required=True, about="name as others see it, up to 256 characters, as all texts below"
     )
     company_name: str | None = column("companyName", about="company of the user")
@@ -111,7 +111,7 @@ class PodUser(User):
 
     @property
     def label(self) -> str:
-        return self.user_name
+        return self.user_name or self.email_address or ""
 
 
 ROW: Final = PodUser

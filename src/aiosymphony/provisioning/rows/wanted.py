@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -56,4 +56,6 @@ class Wanted(Protocol):
     def name(self) -> str: ...
     @property
     def digest(self) -> str: ...
+    @property
+    def columns(self) -> Collection[str]: ...
     def checked_rows(self) -> Iterator[WantedRow | WrongRow]: ...

@@ -72,7 +72,8 @@ class Binder:
         rules, absent = self._rules()
         taken = self._own()
         self._check_doubles()
-        lacking = [name for name, column in self._known.items() if column.required and name not in self._givers]
+        keys = [name for name, column in self._known.items() if column.key]
+        lacking = [] if any(name in self._givers for name in keys) else keys
         for rule, missing in absent:
             columns = ", ".join(rule.columns)
             if not (header and {*lacking} & {*rule.columns}):
@@ -162,8 +163,8 @@ class Binder:
             told.append("the first line must name the columns")
         # What is left out may be there twice.
         told += self._wrong + [_is_twice(name) for name in self._twice if columns.get(name) != ""]
-        if still := [name for name in lacking if name not in proposed.columns]:
-            told.append(f"none is known to be {', '.join(still)}")
+        if lacking and not any(name in proposed.columns for name in lacking):
+            told.append(f"none is known to be {' or '.join(lacking)}")
         what = (
             "add to the map what is below" if partly else "rename them, or give a map by --map, such as the one below"
         )
@@ -187,7 +188,7 @@ def _named(wanted: Iterable[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def _lacks(lacking: Sequence[str], absent: Iterable[tuple[Rule, Sequence[str]]]) -> str:
-    told = f"the header lacks {', '.join(lacking)}; the first line must name the columns"
+    told = f"the header lacks {' or '.join(lacking)}; the first line must name the columns"
     for rule, missing in absent:
         if columns := {*rule.columns} & {*lacking}:
             told += f", and has no {_all(missing)}, of which the map makes {', '.join(sorted(columns))}"

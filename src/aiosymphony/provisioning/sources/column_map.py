@@ -92,7 +92,7 @@ class ColumnMap:
         Args:
             names: The header, or the names of all records of a format without one.
             where: The file, for messages.
-            header: Whether it is a header: then a required column must be there.
+            header: Whether it is a header: then a column that identifies users must be there.
             samples: Some of its records, by which a map is proposed if this one does not do.
 
         Raises:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -14,6 +14,7 @@ from ...limits import Limiter, Limits
 from ...observer import Observer
 from ..actual import Actual, ActualUser
 from ..plans.actions import Step
+from ..plans.rules import Rules
 from ..progress import Progress
 from ..rows.base import Kind, User
 
@@ -24,6 +25,7 @@ __all__ = [
     "InDoubt",
     "Rejected",
     "Result",
+    "RuledTarget",
     "Target",
     "TargetKind",
     "read_actual",
@@ -80,6 +82,8 @@ Result = Created | Rejected | Held | InDoubt
 class Target(Protocol):
     """A tenant. Methods raise the errors of :mod:`aiosymphony.errors`, which say whether the server may have acted.
 
+    One may also be a :class:`RuledTarget`.
+
     Attributes:
         kind: Which rows it takes.
         name: Which one it is, such as ``connect:https://…/companies/ID``; a journal is bound to it.
@@ -129,6 +133,19 @@ class Target(Protocol):
 
     async def take_step(self, user_id: str, step: Step) -> None:
         """Change a user that is there; repeating it changes nothing more."""
+        ...
+
+
+@runtime_checkable
+class RuledTarget(Protocol):
+    """An optional part of :class:`Target`: it says what it takes, so that a plan tells what it would refuse."""
+
+    async def rules(self, columns: Collection[str]) -> Rules:
+        """What it takes now; what it does not tell is among the warnings.
+
+        Args:
+            columns: The columns that are going to be checked.
+        """
         ...
 
 

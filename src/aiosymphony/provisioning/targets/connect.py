@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
+
+from aiosymphony_api.connect.models import CompanyState
 
 from ...codes import ConnectCode
 from ...connect.users import MAX_BATCH
 from ...errors import ApiError, ConfigError, JobError, JobInterrupted, NotFound, PaginationError, SymphonyError
+from ...text import clean_text
 from ..actual import ActualUser
 from ..plans.actions import Step
+from ..plans.rules import Rules
 from ..rows.base import Kind, User, keys_of
 from ..rows.connect import ConnectUser
 from .base import Connection, Created, Held, InDoubt, Rejected, Result, TargetKind
+from .reading_rules import read_if_told
 from .retrying import pages_retrying, retrying
 
 if TYPE_CHECKING:
@@ -48,6 +53,22 @@ class ConnectTarget:
     async def own_id(self) -> str | None:
         """None: an app asks, and no user of the company."""
         return None
+
+    async def rules(self, columns: Collection[str]) -> Rules:
+        """The e-mail domains of the company. It is a warning that nobody can be created in it yet."""
+        del columns  # Every row has an address.
+        warnings: list[str] = []
+        company = await read_if_told("e-mail domains", lambda: self._connect.companies.get(self._company), warnings)
+        if company is None:
+            return Rules(self.kind, warnings=warnings)
+        domains = [domain for domain in company.email_domains or () if isinstance(domain, str)]
+        if not domains:
+            warnings.append("e-mail domains were not checked, because the company does not tell its own")
+        if company.state not in (None, CompanyState.COMPLETED):
+            why = f" ({clean_text(company.error_message)})" if company.error_message else ""
+            state = f"{clean_text(company.state)}{why}"
+            warnings.append(f"the company is {state}, and nobody can be created in it before it is COMPLETED")
+        return Rules(self.kind, domains, warnings=warnings)
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the company, a hundred at a time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,9 +13,11 @@ from ...errors import BadRequest, ConfigError, JobRefused, NotFound
 from ...text import spellings
 from ..actual import ActualUser
 from ..plans.actions import Step
-from ..rows.base import Kind, User
+from ..plans.rules import Names, Rules
+from ..rows.base import Kind, StepKind, User
 from ..rows.pod import PodUser
 from .base import Connection, Created, InDoubt, Result, TargetKind
+from .reading_rules import read_if_told
 from .retrying import pages_retrying, retrying
 
 if TYPE_CHECKING:
@@ -51,6 +53,18 @@ class PodTarget:
         """The account that is logged in."""
         own = await retrying(self._pod.session.info)
         return None if own.id is None else str(own.id)
+
+    async def rules(self, columns: Collection[str]) -> Rules:
+        """The roles and the features that there are, each asked for only if the file has a column of them."""
+        warnings: list[str] = []
+        system = self._pod.system
+        names: dict[StepKind, Names] = {}
+        if "roles" in columns and (roles := await read_if_told("roles", system.list_roles, warnings)):
+            known = {role.id: [role.name] if role.name else [] for role in roles if role.id}
+            names["role"] = Names("role of the pod", known)
+        if "features" in columns and (features := await read_if_told("features", system.list_features, warnings)):
+            names["features"] = Names("feature of the pod", dict.fromkeys(features, ()))
+        return Rules(self.kind, names=names, warnings=warnings)
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the pod, with their features, a thousand at a time."""
