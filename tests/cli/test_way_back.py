@@ -75,7 +75,7 @@ async def test_what_failed_is_corrected_where_it_stands(run: Run, folder: Path, 
     command = ["provision", "apply", people(folder, *GOOD, "dee@other.com", "wrong one"), *options(company)]
     first = await run(*command, "--journal", "the journal", "--rate", "300", "--settle", "0.1")
     assert first.code == 2
-    assert "Next: 1 row failed and 1 row is wrong; when my people.csv is corrected: aiosymphony provision " in first.out
+    assert "Next: 2 rows are wrong; when my people.csv is corrected: aiosymphony provision " in first.out
     people(folder, *GOOD, "dee", "eve")
     again = await run(*printed(first, "is corrected"), "--json")
     assert (again.code, rows(again)["done"], rows(again)["skipped"]) == (0, 5, 3)

@@ -149,7 +149,7 @@ async def test_a_plan_tells_which_rows_a_pod_would_refuse(pod: PodClient, sandbo
     ]
     made = await make_plan(PodTarget(pod), Desired.of(rows, "pod"))
     assert [(action.do, action.reason) for action in made.actions()] == [
-        ("update", ""),
+        ("update", "is disabled, and the row does not say whether to enable the user"),
         (
             "invalid",
             "roles holds Content Management, which is no role of the pod (did you mean CONTENT_MANAGEMENT?)",

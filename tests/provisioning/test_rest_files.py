@@ -177,7 +177,7 @@ WRONG = """email,firstName,lastName,active
 ann@acme.com,Ann,Lee,perhaps
 no address,Bob,"Ray
 Ray",true
-cid@acme.com,,007,no
+cid@acme.com,NULL,007,no
 ann@acme.com,Ann,Lee,true
 dee@acme.com,Dee,Lee,true
 too,many,cells,in,this
