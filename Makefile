@@ -50,7 +50,7 @@ wheel: $(VENV)/.development ## Build the wheel and import it in an environment o
 lowest: $(VENV)/.development ## Run the tests of transports, facade and command line at the lowest supported versions
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --resolution lowest-direct \
-		--editable '.[cli,sandbox,httpx,otel,xlsx,yaml]'
+		--editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]'
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip freeze --quiet --exclude-editable > build/lowest/held.txt
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --constraint build/lowest/held.txt --group dev
 	build/lowest/bin/python -m pytest -p no:cacheprovider $(PARALLEL) $(LOWEST)
@@ -85,5 +85,5 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,xlsx,yaml]' --group dev
+	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev
 	@touch $@ $(VENV)/.runtime

@@ -18,6 +18,8 @@ for package in aiosymphony_api.PACKAGES:
     assert {operation.id for operation in operations.values()} == modules != set(), package
 for package in ("aiosymphony", "aiosymphony_api"):
     assert files(package).joinpath("py.typed").is_file(), package
+migrations = files("aiosymphony") / "provisioning" / "journal" / "postgres" / "migrations"
+assert (migrations / "001_journal.sql").is_file()
 assert entry_points(group="pytest11")["aiosymphony"].value == "aiosymphony.testing.plugin"
 
 

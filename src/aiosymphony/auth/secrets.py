@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
 
-from ..errors import ConfigError
+from ..errors import ConfigError, SymphonyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,13 +70,13 @@ class HeaderSecret(Secret):
 
 
 def keeps_arguments_secret(function: Callable[P, T]) -> Callable[P, T]:
-    """Raise the ConfigError of a function that takes keys or passwords without its frames, which hold them."""
+    """Raise the error of a function that takes keys or passwords without its frames, which hold them."""
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except ConfigError as error:
+        except SymphonyError as error:
             failure = error.with_traceback(None)
         del args, kwargs
         raise failure

@@ -1,0 +1,1 @@
+"""Jobs in PostgreSQL: many in one database, for processes on several machines. Needs ``aiosymphony[postgres]``."""
