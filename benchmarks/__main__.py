@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import sys
 
-COMPARISONS = ("calls", "bulk", "decode", "provision")
+COMPARISONS = ("calls", "bulk", "decode", "provision", "stores")
 
 
 def main() -> int:
