@@ -222,9 +222,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryJournal]:
     journals: dict[str, MemoryJournal] = {}
 
     @asynccontextmanager
-    async def opened(where: str, *, read_only: bool) -> AsyncIterator[JobStore]:
-        del read_only
+    async def opened(where: str, *, job: str | None, read_only: bool) -> AsyncIterator[JobStore]:
+        del job, read_only
         async with MemoryStore(journals.setdefault(where, MemoryJournal())) as store:
+            store.name = registry.without_password(where)
             yield store
 
     opener: Callable[..., AbstractAsyncContextManager[JobStore]] = opened
@@ -242,7 +243,7 @@ async def test_a_journal_may_have_an_address(
     assert [*database] == [address]
     assert not [*folder.glob("*.journal*")]
     assert not [*folder.glob("base*")]
-    assert orjson.loads(done.out)["journal"] == "base://ann:***@host/jobs?name=people"
+    assert orjson.loads(done.out)["journal"] == "base://ann@host/jobs?name=people"
     for shown in ("status", "report"):
         for where in ([address], ["my people.csv", "--journal", address]):
             told = await run("provision", shown, *where, "--json")

@@ -9,7 +9,7 @@ import typer
 
 from .._version import __version__
 from ..errors import SymphonyError
-from . import api, auth, call, demo, provision, sandbox
+from . import api, auth, call, demo, provision, sandbox, store
 from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
 
 __all__ = ["app", "run"]
@@ -47,6 +47,7 @@ app.command(
 )(sandbox.sandbox)
 app.add_typer(auth.app)
 app.add_typer(provision.app)
+app.add_typer(store.app)
 app.add_typer(api.app)
 
 

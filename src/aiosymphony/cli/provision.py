@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import attrs
 import typer
 
+from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ..limits import Limits
-from ..provisioning import Desired, Job, Plan, Progress, Report, make_plan, prepare
-from ..provisioning.journal.registry import open_store, without_password
+from ..provisioning import Desired, Job, JobStore, Plan, Progress, Report, make_plan, prepare
+from ..provisioning.journal.registry import is_address, open_store
 from ..provisioning.preparing import check_input
 from ..provisioning.reasons import reasons_of
 from ..provisioning.reports.next_steps import command_line
@@ -82,7 +84,10 @@ NewOption = Annotated[
 ]
 JournalOption = Annotated[
     str | None,
-    typer.Option("--journal", help="Where the job's state is kept; by default beside the file, as FILE.journal."),
+    typer.Option(
+        "--journal",
+        help="Where the job's state is kept: a file, by default FILE.journal beside the file, or postgresql://….",
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -91,6 +96,7 @@ def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, Non
     """Run a command's coroutine; what it returns is the exit code."""
 
     @functools.wraps(function)
+    @keeps_arguments_secret  # the address of a journal may hold a password
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         raise typer.Exit(asyncio.run(function(*args, **kwargs)))
 
@@ -222,8 +228,8 @@ async def apply_command(
         known.check(reached)
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
-        open_store(journal) as store,
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
+        open_store(journal, job=_job_of(file, where.name)) as store,
     ):
         with contextlib.ExitStack() as showing:
             showing.enter_context(show())
@@ -286,13 +292,18 @@ async def apply_command(
                 "stopped at once; run the same command to resume: it first looks up what was in flight"
             )
     # Read anew, and not to be written: the journal may be what failed.
-    async with open_store(journal, read_only=True) as store:
-        report = await Report.of(store)
+    try:
+        async with open_store(journal, job=_job_of(file, where.name), read_only=True) as store:
+            report = await Report.of(store)
+    except JobError:
+        if stopped is None:
+            raise
+        raise stopped from None
     code = report.exit_code if stopped is None else STOPPED
     if as_json:
         told = {
             "exit_code": code,
-            "journal": without_password(journal),
+            "journal": store.name,
             "stopped": None if stopped is None else str(stopped),
             "notes": [*sentences, *(() if isinstance(wanted, Plan) else wanted.notes)],
         }
@@ -312,11 +323,10 @@ async def status_command(
     as_json: JsonOption = False,
 ) -> int:
     """Say where a job stands, and who works on it. The exit code is the job's, and 4 while it runs."""
-    journal = journal or await find_journal(file)
-    async with open_store(journal, read_only=True) as store:
+    async with await _journal_of(file, journal) as store:
         status = await Status.of(store)
     if as_json:
-        print_json(status.to_dict() | {"journal": without_password(journal)})
+        print_json(status.to_dict() | {"journal": store.name})
     else:
         status.print()
     return status.exit_code
@@ -335,8 +345,7 @@ async def report_command(
     as_json: JsonOption = False,
 ) -> int:
     """Tell what became of each row. The exit code is the job's."""
-    journal = journal or await find_journal(file)
-    async with open_store(journal, read_only=True) as store:
+    async with await _journal_of(file, journal) as store:
         report = await Report.of(store)
         written = {}
         if html is not None:
@@ -349,7 +358,7 @@ async def report_command(
             await report.write_rest(store, rest)
             written["rest"] = str(rest)
     if as_json:
-        print_json(report.to_dict() | {"journal": without_password(journal), "written": written})
+        print_json(report.to_dict() | {"journal": store.name, "written": written})
     else:
         print_report(report, None)
         for path in written.values():
@@ -358,6 +367,18 @@ async def report_command(
 
 
 # What the commands share.
+
+
+def _job_of(file: Path, target: str = "") -> str:
+    """The name of a file's job, where a journal holds many: a plan of the file is about the same job."""
+    name = file.name.removesuffix(".plan")
+    return f"{name}@{target.partition('://')[2] or target}" if target else name
+
+
+async def _journal_of(file: str, journal: str | None) -> AbstractAsyncContextManager[JobStore]:
+    """The journal of what was given to apply, to be read."""
+    job = None if is_address(file) else _job_of(Path(file))
+    return open_store(journal or await find_journal(file), job=job, read_only=True)
 
 
 def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connection]:

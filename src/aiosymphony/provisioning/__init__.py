@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .desired import Desired as Desired
     from .job.run import Job as Job
     from .journal.base import JobStore as JobStore
+    from .journal.registry import open_store as open_store
     from .journal.sqlite import SqliteStore as SqliteStore
     from .plans.actions import Action as Action
     from .plans.decide import plan as plan
@@ -54,6 +55,7 @@ _HOMES = {
     "Target": "targets.base",
     "make_plan": "preparing",
     "read_actual": "targets.base",
+    "open_store": "journal.registry",
     "plan": "plans.decide",
     "prepare": "preparing",
     "renew_plan": "preparing",

@@ -14,7 +14,7 @@ from .base import JobStore
 from .file import MAGIC
 from .sqlite import SqliteStore
 
-__all__ = ["STORES", "is_address", "is_store", "open_store"]
+__all__ = ["STORES", "is_address", "is_store", "open_store", "without_password"]
 
 
 class _Opener(Protocol):
@@ -63,6 +63,17 @@ def open_store(
 def is_address(where: str) -> bool:
     """Whether it is the address of a store, and no path."""
     return "://" in where
+
+
+def without_password(where: str) -> str:
+    """The path or the address of a store, as it may be shown: without the passwords in it."""
+    if not is_address(where):
+        return where
+    scheme, _, rest = where.partition("://")
+    place, _, query = rest.partition("?")
+    user, at, hosts = place.rpartition("@")
+    kept = [each for each in query.split("&") if each and each.partition("=")[0] not in ("password", "sslpassword")]
+    return f"{scheme}://{user.partition(':')[0]}{at}{hosts}" + ("?" + "&".join(kept) if kept else "")
 
 
 def is_store(path: Path) -> bool:
