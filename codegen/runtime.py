@@ -28,6 +28,8 @@ IMPORTS: dict[str, dict[str, tuple[str, ...]]] = {
         "aiosymphony.wire.models": ("OpenIntEnum", "OpenStrEnum"),
     },
     "package": {"aiosymphony.wire.operation": ("Operations",)},
+    # Under a name that no operation, tag or model has: these packages hold theirs.
+    "lazy": {"aiosymphony._lazy": ("lazy as _lazy",)},
 }  # fmt: skip
 
 #: The variables of comprehensions in generated code, from the outermost inwards.

@@ -4,8 +4,12 @@ import ast
 import inspect
 import pickle
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 import aiosymphony
+import aiosymphony.provisioning
 from aiosymphony import SymphonyError
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +30,9 @@ def test_the_names_are_these() -> None:
         assert name in dir(aiosymphony)
 
 
-def test_what_type_checkers_see_is_what_there_is() -> None:
-    tree = ast.parse(Path(inspect.getfile(aiosymphony)).read_text())
+@pytest.mark.parametrize("package", [aiosymphony, aiosymphony.provisioning])
+def test_what_type_checkers_see_is_what_there_is(package: ModuleType) -> None:
+    tree = ast.parse(Path(inspect.getfile(package)).read_text())
     seen = {
         alias.asname
         for node in ast.walk(tree)
@@ -35,7 +40,7 @@ def test_what_type_checkers_see_is_what_there_is() -> None:
         for alias in node.names
         if alias.asname is not None
     }
-    assert seen == set(aiosymphony.__all__)
+    assert seen == set(package.__all__)
 
 
 def test_functions_stay_what_they_are_when_their_modules_are_imported() -> None:
