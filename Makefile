@@ -33,9 +33,10 @@ lint: $(VENV)/.development ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.development ## Check types, handwritten and generated
+types: $(VENV)/.development ## Check types: handwritten, generated, and in the programs of the documents
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/python -m pytest --quiet tests/typing
 
 drift: $(VENV)/.development ## Check that generated/ is what specs/ and codegen/ make
 	./codegen.sh --check

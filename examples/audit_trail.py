@@ -15,7 +15,7 @@ HOURS = 6
 async def main() -> None:
     now = int(time.time() * 1000)
     async with PodClient.from_env() as pod:
-        actions: Counter[tuple[str, str]] = Counter()
+        actions: Counter[tuple[str | None, str | None]] = Counter()
         # The next page is fetched while this one is being counted.
         async for action in pod.audit_trail.list(now - HOURS * 3_600_000, now).prefetch():
             actions[action.initiator_username, action.action_name] += 1

@@ -30,7 +30,7 @@ async def main() -> None:
 
         # Any number of users, in batches; one result each.
         for result in await connect.users.create(company.id, PEOPLE):
-            print(result.asked.email, "created" if result.ok else f"not created: {result.error.message}")
+            print(result.asked.email, f"not created: {result.error.message}" if result.error else "created")
 
         async for user in connect.users.list(company.id):
             print(user.email, "is", "active" if user.active else "disabled")
