@@ -63,6 +63,11 @@ def confirm(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
+def one_line(text: str) -> Text:
+    """Text for a live view: cut where the terminal ends."""
+    return Text(visible(text), no_wrap=True, overflow="ellipsis")
+
+
 def print_lines(text: str) -> None:
     """Text of several lines."""
     for line in text.rstrip("\n").split("\n"):

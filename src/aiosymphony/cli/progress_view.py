@@ -13,10 +13,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from ..errors import RateLimited
-from .output import console
+from .output import console, one_line
 
 if TYPE_CHECKING:
     from ..observer import Attempt
@@ -162,7 +161,7 @@ def _frame(progress: Progress, traffic: Traffic, errors: Console) -> RenderableT
     width = errors.width - 1
     text = next((text for text in first_line(progress) if len(text) <= width), first_line(progress)[-1])
     grid = Table.grid(padding=(0, 1))
-    line: RenderableType = _one_line(text)
+    line: RenderableType = one_line(text)
     of_job = progress.phase in ("sending", "settling")
     done, of = (progress.finished, progress.total) if of_job else (progress.step, progress.steps)
     bar = _WIDE_BAR if errors.width >= _WIDE else _BAR
@@ -172,11 +171,7 @@ def _frame(progress: Progress, traffic: Traffic, errors: Console) -> RenderableT
     details = _details(progress, traffic)
     while len(", ".join(details)) > width:
         details.pop()
-    return Group(line, _one_line(", ".join(details))) if details else line
-
-
-def _one_line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    return Group(line, one_line(", ".join(details))) if details else line
 
 
 def _last_line(progress: Progress, seconds: float) -> str:

@@ -44,6 +44,7 @@ class Desired:
         digest: SHA-256 of the file; a plan or a job made from another content is told apart by it.
         notes: What an operator should know of how its columns were taken, a sentence each.
         columns: The columns that its rows have.
+        reading: A digest of the rows, where a map, an encoding or a sheet was given; empty if the file alone says all.
         count: Rows that can be used.
         bad: Rows that cannot.
         is_rest: Whether a job wrote the file, of rows that were not done: its columns are not mapped once more.
@@ -58,6 +59,7 @@ class Desired:
     bad: int
     is_rest: bool
     path: str
+    reading: str
 
     def __init__(
         self,
@@ -67,6 +69,8 @@ class Desired:
         digest: Callable[[], str],
         read_as: ReadAs | None = None,
         progress: Progress | None = None,
+        *,
+        is_told_how: bool = False,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -78,7 +82,7 @@ class Desired:
         self.path = ""
         self.columns: set[str] = set()
         self._duplicates: dict[int, list[int]] = {}
-        self._check(Progress() if progress is None else progress)
+        self.reading = self._check(Progress() if progress is None else progress, is_told_how=is_told_how)
         self.digest = digest()
 
     @classmethod
@@ -122,6 +126,7 @@ class Desired:
             lambda: source.digest,
             source.read_as,
             progress,
+            is_told_how=bool(encoding or sheet or (columns and not is_rest)),
         )
         desired.notes = binding.notes
         desired.is_rest = is_rest
@@ -166,12 +171,16 @@ class Desired:
         """All rows, in the order of the file."""
         return self._checked()
 
-    def _check(self, progress: Progress) -> None:
+    def _check(self, progress: Progress, *, is_told_how: bool) -> str:
+        """Count rows and find duplicates; a digest of the cells, if the file alone does not say what they are."""
         progress.begin("checking the file")
+        digest = hashlib.sha256()
         seen: set[int] = set()
         twice: set[int] = set()
         count = bad = 0
-        for _, _, user, wrong, keys in progress.each(self._records()):
+        for _, cells, user, wrong, keys in progress.each(self._records()):
+            if is_told_how:
+                digest.update(repr(cells).encode("utf-8", "backslashreplace"))
             if user is None or wrong:
                 bad += 1
             else:
@@ -193,6 +202,7 @@ class Desired:
                 else:
                     bad += 1
         self.count, self.bad = count, bad
+        return digest.hexdigest() if is_told_how else ""
 
     def _records(
         self,

@@ -80,7 +80,7 @@ async def make_plan(
         raise JobRefused(
             f"{made.name}: {made.counts['invalid']} wrong rows, and --strict takes none; the first: {told}"
         )
-    made.input_path = desired.path
+    made.input_path, made.reading = desired.path, desired.reading
     return made
 
 
@@ -99,7 +99,7 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     progress = Progress() if progress is None else progress
     rules = await _rules(target, saved)
     made = await _plan(target, saved, saved.options, rules, progress, whole=saved.whole, rows=rows)
-    made.input_path, made.command = saved.input_path, saved.command
+    made.input_path, made.reading, made.command = saved.input_path, saved.reading, saved.command
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
@@ -183,6 +183,7 @@ async def prepare(
         "target": target.name,
         "input_name": wanted.name,
         "input_digest": wanted.digest,
+        "reading": wanted.reading,
         **options,
     }
     same = attrs.evolve(earlier.header, **wish)

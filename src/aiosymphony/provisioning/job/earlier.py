@@ -84,7 +84,7 @@ class Earlier:
 
 def _what(header: JobHeader) -> tuple[object, ...]:
     options = (header.disable_missing, header.include_service_accounts, header.trust_keys)
-    return header.kind, header.target, header.input_digest, options
+    return header.kind, header.target, header.input_digest, header.reading, options
 
 
 def _time(at: float) -> str:

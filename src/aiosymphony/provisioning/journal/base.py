@@ -39,7 +39,7 @@ class JobHeader:
         known: How many users the tenant held when the plan was made.
         made_at: When, in seconds since the epoch.
         shards: Into how many parts the rows are divided for several processes.
-        state, input_path, command, resumed_by: As in the plan.
+        state, input_path, command, resumed_by, reading: As in the plan.
     """
 
     kind: Kind
@@ -57,6 +57,7 @@ class JobHeader:
     input_path: str = ""
     command: Sequence[str] = ()
     resumed_by: Sequence[str] = ()
+    reading: str = ""
 
     @classmethod
     def of(cls, plan: Plan, *, made_at: float, shards: int = 1) -> Self:
@@ -76,6 +77,7 @@ class JobHeader:
             plan.input_path,
             [*plan.command],
             [*plan.resumed_by],
+            plan.reading,
         )
 
     def check(self, other: JobHeader, where: str) -> None:
@@ -96,6 +98,11 @@ class JobHeader:
         if self.input_digest != other.input_digest:
             raise JobRefused(
                 f"{other.input_name} was changed since the job in {where} began, and that job is not finished: {remedy}"
+            )
+        if self.reading != other.reading:
+            raise JobRefused(
+                f"{other.input_name} is read differently than when the job in {where} began, by its column map, its "
+                f"encoding or its sheet, and that job is not finished: {remedy}"
             )
         for option in ("disable_missing", "include_service_accounts", "trust_keys"):
             if (began := getattr(self, option)) != getattr(other, option):

@@ -27,7 +27,7 @@ def sound_header(values: Any) -> JobHeader:
         Unsound: It is not one.
     """
     header = JobHeader(**mapping(values))
-    texts = (header.target, header.input_name, header.input_digest, header.state, header.input_path)
+    texts = (header.target, header.input_name, header.input_digest, header.state, header.input_path, header.reading)
     numbers = (header.rows, header.known, header.shards)
     require(
         header.kind in KINDS

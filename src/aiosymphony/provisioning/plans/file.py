@@ -38,6 +38,7 @@ class Plan:
         kind, target: The kind of target, and which one: a plan for one company cannot be applied to another.
         input_name, input_digest: The file it was made from.
         input_path: Where that lay; empty if it had no path, as standard input.
+        reading: A digest of its rows, if a map, an encoding or a sheet was given; see ``Desired``.
         command: The arguments of the command that made it; none if it was none.
         resumed_by: Those of the command that resumes its job, if it is another one.
         state: A digest of the users that it was decided upon: the same file and the same state give the same plan.
@@ -72,7 +73,7 @@ class Plan:
         self.disable_missing = disable_missing
         self.include_service_accounts = include_service_accounts
         self.trust_keys = trust_keys
-        self.input_path = ""
+        self.input_path = self.reading = ""
         self.command: Sequence[str] = ()
         self.resumed_by: Sequence[str] = ()
         self.state = ""
@@ -151,6 +152,7 @@ class Plan:
             "input": self.input_name,
             "input_sha256": self.input_digest,
             "input_path": self.input_path,
+            "reading": self.reading,
             "command": [*self.command],
             "state": self.state,
             **self.options,
@@ -203,6 +205,7 @@ class Plan:
                 made.state, made.known, made.whole = header["state"], header["known"], header["whole"]
                 made.active, made.left_alone = header["active"], Counter(header["left_alone"])
                 made.input_path, made.command = header["input_path"], [*header["command"]]
+                made.reading = header["reading"]
                 made.warnings = header["warnings"]
                 made._check_header()
                 counts = {do: header["counts"].get(do, 0) for do in ACTIONS}
@@ -267,11 +270,11 @@ class Plan:
         }
 
     def _check_header(self) -> None:
-        texts = (self.target, self.input_name, self.input_digest, self.state, self.input_path, *self.command)
+        texts = (self.target, self.input_name, self.input_digest, self.state, self.input_path, self.reading)
         switches = (self.disable_missing, self.include_service_accounts, self.trust_keys, self.whole)
         numbers = (self.known, *self.left_alone.values(), *(() if self.active is None else (self.active,)))
         if (
-            {*map(type, texts)} != {str}
+            {*map(type, (*texts, *self.command))} != {str}
             or {*map(type, switches)} != {bool}
             or not all(map(is_count, numbers))
             or not self.left_alone.keys() <= {*_LEFT_ALONE}
