@@ -177,7 +177,7 @@ async def test_the_counts_come_first_and_what_to_do_next_comes_last(
     assert ended.code == 2
     report = ended.out[ended.out.index("in all") :]
     places = [
-        report.index(what) for what in ("not finished", "1 failed invalid: ", "Everything: ", "Next: 1 row is wrong; ")
+        report.index(what) for what in ("not finished", "1 failed invalid: ", "Everything: ", "Next: 1 row is wrong. ")
     ]
     assert places == sorted(places)
     assert report.rstrip().splitlines()[-1].startswith("Next: ")
@@ -221,7 +221,7 @@ async def test_the_status_of_a_job_whose_process_was_killed(people: Path, sympho
     killed = await run("provision", "status", str(people))
     assert killed.code == 75
     assert re.search(rf"^not running: {who} ended without finishing", killed.out, re.MULTILINE)
-    assert "rows are not finished; to resume: aiosymphony provision apply " in killed.out
+    assert "rows are not finished. To resume: aiosymphony provision apply " in killed.out
     told: Any = (await run("provision", "status", str(people), "--json")).json
     assert (told["running"], [worker["pid"] for worker in told["ended"]]) == ([], [terminal.process.pid])
 

@@ -75,9 +75,9 @@ async def test_what_failed_is_corrected_where_it_stands(run: Run, folder: Path, 
     command = ["provision", "apply", people(folder, *GOOD, "dee@other.com", "wrong one"), *options(company)]
     first = await run(*command, "--journal", "the journal", "--rate", "300", "--settle", "0.1")
     assert first.code == 2
-    assert "Next: 2 rows are wrong; when my people.csv is corrected: aiosymphony provision " in first.out
+    assert "Next: 2 rows are wrong. Correct my people.csv, and run: aiosymphony provision " in first.out
     people(folder, *GOOD, "dee", "eve")
-    again = await run(*printed(first, "is corrected"), "--json")
+    again = await run(*printed(first, "Correct my people.csv, and run"), "--json")
     assert (again.code, rows(again)["done"], rows(again)["skipped"]) == (0, 5, 3)
     # As it was given, in whatever order.
     header = orjson.loads(again.out)["job"]
@@ -90,17 +90,17 @@ async def test_what_failed_is_corrected_where_it_stands(run: Run, folder: Path, 
 async def test_what_failed_is_corrected_in_a_file_of_its_own(run: Run, folder: Path, company: str) -> None:
     command = ["provision", "apply", people(folder, *GOOD, "dee@other.com", "wrong one"), *options(company)]
     first = await run(*command)
-    written = await run(*printed(first, "alone; to write them to a file"))
+    written = await run(*printed(first, "alone. Write them to a file"))
     assert written.code == 2
     rest = folder / "my people.rest.csv"
     with rest.open(encoding="utf-8-sig", newline="") as lines:
         assert [row["email"] for row in csv.DictReader(lines)] == ["dee@other.com", "wrong one@acme.com"]
     rest.write_text(rest.read_text().replace("dee@other", "dee@acme").replace("wrong one@", "eve@"))
-    again = await run(*printed(first, "and; when that is corrected"), "--json")
+    again = await run(*printed(first, "Then correct that file, and run"), "--json")
     assert (again.code, rows(again)["done"], rows(again)["skipped"]) == (0, 2, 0)
     assert "my map.toml" not in orjson.loads(again.out)["job"]["command"]
     # A second file of what is left does not take the first one's name.
-    assert printed(await run("provision", "report", "my people.csv.journal"), "alone; to write them to a file")[-1] == (
+    assert printed(await run("provision", "report", "my people.csv.journal"), "alone. Write them to a file")[-1] == (
         "my people.rest-2.csv"
     )
     # With the same map it is not mapped again, and that is said.
@@ -113,10 +113,10 @@ async def test_a_plan_leads_through_the_same_steps(run: Run, folder: Path, compa
     assert planned.code == 2
     first = await run(*printed(planned, "To carry it out"))
     assert first.code == 2
-    written = await run(*printed(first, "alone; to write them to a file"))
+    written = await run(*printed(first, "alone. Write them to a file"))
     assert (written.code, (folder / "my people.rest.csv").exists()) == (2, True)
     people(folder, *GOOD, "dee")
-    again = await run(*printed(first, "is corrected"))
+    again = await run(*printed(first, "Correct my people.csv, and run"))
     assert again.code == 0
     carried_out = await run(*printed(again, "To carry it out"))
     assert carried_out.code == 0
@@ -125,7 +125,7 @@ async def test_a_plan_leads_through_the_same_steps(run: Run, folder: Path, compa
     assert (page.code, (folder / "report.html").exists()) == (0, True)
 
 
-@pytest.mark.parametrize(("state", "code", "what"), [("TODO", 75, "to resume"), ("UNKNOWN", 3, "to look them up")])
+@pytest.mark.parametrize(("state", "code", "what"), [("TODO", 75, "To resume"), ("UNKNOWN", 3, "To look them up")])
 @pytest.mark.parametrize("of_a_plan", [False, True])
 async def test_what_is_left_is_resumed(
     run: Run, folder: Path, company: str, tmp_path: Path, state: str, code: int, what: str, of_a_plan: bool
@@ -159,7 +159,7 @@ async def test_what_the_audit_found_is_planned_anew(run: Run, folder: Path, comp
     db.close()
     report = await run("provision", "report", "my people.csv")
     assert report.code == 2
-    again = await run(*printed(report, "to plan anew"), "--json")
+    again = await run(*printed(report, "To plan again"), "--json")
     assert (again.code, rows(again)["skipped"]) == (0, 3)
     assert "a new job: the last one" in orjson.loads(again.out)["notes"][0]
     (kept,) = folder.glob("my people.csv.2*.journal")

@@ -75,8 +75,8 @@ def print_plan(plan: Plan, *, details: bool) -> None:
 def _about_access(plan: Plan) -> Iterator[str]:
     """Who could log in before and not after, or the other way round, and who stays as they are."""
     if plan.end_inactive.count:
-        of = "" if plan.active is None else f" of {plan.active:,}"
-        yield f"disabled: {plan.end_inactive.count:,}{of} active users: {plan.end_inactive.names()}"
+        of = "" if plan.active is None else f" of {plan.active:,} active users"
+        yield f"disabled: {plan.end_inactive.count:,}{of}: {plan.end_inactive.names()}"
     if plan.end_active.count:
         yield f"enabled again: {plan.end_active.count:,}: {plan.end_active.names()}"
     if plan.stay_disabled.count:

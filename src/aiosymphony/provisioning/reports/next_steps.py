@@ -83,10 +83,10 @@ def _steps(report: _Figures) -> Iterator[str]:
     # A job that is not finished goes on, whatever is wanted.
     ended = not (report.running or report.not_finished or report.unknown)
     if ended and report.found("missing"):
-        yield _step(f"{report.found('missing'):,} users that were created do not exist now", "to plan anew", anew)
+        yield _step(f"{report.found('missing'):,} users that were created do not exist now", "to plan again", anew)
     if ended and report.found("different"):
         yield _step(
-            f"{report.found('different'):,} users differ from the file (the audit names them)", "to plan anew", anew
+            f"{report.found('different'):,} users differ from the file (the audit names them)", "to plan again", anew
         )
     if report.failed:
         yield from _corrections(report, ended=ended)
@@ -102,17 +102,17 @@ def _corrections(report: _Figures, *, ended: bool) -> Iterator[str]:
         yield f"{told}: correct the file and run the same command, or correct and apply the CSV of what is not done."
         return
     if ended:
-        yield _step(told, f"when {header.input_name} is corrected", header.command)
-        told = "or, to correct these rows alone"
+        yield _step(told, f"correct {header.input_name}, and run", header.command)
+        told = "Or correct these rows alone"
     rest = _rest_of(header.input_path or header.input_name)
-    yield _step(told, "to write them to a file", ["report", report.journal, "--rest", str(rest)])
-    yield _step("and", "when that is corrected", ["apply", str(rest), *_options_of(header.command)])
+    yield _step(told, "write them to a file", ["report", report.journal, "--rest", str(rest)])
+    yield f"Then correct that file, and run: {command_line(['apply', str(rest), *_options_of(header.command)])}"
 
 
 def _step(what: str, when: str, arguments: Sequence[str], otherwise: str = "") -> str:
     if not arguments:
         return f"{what}: {otherwise or when.removeprefix('to ')}."
-    return f"{what}; {when}: {command_line(arguments)}"
+    return f"{what}. {when[0].upper()}{when[1:]}: {command_line(arguments)}"
 
 
 def _count(rows: int, one: str = "", many: str = "") -> str:
