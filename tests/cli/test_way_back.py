@@ -179,7 +179,7 @@ async def test_a_plan_is_bound_to_its_file_wherever_either_lies(run: Run, folder
     file.write_text(content.replace("cid", "dee"))
     refused = await run("provision", "apply", str(plan))
     assert (refused.code, refused.out) == (64, "")
-    assert refused.err == f"aiosymphony: {file} was changed since {plan} was made from it: make the plan anew\n"
+    assert refused.err == f"aiosymphony: {file} was changed since {plan} was made from it: make a new plan\n"
     # Both were moved.
     shutil.move(file, elsewhere / file.name)
     refused = await run("provision", "apply", str(plan))

@@ -172,7 +172,7 @@ def test_34_bytes_that_the_encoding_has_no_letter_for_are_problems_of_their_rows
     desired = Desired.read(write(tmp_path, content), "connect", encoding="windows-1252")
     assert [user["firstName"] for _, user in users(desired)] == ["Böb"]
     assert problems(desired) == [
-        "line 2: firstName holds U+FFFD, which stands for a letter that was lost: save the file anew, as UTF-8"
+        "line 2: firstName holds U+FFFD, which stands for a letter that was lost: save the file again, as UTF-8"
     ]
 
 
@@ -345,5 +345,5 @@ def test_34_text_that_was_read_in_a_wrong_encoding_is_refused_with_what_it_was(t
     told = problems(desired)
     assert [problem.split(" ", 3)[2] for problem in told] == ["lastName", "email"]
     assert told[0] == (
-        f"line 1: lastName {misread!r} is {name!r}, which some program took for windows-1252: save it anew as UTF-8"
+        f"line 1: lastName {misread!r} is {name!r}, which some program took for windows-1252: save it again as UTF-8"
     )

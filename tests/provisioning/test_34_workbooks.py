@@ -245,7 +245,7 @@ def test_34_repeated_cells_and_rows_of_ods(tmp_path: Path) -> None:
     assert {each.split(":")[0] for each in problems(desired)} == {"line 1003", "line 1004"}
 
 
-LOST = "is a number without its last digits: format the column as text, and enter it anew"
+LOST = "is a number without its last digits: format the column as text, and enter it again"
 
 
 def test_34_what_a_spreadsheet_lost_is_refused(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_what_is_refused_says_why_in_one_sentence(
     # What is there changed after the plan was made.
     other = people(tmp_path / "other.csv", NAMES[:1])
     assert run(capsys, "provision", "apply", other, *target, "--json")[0] == 0
-    assert "changed in the tenant since it was made (made anew: -1 create, +1 skip)" in refused("apply", saved)
+    assert "changed in the tenant since it was made (made again: -1 create, +1 skip)" in refused("apply", saved)
     # The file changed after its job began.
     assert run(capsys, "provision", "apply", file, *target, "--json")[0] == 0
     # That is no reason to refuse it, as the job is finished: it makes room.

@@ -322,7 +322,7 @@ async def test_a_saved_plan_is_refused_once_the_tenant_takes_other_rows(saved_un
     change = "+1 create, -1 invalid" if saved_under is ACME else "-1 create, +1 invalid"
     assert str(caught.value) == (
         "users of this plan, or its rules, were changed in the tenant since it was made "
-        f"(made anew: {change}): make the plan anew, and look at it again"
+        f"(made again: {change}): make a new plan, and look at it again"
     )
     # Made anew, the plan goes by what holds now.
     counts = (await make_plan(tenant, Desired.of(ROWS, "connect"))).counts

@@ -85,7 +85,7 @@ async def make_plan(
 
 
 async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None = None) -> Plan:
-    """Make a saved plan anew from its own rows and what is there now.
+    """Make a saved plan again from its own rows and what is there now.
 
     Raises:
         JobError: It is for another target, or what is there, or which rows the target would refuse, is not what it was
@@ -105,8 +105,8 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
         told = ", ".join(f"{change:+d} {do}" for do, change in changes.items() if change)
         raise JobRefused(
             "users of this plan, or its rules, were changed in the tenant since it was made"
-            + (f" (made anew: {told})" if told else "")
-            + ": make the plan anew, and look at it again",
+            + (f" (made again: {told})" if told else "")
+            + ": make a new plan, and look at it again",
         )
     return made
 
@@ -230,7 +230,7 @@ def check_input(saved: Plan, path: str | PathLike[str]) -> str:
             "was changed; the plan holds its rows"
         )
     if file_digest(source) != saved.input_digest:
-        raise JobRefused(f"{source} was changed since {path} was made from it: make the plan anew")
+        raise JobRefused(f"{source} was changed since {path} was made from it: make a new plan")
     return ""
 
 

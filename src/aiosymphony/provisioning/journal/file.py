@@ -246,7 +246,7 @@ def damaged(path: Path, what: str) -> JobError:
     """What to say of a file that holds what no job writes."""
     return JobRefused(
         f"the journal {path} is damaged, or was edited by hand ({' '.join(what.split())}): move it away, with the "
-        f"files beside it (-wal, -shm and {SEAL}), wait a minute for late writes, and plan anew - the new plan "
+        f"files beside it (-wal, -shm and {SEAL}), wait a minute for late writes, and plan again - the new plan "
         "finds what was done already",
     )
 

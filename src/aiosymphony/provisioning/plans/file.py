@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def options(self) -> dict[str, bool]:
-        """What it was made with, to make it anew."""
+        """What it was made with, to make it again."""
         return {
             "disable_missing": self.disable_missing,
             "include_service_accounts": self.include_service_accounts,
@@ -217,9 +217,9 @@ class Plan:
         except OSError as error:
             raise JobRefused(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise JobRefused(f"{path} is not a plan, or a damaged one; make it anew") from None
+            raise JobRefused(f"{path} is not a plan, or a damaged one; make it again") from None
         if any(made.counts[do] != count for do, count in counts.items()) or made._tallies() != tallies:
-            raise JobRefused(f"{path} is cut short or was edited; make the plan anew")
+            raise JobRefused(f"{path} is cut short or was edited; make a new plan")
         return made
 
     def __enter__(self) -> Self:

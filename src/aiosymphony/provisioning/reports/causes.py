@@ -89,10 +89,10 @@ _ADVICE = {
     ): "The address has an account that is not this company's. Ask Symphony, or take the row out.",
     str(ConnectCode.COMPANY_NOT_READY.value): "The company does not exist or is not complete yet.",
     "403": "The account of this job lacks an entitlement.",
-    GONE: "The user was there when the plan was made. Plan anew.",
+    GONE: "The user was there when the plan was made. Plan again.",
 }
 _ADVICE_BY_STATE: dict[str, str] = {
-    "CONFLICT": "Left alone, because only you can say what is meant. Resolve it there or in the file, then plan anew.",
+    "CONFLICT": "Left alone, because only you can say what is meant. Resolve it there or in the file, then plan again.",
     "FAILED": "Correct the rows, and run the CSV of what is not done as a new job.",
 }
 

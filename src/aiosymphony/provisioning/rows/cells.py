@@ -59,7 +59,7 @@ def _spoilt(text: str) -> str:
     if text[0] in "#E" and (text in _ERRORS or _ERROR.fullmatch(text)) and text == text.upper().replace("ERR", "Err"):
         return "is an error of the spreadsheet: correct the cell there"
     if (text[0].isdigit() or text[0] in "+-") and _SCIENTIFIC.fullmatch(text):
-        return "is a number without its last digits: format the column as text, and enter it anew"
+        return "is a number without its last digits: format the column as text, and enter it again"
     return ""
 
 
@@ -89,10 +89,10 @@ def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
             msg = "is not UTF-8"
             raise ValueError(msg)
         if "\ufffd" in text:
-            msg = "holds U+FFFD, which stands for a letter that was lost: save the file anew, as UTF-8"
+            msg = "holds U+FFFD, which stands for a letter that was lost: save the file again, as UTF-8"
             raise ValueError(msg)
         if (meant := _before_misreading(text)) is not None:
-            msg = f"{_shown(text)} is {_shown(meant)}, which some program took for windows-1252: save it anew as UTF-8"
+            msg = f"{_shown(text)} is {_shown(meant)}, which some program took for windows-1252: save it again as UTF-8"
             raise ValueError(msg)
         text = unicodedata.normalize("NFC", text)
     if text and (why := _spoilt(text)):
@@ -134,7 +134,7 @@ def _read_key(value: object, limit: int) -> str:
     """Text that tells one user from another, so nothing may be in it that nobody sees."""
     if isinstance(value, str):
         if stray := stray_character(value.strip()):
-            msg = f"holds {stray}, which no key may: type it anew"
+            msg = f"holds {stray}, which no key may: type it again"
             raise ValueError(msg)
         if value.lstrip().startswith(("'", "\u2018", "\u2019")):
             msg = "starts with an apostrophe, as spreadsheets put it before text: take it off"
