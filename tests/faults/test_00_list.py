@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "faults.md"
 FOLDERS = ("faults", "adversary", "provisioning", "unit")
-CASES = range(1, 73)
+CASES = range(1, 87)
 NAMED = re.compile(r"^(?:async )?def test_(?:case_)?((?:\d\d_)+(?:to_\d\d_)?)\w+", re.MULTILINE)
 
 

@@ -328,7 +328,7 @@ def test_34_what_people_and_things_are_called_is_not_spoilt(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Müller", "François", "Zoë", "Łukasz", "Čapek", "Ångström", "Παπαδόπουλος", "李"])
-def test_34_text_that_was_read_in_a_wrong_encoding_is_refused_with_what_it_was(tmp_path: Path, name: str) -> None:
+def test_78_text_that_was_read_in_a_wrong_encoding_is_refused_with_what_it_was(tmp_path: Path, name: str) -> None:
     misread = "".join(bytes([byte]).decode("cp1252", "replace") for byte in name.encode())
     misread = "".join(
         chr(byte) if letter == "\ufffd" else letter for byte, letter in zip(name.encode(), misread, strict=True)

@@ -32,7 +32,7 @@ async def begin(store: MemoryStore, tenant: Tenant, desired: Desired) -> Plan:
     return made
 
 
-async def test_another_map_is_no_resumption(file: Path, tmp_path: Path) -> None:
+async def test_84_another_map_is_no_resumption(file: Path, tmp_path: Path) -> None:
     tenant = Tenant()
     async with MemoryStore() as store:
         made = await begin(store, tenant, Desired.read(file, "connect", columns=ONE))
@@ -44,7 +44,7 @@ async def test_another_map_is_no_resumption(file: Path, tmp_path: Path) -> None:
         assert await prepare(store, tenant, Plan.load(tmp_path / "people.plan")) is None
 
 
-async def test_another_encoding_is_no_resumption(tmp_path: Path) -> None:
+async def test_84_another_encoding_is_no_resumption(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_bytes("email,firstName,lastName\nann@acme.com,Jürgen,Lee\n".encode("windows-1252"))
     tenant = Tenant()

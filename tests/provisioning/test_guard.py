@@ -58,7 +58,7 @@ STEPS = ("a row disables", "a row also updates", "absence")
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("who", ["people", "service accounts", "service accounts, included"])
 @pytest.mark.parametrize("over", [False, True])
-async def test_the_guard_in_each_cell(seen: str, limit: str, step: str, who: str, over: bool) -> None:
+async def test_73_the_guard_in_each_cell(seen: str, limit: str, step: str, who: str, over: bool) -> None:
     others, most = LIMITS[limit]
     count = most + over
     kind = {} if who == "people" else {"accountType": "SYSTEM"}
@@ -88,7 +88,7 @@ async def test_the_guard_in_each_cell(seen: str, limit: str, step: str, who: str
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", [{}, {"accountType": "SYSTEM"}])
 @pytest.mark.parametrize("include", [False, True])
-async def test_the_own_account_is_never_disabled(seen: str, step: str, kind: Row, include: bool) -> None:
+async def test_74_the_own_account_is_never_disabled(seen: str, step: str, kind: Row, include: bool) -> None:
     bot = there("bot", numbered(0, **kind))
     tenant = tenant_of([bot, there("1", numbered(1))], looks_up=seen == "look-ups", own="bot")
     change = {"department": "New"} if step == "a row also updates" else {}
@@ -127,7 +127,7 @@ async def test_who_is_created_switched_off_and_who_is_in_conflict_does_not_count
     made.allow()
 
 
-async def test_forty_of_forty_are_refused_whatever_else_their_rows_change() -> None:
+async def test_73_forty_of_forty_are_refused_whatever_else_their_rows_change() -> None:
     everyone = [there(f"{n}", numbered(n, department="Old")) for n in range(40)]
     rows = [numbered(n, department="New", status="DISABLED") for n in range(40)]
     for looks_up in (False, True):
@@ -185,7 +185,7 @@ def test_a_saved_plan_that_says_less_than_it_does_is_refused(tmp_path: Path) -> 
 # The own account.
 
 
-def test_nothing_is_done_that_would_lock_the_own_account_out() -> None:
+def test_74_nothing_is_done_that_would_lock_the_own_account_out() -> None:
     actual = Actual.of("pod", [there("bot", worker("bot", accountType="SYSTEM", roles=["USER_PROVISIONING"]))])
 
     def decided(**changes: object) -> list[tuple[str, list[Any]]]:

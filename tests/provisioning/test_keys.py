@@ -32,7 +32,7 @@ def told(desired: Desired) -> list[str]:
         ("\u2019ann@acme.com", "starts with an apostrophe"),
     ],
 )
-def test_what_nobody_sees_is_refused_in_a_key_by_name(spoilt: str, why: str) -> None:
+def test_75_what_nobody_sees_is_refused_in_a_key_by_name(spoilt: str, why: str) -> None:
     for records, kind, line, column in (
         ([person("bob"), {**person("ann"), "email": spoilt}], "connect", 2, "email"),
         ([{**worker("ann"), "emailAddress": spoilt}], "pod", 1, "emailAddress"),

@@ -90,7 +90,7 @@ async def test_connections_that_are_ended_are_made_anew(cluster: Cluster, addres
 
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])
-async def test_a_job_outlives_a_restart_of_the_database(cluster: Cluster, address: str, how: str) -> None:
+async def test_85_a_job_outlives_a_restart_of_the_database(cluster: Cluster, address: str, how: str) -> None:
     def restart() -> None:
         cluster.stop(how)
         cluster.start()
@@ -139,7 +139,7 @@ async def test_answers_that_are_lost_were_applied_once(cluster: Cluster, address
     check(tenant)
 
 
-async def test_a_lost_answer_to_each_kind_of_write(cluster: Cluster, address: str, way: Wire) -> None:
+async def test_86_a_lost_answer_to_each_kind_of_write(cluster: Cluster, address: str, way: Wire) -> None:
     async with PostgresStore(through(way, cluster, address)) as store:
         store._session.give_up_after = LONG
         await begin(store, made(4000), shards=4)
@@ -179,7 +179,7 @@ async def test_a_lost_answer_to_the_beginning_stops_and_is_no_second_job(
         assert await store.counts() == {("create", "TODO"): ROWS}
 
 
-async def test_a_partition_stops_the_job_before_its_lease_ends(cluster: Cluster, address: str, way: Wire) -> None:
+async def test_85_a_partition_stops_the_job_before_its_lease_ends(cluster: Cluster, address: str, way: Wire) -> None:
     tenant = Tenant(unique=False, fault=at_creates([5], way.open.clear))
     async with PostgresStore(through(way, cluster, address)) as store:
         job = Job(tenant, store, settle=0.0, lease=3.0, concurrency=4)
@@ -224,7 +224,7 @@ async def test_a_failover_under_a_running_job_stops_it(cluster: Cluster, address
         assert await store.counts() == {("create", "TODO"): 3}
 
 
-async def test_a_failover_between_two_runs_is_noticed(
+async def test_85_a_failover_between_two_runs_is_noticed(
     cluster: Cluster, address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant = Tenant(unique=False)

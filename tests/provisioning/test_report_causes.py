@@ -113,7 +113,7 @@ _TEXT = st.text(alphabet="abAB1@.-_ '\"…ßΣσςİéE%40,“”", min_size=0, 
 )
 # What is left out may bring the ends of another cell together.
 @example([({"title": "bbbb", "company": "aaaa…cc"}, [], ["aaaabbbbcc"])])
-def test_no_headline_holds_any_cell_of_its_rows(
+def test_80_no_headline_holds_any_cell_of_its_rows(
     people: list[tuple[dict[str, str], list[str], list[int | str]]],
 ) -> None:
     for number, (values, roles, parts) in enumerate(people):

@@ -208,7 +208,7 @@ class Slow(Tenant):
             yield page
 
 
-async def test_two_at_once_make_room_once(tmp_path: Path) -> None:
+async def test_83_two_at_once_make_room_once(tmp_path: Path) -> None:
     tenant = Tenant()
     await apply(tmp_path, tenant, people(tmp_path, "ann"))
     slow = Slow(users=tenant.users)
@@ -274,7 +274,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_killed_anywhere_it_loses_no_job_and_keeps_it_once(place: str, tmp_path: Path) -> None:
+def test_83_killed_anywhere_it_loses_no_job_and_keeps_it_once(place: str, tmp_path: Path) -> None:
     count = 0
     while True:
         count += 1

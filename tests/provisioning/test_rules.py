@@ -248,7 +248,7 @@ async def test_a_part_of_a_row_changes_a_user_of_a_pod(key: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("ends", ["refused", "lost"])
-async def test_a_user_that_vanishes_is_not_made_of_a_part_of_a_row(ends: str, tmp_path: Path) -> None:
+async def test_82_a_user_that_vanishes_is_not_made_of_a_part_of_a_row(ends: str, tmp_path: Path) -> None:
     tenant = Tenant(kind="pod", batch=1, look_up_limit=500)
     tenant.add(only([worker("ann")], "pod"))
 
@@ -312,7 +312,7 @@ async def test_a_plan_asks_once_and_carries_out_the_rest(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("saved_under", [ACME, Rules("connect", ["acme.com", "beta.com"])])
-async def test_a_saved_plan_is_refused_once_the_tenant_takes_other_rows(saved_under: Rules, tmp_path: Path) -> None:
+async def test_81_a_saved_plan_is_refused_once_the_tenant_takes_other_rows(saved_under: Rules, tmp_path: Path) -> None:
     other = Rules("connect", ["acme.com", "beta.com"]) if saved_under is ACME else ACME
     tenant = Choosy(takes=saved_under)
     (await make_plan(tenant, Desired.of(ROWS, "connect"))).save(tmp_path / "plan")

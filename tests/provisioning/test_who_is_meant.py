@@ -51,7 +51,7 @@ BYSTANDER = there("9", member("bob@old.com", "Bob Ray"))
 
 @pytest.mark.parametrize("disable_missing", [True, False])
 @pytest.mark.parametrize("active", [True, False])
-def test_a_new_domain_with_the_same_name_is_a_probable_rename(disable_missing: bool, active: bool) -> None:
+def test_77_a_new_domain_with_the_same_name_is_a_probable_rename(disable_missing: bool, active: bool) -> None:
     rows = [NEW, member("bob@old.com", "Bob Ray")]
     made = decided(rows, [there("1", OLD, active=active), BYSTANDER], disable_missing=disable_missing)
     assert told(made) == [(1, "conflict", "1"), (2, "skip", "9")]
@@ -149,7 +149,7 @@ def test_a_full_folder_of_temporary_files_is_said_in_one_sentence() -> None:
 # An address that belonged to somebody else.
 
 
-def test_a_leavers_address_for_a_new_person_is_shown_as_what_it_is() -> None:
+def test_77_a_leavers_address_for_a_new_person_is_shown_as_what_it_is() -> None:
     bob = there("7", worker("bray", "desk@acme.com", "Bob Ray"), active=False)
     row = worker("alee", "desk@acme.com", "Ann Lee", status="ENABLED")
     for options in ({}, {"disable_missing": True}):
@@ -190,7 +190,7 @@ def test_whoever_is_active_keeps_the_account_under_a_new_name() -> None:
     ],
 )
 @pytest.mark.parametrize("disable_missing", [True, False])
-def test_the_real_one_is_not_disabled_for_a_clean_ghost(spoilt: str, what: str, disable_missing: bool) -> None:
+def test_75_the_real_one_is_not_disabled_for_a_clean_ghost(spoilt: str, what: str, disable_missing: bool) -> None:
     users = [there("0", member(spoilt, "U N")), there("1", member("u1@acme.com", "U N"))]
     rows = [member("u0@acme.com", "U N"), member("u1@acme.com", "U N")]
     made = decided(rows, users, disable_missing=disable_missing)
@@ -211,7 +211,7 @@ ANN, BOB, CAT = (
 )
 
 
-def test_a_swap_says_whom_each_key_means() -> None:
+def test_76_a_swap_says_whom_each_key_means() -> None:
     rows = [worker("ann", "bob@acme.com", "Ann Lee"), worker("bob", "ann@acme.com", "Bob Ray")]
     made = decided(rows, [ANN, BOB], "pod", disable_missing=True)
     assert [action.do for action in made.actions()] == ["conflict", "conflict"]
