@@ -32,7 +32,7 @@ def prove(target: str, *options: str) -> dict[str, Any]:
     return proof
 
 
-@pytest.mark.parametrize(("target", "rows", "logins", "maintenance"), [("connect", 300, 15, 35), ("pod", 150, 45, 90)])
+@pytest.mark.parametrize(("target", "rows", "logins", "maintenance"), [("connect", 300, 4, 9), ("pod", 150, 45, 90)])
 def test_killed_at_random_moments_while_the_tenant_misbehaves(
     target: str, rows: int, logins: int, maintenance: int
 ) -> None:

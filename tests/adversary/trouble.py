@@ -5,6 +5,7 @@ Everything an answer can lie about, the tenant's own state does not: what it did
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -62,11 +63,13 @@ class Trouble:
         self.rates: dict[str, float] = {}
         self.drawn: Counter[str] = Counter()
         self._windows: dict[str, tuple[float, float]] = {}
+        self._told: dict[str, float] = {}
 
     def set(self, rates: Mapping[str, float]) -> None:
         """Switch the named modes on: 1 for as often as is their habit, 0 for never, more for more often."""
         self.rates = dict(rates)
         self._windows.clear()
+        self._told.clear()
 
     def is_on(self, mode: str) -> bool:
         return self.rates.get(mode, 0) > 0
@@ -103,12 +106,15 @@ class Trouble:
             self._windows[what] = begins, ends
         if now < begins:
             return False
+        if what in self._told:  # its seconds count from the first request that it strikes, however late that comes
+            self._windows[what] = now, now + self._told.pop(what)
         self.drawn[what] += 1
         return True
 
     def begin(self, what: str, seconds: float) -> None:
-        """Let such a time begin now."""
-        self._windows[what] = self.now(), self.now() + seconds
+        """Let such a time begin now, and last so long from the first request on that it strikes."""
+        self._windows[what] = self.now(), math.inf
+        self._told[what] = seconds
 
     def lateness(self) -> float:
         return self.chance.uniform(0.1, 1.0) * self.late
