@@ -14,9 +14,8 @@ from ..provisioning import Report
 from ..provisioning.journal.base import JobStore, Worker
 from ..provisioning.journal.registry import is_address, is_store, open_store
 from ..provisioning.progress import WINDOW
-from ..provisioning.reports.next_steps import command_line
 from .input_files import STANDARD_INPUT, beside
-from .output import RUNNING, STOPPED, say
+from .output import RUNNING, say
 from .progress_view import duration, pace_told
 from .provision_view import print_counts, print_next
 
@@ -64,13 +63,11 @@ class Status:
 
     Attributes:
         report: Its rows.
-        workers: Who works on it, and who ended without letting go of it.
         rate: Rows finished per second lately; None if nobody works on it, or that cannot be said yet.
         now: When this was read, in seconds since the epoch.
     """
 
     report: Report
-    workers: Sequence[Worker]
     rate: float | None
     now: float
 
@@ -82,27 +79,19 @@ class Status:
             JobError: It holds no job.
         """
         report = await Report.of(store, rows=False)
-        workers = await store.workers()
         now = clock.time()
-        running = [worker for worker in workers if worker.alive]
-        return cls(report, workers, await _rate(store, running, now) if running else None, now)
+        running = [worker for worker in report.workers if worker.alive]
+        return cls(report, await _rate(store, running, now) if running else None, now)
 
     @property
     def running(self) -> list[Worker]:
         """Who works on it."""
-        return [worker for worker in self.workers if worker.alive]
-
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether every row is finished, and the job is not: its audit is missing."""
-        return not self.running and not self.report.not_finished and self.report.finished_at is None
+        return [worker for worker in self.report.workers if worker.alive]
 
     @property
     def exit_code(self) -> int:
         """That of the job; one of its own while it runs."""
-        if self.running:
-            return RUNNING
-        return STOPPED if self.is_cut_short else self.report.exit_code
+        return RUNNING if self.running else self.report.exit_code
 
     @property
     def seconds_left(self) -> float | None:
@@ -115,17 +104,14 @@ class Status:
         """What the operator should do."""
         if self.running:
             return ["let it finish, or stop it with Ctrl-C where it runs."]
-        if self.is_cut_short:
-            again = self.report.header.resumed_by or self.report.header.command
-            command = f" {command_line(again)}" if again else " run the same command again."
-            return [f"every row is finished, but the audit is not:{command}"]
         return self.report.next_steps
 
     def to_dict(self) -> dict[str, Any]:
         """The status as JSON values."""
         whole = self.report.to_dict()
         kept = {name: whole[name] for name in ("job", "rows", "actions", "audit", "finished_at")}
-        facts = {alive: [_facts(worker) for worker in self.workers if worker.alive == alive] for alive in (True, False)}
+        workers = self.report.workers
+        facts = {alive: [_facts(worker) for worker in workers if worker.alive == alive] for alive in (True, False)}
         return kept | {
             "exit_code": self.exit_code,
             "running": facts[True],
@@ -138,7 +124,7 @@ class Status:
 
     def print(self) -> None:
         """Tell people."""
-        for worker in self.workers:
+        for worker in self.report.workers:
             who = worker.described()
             ago = f"{duration(max(0.0, self.now - worker.seen_at))} ago"
             if worker.alive:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ..journal.base import JobHeader
+from ..journal.base import JobHeader, Worker
 from ..journal.states import FINDINGS, OPEN, REJECTED, State
 from .causes import Cause
 from .next_steps import next_steps
@@ -33,7 +33,7 @@ class Figures:
         began_at, ended_at: When the first request was sent, and when the last outcome was known.
         timeline: Throughput and latency over time.
         pauses: The times in which nothing happened, and which the timeline leaves out.
-        running: Who works on the job at the moment, as text for people.
+        workers: Who works on the job at the moment, and who ended without letting go of it.
         columns: The columns that any row uses.
         journal: What the journal is called.
     """
@@ -50,7 +50,7 @@ class Figures:
     ended_at: float | None = None
     timeline: list[Bucket] = attrs.field(factory=list)
     pauses: list[Pause] = attrs.field(factory=list)
-    running: Sequence[str] = ()
+    workers: Sequence[Worker] = ()
     columns: frozenset[str] = frozenset()
     journal: str = ""
 
@@ -105,9 +105,19 @@ class Figures:
         return int(self.audit["counts"][kind]) if self.audit else 0
 
     @property
+    def running(self) -> list[str]:
+        """Who works on the job at the moment, as text for people."""
+        return [worker.described() for worker in self.workers if worker.alive]
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether every row is finished, and the job is not: its audit is missing, and nobody works on it."""
+        return not self.running and not self.not_finished and self.finished_at is None
+
+    @property
     def exit_code(self) -> int:
         """0 done, 2 some rows failed, 3 an outcome is unknown, 75 stopped and resumable."""
-        if self.not_finished:
+        if self.not_finished or self.is_cut_short:
             return 75
         if self.unknown:
             return 3
@@ -159,6 +169,6 @@ class Figures:
             "seconds": self.seconds,
             "timeline": [attrs.asdict(bucket) | {"rate": bucket.rate} for bucket in self.timeline],
             "pauses": [attrs.asdict(pause) for pause in self.pauses],
-            "running": list(self.running),
+            "running": self.running,
             "next": self.next_steps,
         }

@@ -38,6 +38,8 @@ class _Figures(Protocol):
     @property
     def unknown(self) -> int: ...
     @property
+    def is_cut_short(self) -> bool: ...
+    @property
     def failed(self) -> int: ...
     def found(self, kind: str) -> int: ...
 
@@ -59,6 +61,10 @@ def _steps(report: _Figures) -> Iterator[str]:
     header = report.header
     resume = header.resumed_by or header.command
     anew = header.command
+    if report.is_cut_short:
+        what = "every row is finished, but the audit is not"
+        yield _step(what, "to resume", resume, "run the same command again")
+        return
     if report.running:
         yield f"Wait: the job is run by {', '.join(report.running)}."
     elif report.not_finished:

@@ -48,7 +48,7 @@ class Report(Figures):
             audit=notes.get("audit"),
             finished_at=notes.get("finished_at"),
             read_at=SYSTEM_CLOCK.time(),
-            running=[worker.described() for worker in await store.workers() if worker.alive],
+            workers=await store.workers(),
             journal=store.name,
         )
         if rows:
