@@ -103,7 +103,7 @@ async def test_other_schemas_on_the_search_path_change_nothing(cluster: Cluster,
     cluster.execute(
         """
         CREATE SCHEMA trap;
-        CREATE TABLE trap.entry (job int, n int, state text);
+        CREATE TABLE trap.entry (job int, number int, state text);
         CREATE FUNCTION trap.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT ''infinity''::timestamptz';
         CREATE FUNCTION trap.wrong(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT false';
         CREATE OPERATOR trap.= (LEFTARG = int, RIGHTARG = int, FUNCTION = trap.wrong);

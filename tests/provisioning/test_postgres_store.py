@@ -146,8 +146,8 @@ def test_outcomes_of_one_row_become_one() -> None:
     first = Change([1, 2], "IN_FLIGHT", step=1, ids=["u1", "u2"], steps=[{"do": "create"}], attempts=-1, code="503")
     group = Group([Outcome([first], 10.0), Mark([3], 11.0), Outcome([Change([1], "DONE", attempts=-1)], 12.0)])
     arguments = group.arguments()
-    assert {name: arguments[name] for name in ("n", "state", "step", "code", "attempts", "id", "at", "sending")} == {
-        "n": "{1,2}",
+    assert {name: arguments[name] for name in ("number", "state", "step", "code", "attempts", "id", "at", "sending")} == {
+        "number": "{1,2}",
         "state": "{DONE,IN_FLIGHT}",
         "step": "{1,1}",
         "code": '{"","503"}',
@@ -156,7 +156,7 @@ def test_outcomes_of_one_row_become_one() -> None:
         "at": "{12.0,10.0}",
         "sending": "{3}",
     }
-    assert Group([]).arguments()["n"] == "{}"
+    assert Group([]).arguments()["number"] == "{}"
 
 
 async def test_a_group_that_is_sent_again_is_applied_once(opened: Open) -> None:
@@ -187,7 +187,7 @@ async def test_what_does_not_match_is_not_written(opened: Open, cluster: Cluster
     await store.acquire(60)
     await store.mark_in_flight([1, 2], 1.0)
     if lost == "the row":
-        cluster.execute("DELETE FROM aiosymphony.entry WHERE n = 2 AND job = %s", store._job)
+        cluster.execute("DELETE FROM aiosymphony.entry WHERE number = 2 AND job = %s", store._job)
     else:  # as when the database was put back
         cluster.execute("UPDATE aiosymphony.shard SET seq = seq - 1 WHERE job = %s", store._job)
     with pytest.raises(Fenced):

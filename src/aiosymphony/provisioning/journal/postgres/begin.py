@@ -23,8 +23,8 @@ __all__ = ["as_json", "begin_job", "shard_size"]
 
 _CHUNK: Final = 5000
 """Rows that are held in memory."""
-_WANTED: Final = 'COPY aiosymphony.wanted (job, n, line, label, "values") FROM STDIN'
-_ENTRY: Final = "COPY aiosymphony.entry (job, n, action, state, id, done_at, code, message, steps) FROM STDIN"
+_WANTED: Final = 'COPY aiosymphony.wanted (job, number, line, label, "values") FROM STDIN'
+_ENTRY: Final = "COPY aiosymphony.entry (job, number, action, state, id, done_at, code, message, steps) FROM STDIN"
 _SHARDS: Final = """
 INSERT INTO aiosymphony.shard (job, shard, first, last, lineage)
 SELECT %(job)s, k, k * %(size)s + 1, CASE k WHEN %(shards)s - 1 THEN 2147483647 ELSE (k + 1) * %(size)s END,

@@ -63,7 +63,7 @@ class Group:
         columns = [*zip(*self._outcomes.values(), strict=True)] or _NO_COLUMNS
         state, step, steps, code, message, attempts, user, at = columns
         return {
-            "n": array(self._outcomes),
+            "number": array(self._outcomes),
             "state": array(state),
             "step": array("NULL" if each is None else each for each in step),
             "steps": text_array(steps),

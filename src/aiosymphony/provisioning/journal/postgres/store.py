@@ -44,7 +44,7 @@ ORDER BY name IS NOT DISTINCT FROM %(name)s DESC, job DESC LIMIT %(limit)s
 _ROWS: Final = "SELECT * FROM aiosymphony.rows(%s, %s, %s, %s, %s)"
 _WRITE: Final = """
 SELECT aiosymphony.write(%(job)s, %(shards)s::int[], %(epochs)s::bigint[], %(seqs)s::bigint[], %(lease)s::float8,
-  %(n)s::int[], %(state)s::text[], %(step)s::int[], %(steps)s::json[], %(code)s::text[], %(message)s::text[],
+  %(number)s::int[], %(state)s::text[], %(step)s::int[], %(steps)s::json[], %(code)s::text[], %(message)s::text[],
   %(attempts)s::int[], %(id)s::text[], %(at)s::float8[], %(sending)s::int[], %(sent_at)s::float8)
 """
 _NOTE: Final = """

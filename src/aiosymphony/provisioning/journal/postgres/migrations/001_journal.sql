@@ -39,18 +39,18 @@ CREATE TABLE aiosymphony.shard (
 -- What is wanted of each row: written once, by COPY, and never updated.
 CREATE TABLE aiosymphony.wanted (
   job integer NOT NULL REFERENCES aiosymphony.job ON DELETE CASCADE,
-  n integer NOT NULL,
+  number integer NOT NULL,
   line integer NOT NULL,
   label text NOT NULL,
   "values" json NOT NULL,
-  PRIMARY KEY (job, n)
+  PRIMARY KEY (job, number)
 );
 
 -- What became of each row. No index holds what changes, and there is room in each page: so an update writes the row
 -- alone (HOT), and no index.
 CREATE TABLE aiosymphony.entry (
   job integer NOT NULL REFERENCES aiosymphony.job ON DELETE CASCADE,
-  n integer NOT NULL,
+  number integer NOT NULL,
   step integer NOT NULL DEFAULT 0,
   attempts integer NOT NULL DEFAULT 0,
   sent_at double precision,
@@ -61,7 +61,7 @@ CREATE TABLE aiosymphony.entry (
   code text NOT NULL DEFAULT '',
   message text NOT NULL DEFAULT '',
   steps json,
-  PRIMARY KEY (job, n)
+  PRIMARY KEY (job, number)
 ) WITH (fillfactor = 60);
 
 -- Which history of which database this is: another one after a restore or a failover, which may have lost what was
@@ -78,7 +78,7 @@ CREATE FUNCTION aiosymphony.has_open_rows(_job integer, _first integer, _last in
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (
     SELECT FROM aiosymphony.entry AS e
-    WHERE e.job = _job AND e.n BETWEEN _first AND _last AND e.state IN ('TODO', 'IN_FLIGHT'))
+    WHERE e.job = _job AND e.number BETWEEN _first AND _last AND e.state IN ('TODO', 'IN_FLIGHT'))
 $$;
 
 -- Own shards that are free, at most so many; with _next only others than the caller's, with rows left to deal with.
@@ -109,7 +109,7 @@ BEGIN
     doubted := 0;
     IF _free.lineage <> _lineage THEN
       UPDATE aiosymphony.entry AS e SET state = 'IN_FLIGHT', code = '', message = ''
-      WHERE e.job = _job AND e.n BETWEEN _free.first AND _free.last AND e.state = 'TODO';
+      WHERE e.job = _job AND e.number BETWEEN _free.first AND _free.last AND e.state = 'TODO';
       GET DIAGNOSTICS doubted = ROW_COUNT;
     END IF;
     UPDATE aiosymphony.shard AS s
@@ -161,7 +161,7 @@ $$;
 -- not match raises: AIO01 if the shards are another's, AIO02 if the rows are not as the caller knows them.
 CREATE FUNCTION aiosymphony.write(
   _job integer, _shards integer[], _epochs bigint[], _seqs bigint[], _lease double precision,
-  _n integer[], _state text[], _step integer[], _steps json[], _code text[], _message text[], _attempts integer[],
+  _number integer[], _state text[], _step integer[], _steps json[], _code text[], _message text[], _attempts integer[],
   _id text[], _at double precision[],
   _sending integer[], _sent_at double precision
 ) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -184,22 +184,22 @@ BEGIN
     END IF;
     RAISE 'the shards are not the caller''s any more' USING ERRCODE = 'AIO01';
   END IF;
-  IF cardinality(_n) > 0 THEN
+  IF cardinality(_number) > 0 THEN
     UPDATE aiosymphony.entry AS e
     SET state = o.state, step = coalesce(o.step, e.step), steps = coalesce(o.steps, e.steps), code = o.code,
       message = o.message, attempts = e.attempts + o.attempts, id = coalesce(o.id, e.id), done_at = o.at
-    FROM unnest(_n, _state, _step, _steps, _code, _message, _attempts, _id, _at)
-      AS o(n, state, step, steps, code, message, attempts, id, at)
-    WHERE e.job = _job AND e.n = o.n;
+    FROM unnest(_number, _state, _step, _steps, _code, _message, _attempts, _id, _at)
+      AS o(number, state, step, steps, code, message, attempts, id, at)
+    WHERE e.job = _job AND e.number = o.number;
     GET DIAGNOSTICS _count = ROW_COUNT;
-    IF _count <> cardinality(_n) THEN
-      RAISE '% of % rows are there', _count, cardinality(_n) USING ERRCODE = 'AIO02';
+    IF _count <> cardinality(_number) THEN
+      RAISE '% of % rows are there', _count, cardinality(_number) USING ERRCODE = 'AIO02';
     END IF;
   END IF;
   IF cardinality(_sending) > 0 THEN
     UPDATE aiosymphony.entry AS e
     SET state = 'IN_FLIGHT', attempts = e.attempts + 1, sent_at = _sent_at, code = '', message = ''
-    FROM unnest(_sending) AS o(n) WHERE e.job = _job AND e.n = o.n AND e.state = 'TODO';
+    FROM unnest(_sending) AS o(number) WHERE e.job = _job AND e.number = o.number AND e.state = 'TODO';
     GET DIAGNOSTICS _count = ROW_COUNT;
     IF _count <> cardinality(_sending) THEN
       RAISE '% of % rows are to do', _count, cardinality(_sending) USING ERRCODE = 'AIO02';
@@ -211,17 +211,17 @@ END $$;
 -- is left no choice but to go along the keys, and to look up one row for each.
 CREATE FUNCTION aiosymphony.rows(_job integer, _first integer, _last integer, _states text[], _limit integer)
 RETURNS TABLE (
-  n integer, line integer, label text, action text, state text, step integer, attempts integer, id text,
+  number integer, line integer, label text, action text, state text, step integer, attempts integer, id text,
   sent_at double precision, done_at double precision, code text, message text, steps json, "values" json
 ) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
   WITH chosen AS MATERIALIZED (
     SELECT * FROM aiosymphony.entry AS e
-    WHERE e.job = _job AND e.n BETWEEN _first AND _last AND e.state = ANY (_states)
-    ORDER BY e.job, e.n LIMIT _limit)
-  SELECT c.n, w.line, w.label, c.action, c.state, c.step, c.attempts, c.id, c.sent_at, c.done_at, c.code, c.message,
-    c.steps, w."values"
+    WHERE e.job = _job AND e.number BETWEEN _first AND _last AND e.state = ANY (_states)
+    ORDER BY e.job, e.number LIMIT _limit)
+  SELECT c.number, w.line, w.label, c.action, c.state, c.step, c.attempts, c.id, c.sent_at, c.done_at, c.code,
+    c.message, c.steps, w."values"
   FROM chosen AS c LEFT JOIN LATERAL (
-    SELECT * FROM aiosymphony.wanted AS one WHERE one.job = _job AND one.n = c.n LIMIT 1) AS w ON true
-  ORDER BY c.n
+    SELECT * FROM aiosymphony.wanted AS one WHERE one.job = _job AND one.number = c.number LIMIT 1) AS w ON true
+  ORDER BY c.number
 $$;
