@@ -70,7 +70,7 @@ class Desired:
         read_as: ReadAs | None = None,
         progress: Progress | None = None,
         *,
-        is_told_how: bool = False,
+        digest_rows: bool = False,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -82,7 +82,7 @@ class Desired:
         self.path = ""
         self.columns: set[str] = set()
         self._duplicates: dict[int, list[int]] = {}
-        self.reading = self._check(Progress() if progress is None else progress, is_told_how=is_told_how)
+        self.reading = self._check(Progress() if progress is None else progress, digest_rows=digest_rows)
         self.digest = digest()
 
     @classmethod
@@ -126,7 +126,7 @@ class Desired:
             lambda: source.digest,
             source.read_as,
             progress,
-            is_told_how=bool(encoding or sheet or (columns and not is_rest)),
+            digest_rows=bool(encoding or sheet or (columns and not is_rest)),
         )
         desired.notes = binding.notes
         desired.is_rest = is_rest
@@ -171,7 +171,7 @@ class Desired:
         """All rows, in the order of the file."""
         return self._checked()
 
-    def _check(self, progress: Progress, *, is_told_how: bool) -> str:
+    def _check(self, progress: Progress, *, digest_rows: bool) -> str:
         """Count rows and find duplicates; a digest of the cells, if the file alone does not say what they are."""
         progress.begin("checking the file")
         digest = hashlib.sha256()
@@ -179,7 +179,7 @@ class Desired:
         twice: set[int] = set()
         count = bad = 0
         for _, cells, user, wrong, keys in progress.each(self._records()):
-            if is_told_how:
+            if digest_rows:
                 digest.update(repr(cells).encode("utf-8", "backslashreplace"))
             if user is None or wrong:
                 bad += 1
@@ -202,7 +202,7 @@ class Desired:
                 else:
                     bad += 1
         self.count, self.bad = count, bad
-        return digest.hexdigest() if is_told_how else ""
+        return digest.hexdigest() if digest_rows else ""
 
     def _records(
         self,

@@ -70,11 +70,11 @@ async def make_plan(
         "trust_keys": trust_keys,
     }
     rows = desired.count + desired.bad
-    rules = await _rules(target, desired)
-    made = await _plan(target, desired, options, rules, progress, whole=disable_missing, rows=rows)
+    own_id, rules = await target.own_id(), await _rules(target, desired)
+    made = await _plan(target, desired, options, own_id, rules, progress, whole=disable_missing, rows=rows)
     if made.end_inactive.count > HANDFUL and not made.whole:
         made.close()
-        made = await _plan(target, desired, options, rules, progress, whole=True, rows=rows)
+        made = await _plan(target, desired, options, own_id, rules, progress, whole=True, rows=rows)
     if strict and made.counts["invalid"]:
         told = "; ".join(f"line {each.line}: {each.reason}" for each in islice(made.actions("invalid"), 3))
         raise JobRefused(
@@ -97,8 +97,8 @@ async def renew_plan(target: Target, saved: Plan, *, progress: Progress | None =
     # Of those who are disabled, the plan does not tell how many stand in the file.
     rows = None if saved.disable_missing else saved.rows
     progress = Progress() if progress is None else progress
-    rules = await _rules(target, saved)
-    made = await _plan(target, saved, saved.options, rules, progress, whole=saved.whole, rows=rows)
+    own_id, rules = await target.own_id(), await _rules(target, saved)
+    made = await _plan(target, saved, saved.options, own_id, rules, progress, whole=saved.whole, rows=rows)
     made.input_path, made.reading, made.command = saved.input_path, saved.reading, saved.command
     if made.state != saved.state:
         changes = {do: made.counts[do] - saved.counts[do] for do in ACTIONS}
@@ -242,13 +242,13 @@ async def _plan(
     target: Target,
     wanted: Wanted,
     options: Mapping[str, bool],
+    own_id: str | None,
     rules: Rules,
     progress: Progress,
     *,
     whole: bool,
     rows: int | None,
 ) -> Plan:
-    own_id = await target.own_id()
     with await _seen(target, wanted, progress, whole=whole) as actual:
         progress.begin("deciding", rows)
         return plan(wanted, actual, target=target.name, own_id=own_id, rules=rules, progress=progress, **options)

@@ -12,11 +12,9 @@ import attrs
 from ...errors import JobError, JobRefused
 from ..journal.base import JobHeader, JobStore
 from ..journal.states import OPEN, RESUMED
-from .lease import Lease
+from .lease import SECONDS, Lease
 
 __all__ = ["Earlier", "owned"]
-
-_LEASE = 60.0
 
 
 @attrs.frozen
@@ -98,7 +96,7 @@ async def owned(store: JobStore) -> AsyncIterator[None]:
     Raises:
         JobError: Another live process owns it.
     """
-    lease = Lease(store, _LEASE)
+    lease = Lease(store, SECONDS)
     try:
         await lease.begin(None, lambda _error: None)
     except JobRefused:

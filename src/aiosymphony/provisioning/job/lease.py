@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from ...errors import JobError
 from ..journal.base import Fenced, JobStore
 
-__all__ = ["Lease", "overslept"]
+__all__ = ["SECONDS", "Lease", "overslept"]
+
+SECONDS: Final = 60.0
+"""How long a lease is, unless a job says otherwise."""
 
 
 class Lease:

@@ -35,7 +35,7 @@ from ..rows.registry import user_class
 from ..targets.base import Created, Held, Target
 from ..targets.verdicts import Verdict, believable, judge, retry_after
 from .breaker import HOLD, Breaker
-from .lease import Lease, overslept
+from .lease import SECONDS, Lease, overslept
 from .ledger import Ledger
 from .outcomes import (
     change_of,
@@ -85,7 +85,7 @@ class Job:
         concurrency: int = 32,
         settle: float = 30.0,
         attempts: int = 4,
-        lease: float = 60.0,
+        lease: float = SECONDS,
         max_shards: int | None = None,
         audit: bool = True,
         give_up_after: float = 300.0,
