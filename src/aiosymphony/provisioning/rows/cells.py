@@ -48,6 +48,8 @@ _ERRORS = frozenset(
     {"#N/A", "#NV", "#N/D", "#N/B", "#I/T", "#Н/Д", "#YOK", "#SAKNAS", "#NENÍ_K_DISPOZICI", "#HIÁNYZIK",
      "#GETTING_DATA", "#FMT"}
 )  # fmt: skip
+# What is no letter of windows-1252, and is left as it was by programs that read text as that or as Latin-1.
+_C1 = frozenset(map(chr, range(0x80, 0xA0)))
 # A long number as a spreadsheet shows it.
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]\d{1,3}")
 
@@ -66,13 +68,14 @@ def _spoilt(text: str) -> str:
 def _before_misreading(text: str) -> str | None:
     """What a text was, if it is UTF-8 that was read as windows-1252: ``ZoÃ«`` was ``Zoë``; None if it is not."""
     try:
-        # Of the five bytes that windows-1252 leaves open, programs make control characters.
-        meant = b"".join(
-            letter.encode("latin-1" if "\x80" <= letter <= "\x9f" else "cp1252") for letter in text
-        ).decode()
+        content = text.encode("cp1252") if _C1.isdisjoint(text) else b"".join(map(_byte, text))
+        return content.decode()
     except UnicodeError:
         return None
-    return meant
+
+
+def _byte(letter: str) -> bytes:
+    return letter.encode("latin-1" if letter in _C1 else "cp1252")
 
 
 def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
