@@ -14,8 +14,9 @@ import pytest
 
 from aiosymphony.errors import JobInterrupted, JobRefused
 from aiosymphony.provisioning.journal.base import Change, Fenced, JobHeader
+from aiosymphony.provisioning.journal.group_commit import Mark, Outcome
 from aiosymphony.provisioning.journal.postgres import begin as beginning
-from aiosymphony.provisioning.journal.postgres.changes import Group, Mark, Outcome
+from aiosymphony.provisioning.journal.postgres.changes import Group
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore
 from aiosymphony.provisioning.plans.actions import Action
 
@@ -146,7 +147,9 @@ def test_outcomes_of_one_row_become_one() -> None:
     first = Change([1, 2], "IN_FLIGHT", step=1, ids=["u1", "u2"], steps=[{"do": "create"}], attempts=-1, code="503")
     group = Group([Outcome([first], 10.0), Mark([3], 11.0), Outcome([Change([1], "DONE", attempts=-1)], 12.0)])
     arguments = group.arguments()
-    assert {name: arguments[name] for name in ("number", "state", "step", "code", "attempts", "id", "at", "sending")} == {
+    assert {
+        name: arguments[name] for name in ("number", "state", "step", "code", "attempts", "id", "at", "sending")
+    } == {
         "number": "{1,2}",
         "state": "{DONE,IN_FLIGHT}",
         "step": "{1,1}",

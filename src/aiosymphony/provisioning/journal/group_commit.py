@@ -11,7 +11,9 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-__all__ = ["LINGER", "GroupCommit", "Operation", "answer"]
+from .base import Change
+
+__all__ = ["LINGER", "GroupCommit", "Mark", "Operation", "Outcome", "Write", "answer"]
 
 T = TypeVar("T")
 
@@ -20,6 +22,26 @@ _GROUP: Final = 1000
 LINGER: Final = 0.02
 """Seconds that an outcome may wait to be written: for rows to be marked as in flight, whose commit it then shares.
 A crash before that leaves the row in flight, to be looked up."""
+
+
+@attrs.define(eq=False)
+class Mark:
+    """Rows that are about to be sent."""
+
+    rows: Sequence[int]
+    at: float
+
+
+@attrs.define(eq=False)
+class Outcome:
+    """What became of rows."""
+
+    changes: Sequence[Change]
+    at: float
+
+
+Write = Mark | Outcome
+"""What many callers ask for at once, so that it is written together."""
 
 
 @attrs.define(eq=False)

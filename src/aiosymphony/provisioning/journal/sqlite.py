@@ -28,7 +28,7 @@ from ..rows.base import Kind
 from .archive import clear, keep_copy
 from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
 from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
-from .group_commit import GroupCommit, Operation, answer
+from .group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from .owner import Owner
 from .seal import Seal
 from .shards import WATCH_EVERY, Shards, Watched
@@ -223,10 +223,10 @@ class SqliteStore:
         return await self._read(fetch)
 
     async def mark_in_flight(self, rows: list[int], at: float) -> None:
-        await self._do(_Mark(rows, at))
+        await self._do(Mark(rows, at))
 
     def record(self, changes: Sequence[Change], at: float) -> asyncio.Future[None]:
-        return self._put(_Outcome(changes, at), may_linger=True)
+        return self._put(Outcome(changes, at), may_linger=True)
 
     async def counts(self) -> Mapping[tuple[str, State], int]:
         def counts(db: sqlite3.Connection) -> dict[tuple[str, State], int]:
@@ -313,7 +313,7 @@ class SqliteStore:
 
     # The writer thread.
 
-    async def _do(self, function: Callable[[sqlite3.Connection], T] | _Write) -> T:
+    async def _do(self, function: Callable[[sqlite3.Connection], T] | Write) -> T:
         if self._writer is None:
             await self.open()
         return await self._put(function)
@@ -336,7 +336,7 @@ class SqliteStore:
         return await self._do(read)
 
     def _put(
-        self, function: Callable[[sqlite3.Connection], T] | _Write, *, may_linger: bool = False
+        self, function: Callable[[sqlite3.Connection], T] | Write, *, may_linger: bool = False
     ) -> asyncio.Future[T]:
         """Hand something to the writer thread."""
         operation: Operation[T] = Operation(function, asyncio.get_running_loop(), may_linger)
@@ -372,9 +372,9 @@ class SqliteStore:
         try:
             db.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
             before = db.total_changes
-            writes: list[_Write] = []
+            writes: list[Write] = []
             for operation in group:
-                if isinstance(operation.function, _Mark | _Outcome):
+                if isinstance(operation.function, Write):
                     writes.append(operation.function)
                 else:
                     self._write(db, writes)
@@ -402,7 +402,7 @@ class SqliteStore:
         else:
             answer(group)
 
-    def _write(self, db: sqlite3.Connection, writes: Sequence[_Write]) -> None:
+    def _write(self, db: sqlite3.Connection, writes: Sequence[Write]) -> None:
         """Outcomes, in their order, then rows that are about to be sent: in as few statements as can be.
 
         No row is in both, as its mark is durable before it can have an outcome.
@@ -414,7 +414,7 @@ class SqliteStore:
         together: dict[float, dict[int, str | None]] = {}
         seen: set[int] = set()
         for outcome in writes:
-            if isinstance(outcome, _Mark):
+            if isinstance(outcome, Mark):
                 continue
             for change in outcome.changes:
                 steps = None if change.steps is None else _json(change.steps)
@@ -428,7 +428,7 @@ class SqliteStore:
                 together.setdefault(outcome.at, {}).update(zip(change.rows, ids, strict=True))
         if together:
             db.execute(_RECORD, (*shared, _json(together)))
-        marks = [write for write in writes if isinstance(write, _Mark)]
+        marks = [write for write in writes if isinstance(write, Mark)]
         if marks:
             numbers = [number for mark in marks for number in mark.rows]
             # They leave after this commit: the latest time is the nearest.
@@ -448,26 +448,6 @@ class SqliteStore:
 
     def _commit(self, db: sqlite3.Connection) -> None:
         db.execute("COMMIT")
-
-
-@attrs.define(eq=False)
-class _Mark:
-    """Rows that are about to be sent."""
-
-    rows: Sequence[int]
-    at: float
-
-
-@attrs.define(eq=False)
-class _Outcome:
-    """What became of rows."""
-
-    changes: Sequence[Change]
-    at: float
-
-
-_Write = _Mark | _Outcome
-"""What many callers ask for at once, so that it is written together."""
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

@@ -5,31 +5,15 @@ The arrays are made as text here: psycopg would look at the type of every item, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
-import attrs
 import orjson
 
 from ..base import Change
+from ..group_commit import Mark, Write
 
-__all__ = ["Group", "Mark", "Outcome", "array", "plain", "text_array"]
-
-
-@attrs.define(eq=False)
-class Mark:
-    """Rows that are about to be sent."""
-
-    rows: Sequence[int]
-    at: float
-
-
-@attrs.define(eq=False)
-class Outcome:
-    """What became of rows."""
-
-    changes: Sequence[Change]
-    at: float
+__all__ = ["Group", "array", "plain", "text_array"]
 
 
 _NO_COLUMNS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
@@ -43,7 +27,7 @@ class Group:
         sending: Those that are about to be sent.
     """
 
-    def __init__(self, writes: Iterable[Mark | Outcome]) -> None:
+    def __init__(self, writes: Iterable[Write]) -> None:
         outcomes: dict[int, tuple[Any, ...]] = {}
         self.sending: list[int] = []
         self._sent_at = 0.0

@@ -18,14 +18,14 @@ from ...plans.actions import ONE_CREATE, Action
 from ...plans.sound import Unsound
 from ...rows.base import Kind
 from ..base import Change, Fenced, JobHeader, JobRow, Pace, Worker
-from ..group_commit import GroupCommit, Operation, answer
+from ..group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from ..owner import Owner
 from ..sound import check_row, sound_counts, sound_header, sound_notes, sound_pace
 from ..states import State
 from .address import Address
 from .archive import put_away
 from .begin import as_json, begin_job
-from .changes import Group, Mark, Outcome
+from .changes import Group
 from .session import Connection, Session, told
 from .shards import Shards
 
@@ -353,7 +353,7 @@ class PostgresStore:
         """Do what was asked for, in its order; what is to be written between two readings is one statement."""
         writes: list[Operation[Any]] = []
         for operation in operations:
-            if isinstance(operation.function, Mark | Outcome):
+            if isinstance(operation.function, Write):
                 writes.append(operation)
             else:
                 self._flush(writes)
@@ -412,14 +412,12 @@ class PostgresStore:
 
     # In the caller's.
 
-    async def _do(self, function: Callable[[Connection], T] | Mark) -> T:
+    async def _do(self, function: Callable[[Connection], T] | Write) -> T:
         if self._writer is None:
             await self.open()
         return await self._put(function)
 
-    def _put(
-        self, function: Callable[[Connection], T] | Mark | Outcome, *, may_linger: bool = False
-    ) -> asyncio.Future[T]:
+    def _put(self, function: Callable[[Connection], T] | Write, *, may_linger: bool = False) -> asyncio.Future[T]:
         """Hand something to the writer thread."""
         operation: Operation[T] = Operation(function, asyncio.get_running_loop(), may_linger)
         if self._broken is not None:
