@@ -1,15 +1,14 @@
-"""Presence: own and others', interest, feeds of changes. See README.md for what it needs."""
+"""Presence: own and others', interest, a feed of changes. See README.md for what it needs."""
 
 import asyncio
+from contextlib import suppress
 
-from aiosymphony import PodClient
+from aiosymphony import MissedChanges, PodClient
 
 
 async def main() -> None:
-    async with PodClient.from_env() as pod:
+    async with PodClient.from_env() as pod, pod.presence.feed() as feed:
         me = await pod.session.info()
-        feed = await pod.presence.create_feed()
-
         await pod.presence.set_own("BUSY")
         print("I am", (await pod.presence.get_own()).category)
 
@@ -25,11 +24,18 @@ async def main() -> None:
         async for presence in pod.presence.list():
             print("everybody:", presence.user_id, presence.category)
 
-        # A read brings 500 changes at most, and takes them out of the feed.
-        while changes := await pod.presence.read_feed(feed):
-            for change in changes:
-                print("changed:", change.user_id, change.category)
-        await pod.presence.delete_feed(feed)
+        # A bot would go on; this program ends when it has heard of everybody whose presence it set, or after a while.
+        awaited = {me.id, *others}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                async for change in feed:
+                    if isinstance(change, MissedChanges):
+                        print("changes may be missing since", change.since)
+                        continue
+                    print("changed:", change.user_id, change.category)
+                    awaited.discard(change.user_id)
+                    if not awaited:
+                        break
 
 
 asyncio.run(main())

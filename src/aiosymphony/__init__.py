@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from .observer import Attempt as Attempt
     from .paging import Pager as Pager
     from .pod.client import PodClient as PodClient
+    from .pod.presence_feed import MissedChanges as MissedChanges
+    from .pod.presence_feed import PresenceFeed as PresenceFeed
     from .retry import RetryPolicy as RetryPolicy
     from .wire.operation import Operation as Operation
 
@@ -80,6 +82,7 @@ _HOMES = {
     "JobRefused": "errors",
     "Limit": "limits",
     "Limits": "limits",
+    "MissedChanges": "pod.presence_feed",
     "NotFound": "errors",
     "Ok": "_bulk",
     "OnBehalfOf": "auth.on_behalf_of",
@@ -88,6 +91,7 @@ _HOMES = {
     "Pager": "paging",
     "PaginationError": "errors",
     "PodClient": "pod.client",
+    "PresenceFeed": "pod.presence_feed",
     "RateLimited": "errors",
     "RetryPolicy": "retry",
     "RsaAuth": "auth.rsa",

@@ -331,6 +331,15 @@ class Session:
         return self._clock
 
     @property
+    def is_closed(self) -> bool:
+        """Whether calls are refused because the client was closed."""
+        return self._life.is_closed
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait between calls; False, at once, when the client is closed."""
+        return await self._life.while_repeating(self._clock.sleep(seconds)) and not self._life.is_closed
+
+    @property
     def tokens(self) -> Mapping[str, TokenCache]:
         """The caches of the tokens that were needed so far, by security scheme."""
         return self._router.tokens

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 SURFACE = """
     ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials CompanyFailed CompanyTimeout
     ConfigError Conflict ConnectClient DecodeError Failed FileTokenStore Forbidden JobError JobInterrupted
-    JobRefused Limit Limits NotFound Ok OnBehalfOf Operation OutcomeUnknown Pager PaginationError PodClient
-    RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore TransportError Unauthorized
-    __version__ bulk create_once
+    JobRefused Limit Limits MissedChanges NotFound Ok OnBehalfOf Operation OutcomeUnknown Pager PaginationError
+    PodClient PresenceFeed RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore
+    TransportError Unauthorized __version__ bulk create_once
 """.split()  # noqa: SIM905 - read at a glance
 
 

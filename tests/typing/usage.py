@@ -11,11 +11,13 @@ from aiosymphony import (
     Failed,
     FileTokenStore,
     Limits,
+    MissedChanges,
     Ok,
     OnBehalfOf,
     OutcomeUnknown,
     Pager,
     PodClient,
+    PresenceFeed,
     RateLimited,
     RetryPolicy,
     RsaAuth,
@@ -26,7 +28,7 @@ from aiosymphony.testing import ScriptedTransport, SentRequest, make_response
 from aiosymphony_api.connect.models import Company, User
 from aiosymphony_api.pod.api.pod import v1_podcert_get
 from aiosymphony_api.pod.api.user_administration import v2_admin_user_uid_get
-from aiosymphony_api.pod.models import UserV2, V2UserDetail
+from aiosymphony_api.pod.models import UserV2, V2Presence, V2UserDetail
 
 
 async def a_bot() -> None:
@@ -56,6 +58,17 @@ async def listings(connect: ConnectClient) -> None:
     assert_type(await pager.first(), User | None)
     assert_type(await pager.collect(limit=5), list[User])
     assert_type(await connect.companies.get("company"), Company)
+
+
+async def presence(pod: PodClient) -> None:
+    async with pod.presence.feed(max_wait=30) as feed:
+        assert_type(feed, PresenceFeed)
+        async for change in feed:
+            if isinstance(change, MissedChanges):
+                assert_type(change.since, int)
+            else:
+                assert_type(change, V2Presence)
+                assert_type(change.user_id, int | None)
 
 
 async def many(pod: PodClient) -> None:

@@ -20,6 +20,7 @@ from aiosymphony_api.pod.models import SuccessResponse, V2Presence, V2PresenceSt
 
 from ..paging import LastId, Page, Pager, Query
 from ..resource import Resource, mismatch
+from .presence_feed import PresenceFeed
 
 
 class Presence(Resource):
@@ -74,7 +75,7 @@ class Presence(Resource):
         """The presence of the active users of this pod, in the order of their ids (``GET /pod/v2/users/presence``).
 
         Inactive users are left out; we assume that these are the disabled accounts. This is expensive for the pod:
-        Symphony asks to follow changes with a feed (:meth:`create_feed`) instead of listing all users repeatedly.
+        Symphony asks to follow changes with a feed (:meth:`feed`) instead of listing all users repeatedly.
 
         Args:
             page_size: Presences per request, 2 to 5,000.
@@ -98,6 +99,32 @@ class Presence(Resource):
         Needed before the presence of users of other pods can be requested.
         """
         return await self._session.execute(v1_user_presence_register_post.build(body=[*uids]))
+
+    def feed(
+        self, *, min_wait: float = 1.0, max_wait: float = 15.0, give_up_after: float | None = None
+    ) -> PresenceFeed:
+        """Changes of presence as they come, of this pod's users and of those that :meth:`register_interest` names.
+
+        Nothing is sent until the feed is entered; see :class:`PresenceFeed`.
+
+        Args:
+            min_wait: Seconds between two reads while changes come. After 500 changes, the most that a read returns,
+                the next read does not wait.
+            max_wait: The wait doubles up to this while nothing comes, and after failures.
+            give_up_after: Seconds of failures without a success after which the last is raised; None to go on.
+
+        Raises:
+            ConfigError: A time is out of range.
+        """
+        return PresenceFeed(
+            self._session,
+            create=self.create_feed,
+            read=self.read_feed,
+            delete=self.delete_feed,
+            min_wait=min_wait,
+            max_wait=max_wait,
+            give_up_after=give_up_after,
+        )
 
     async def create_feed(self) -> str:
         """Create a feed of changes in presence (``POST /pod/v1/presence/feed/create``).
