@@ -13,6 +13,7 @@ from aiosymphony import (
     ConfigError,
     Forbidden,
     MissedChanges,
+    NotFound,
     OutcomeUnknown,
     PodClient,
     PresenceFeed,
@@ -26,6 +27,7 @@ from aiosymphony.pod.presence import Presence
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.session import Session
 from aiosymphony.testing import ScriptedTransport, make_response
+from aiosymphony_api.login.api.authentication import login_pubkey_authenticate_post
 from aiosymphony_api.pod.models import V2Presence
 
 from .wire import HOST
@@ -248,6 +250,29 @@ async def test_feeds_that_are_all_lost_have_another_cause_which_is_raised(server
     assert feed.left_behind == 0
 
 
+async def test_a_login_that_is_answered_with_404_is_no_lost_feed(server: Server) -> None:
+    failed = NotFound("no such login", status=404, operation=login_pubkey_authenticate_post.OPERATION)
+
+    async def fail(_: str) -> list[V2Presence]:
+        raise failed
+
+    presence = server.presence
+    feed = PresenceFeed(
+        server.session,
+        create=presence.create_feed,
+        read=fail,
+        delete=presence.delete_feed,
+        min_wait=1,
+        max_wait=1,
+        give_up_after=None,
+    )
+    async with feed:
+        with pytest.raises(NotFound) as caught:
+            await anext(feed)
+        assert caught.value is failed
+        assert server.paths == [CREATE]
+
+
 async def test_400_with_retry_after_is_throttling_and_no_lost_feed(server: Server) -> None:
     server.reads = [refuse(400, Retry_After="30"), [change(1)]]
     async with server.presence.feed() as feed:
@@ -415,6 +440,28 @@ async def test_cancelled_while_it_deletes_it_ends_at_once(server: Server) -> Non
     assert feeds[0].left_behind == 1
 
 
+async def test_a_create_that_is_never_answered_is_counted_before_its_end(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_feed, "_END_WITHIN", 0.01)
+    server.transport.held = {CREATE}
+    left: list[int] = []
+
+    async def enter() -> None:
+        feed = server.presence.feed()
+        try:
+            await feed.__aenter__()
+        finally:
+            left.append(feed.left_behind)
+
+    task = asyncio.create_task(enter())
+    await server.transport.arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left == [1]
+
+
 @pytest.mark.parametrize("held", [CREATE, delete()])
 async def test_a_server_that_does_not_answer_does_not_hold_its_end_up(
     server: Server, held: str, monkeypatch: pytest.MonkeyPatch
@@ -445,6 +492,22 @@ async def test_a_change_is_not_lost_with_a_wait_that_was_cancelled(server: Serve
         server.transport.gate.set()
         assert (await take(feed, 2 if held == CREATE else 1))[-1] == 7
     assert server.created == (2 if held == CREATE else 1)
+
+
+async def test_a_read_that_others_cancelled_is_told(server: Server) -> None:
+    async with server.presence.feed() as feed:
+        server.transport.held = {read()}
+        waiting = asyncio.create_task(take(feed, 1))
+        await server.transport.arrived.wait()
+        # As programs do that end all tasks there are.
+        for task in asyncio.all_tasks():
+            if task.get_name() == "aiosymphony presence feed":
+                task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        server.transport.gate.set()
+        [missed] = await take(feed, 1)
+        assert isinstance(missed.reason, OutcomeUnknown)
 
 
 @pytest.mark.parametrize(
