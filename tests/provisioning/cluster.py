@@ -135,6 +135,8 @@ class Cluster:
         """What a statement gives, on a connection of its own."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values or None)
+            while cursor.nextset():
+                pass  # the last of several statements answers
             return cursor.fetchall() if cursor.description else []
 
     def make(self, name: str = "journals", *, stepped: bool = False) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from aiosymphony import ClientCredentials, ConnectClient, PodClient, RetryPolicy, RsaAuth
 from aiosymphony.cli.output import exit_code_of
+from aiosymphony.cli.worker import run_worker
 from aiosymphony.clock import SystemClock
 from aiosymphony.errors import JobError
 from aiosymphony.provisioning import ConnectTarget, Desired, Job, PodTarget, Report, SqliteStore, make_plan
@@ -118,6 +119,32 @@ async def apply(order: dict[str, Any]) -> int:
         return (await Report.of(store, rows=False)).exit_code
 
 
+async def work(order: dict[str, Any]) -> int:
+    """What ``aiosymphony worker`` does, with a lease as short as a test wants it."""
+    from aiosymphony.provisioning.workers.credentials import Targets  # noqa: PLC0415 - the extra
+    from aiosymphony.provisioning.workers.worker import Worker  # noqa: PLC0415
+
+    targets = Targets(environment=environment_of(order))
+    worker = Worker(order["store"], targets, concurrency=order.get("shards_at_once", 2), lease=order.get("lease", 60.0))
+    return await run_worker(worker)
+
+
+def environment_of(order: dict[str, Any]) -> dict[str, str]:
+    """The variables of a login."""
+    if order["kind"] == "connect":
+        return {
+            "SYMPHONY_CLIENT_ID": order["client_id"],
+            "SYMPHONY_CLIENT_SECRET": order["client_secret"],
+            "SYMPHONY_CONNECT_URL": order["url"],
+            "SYMPHONY_TOKEN_URL": f"{order['url']}/oauth/token",
+        }
+    return {
+        "SYMPHONY_POD_URL": order["url"],
+        "SYMPHONY_BOT_USERNAME": order["username"],
+        "SYMPHONY_PRIVATE_KEY": order["private_key"],
+    }
+
+
 def let_the_lease_go() -> None:
     """Make a job send although its lease may have ended."""
     Lease.cut = lambda _self: None  # type: ignore[method-assign]
@@ -131,7 +158,7 @@ def child(order: dict[str, Any]) -> int:
         let_the_lease_go()
     if hours := order.get("hours_ahead"):
         SystemClock.time = staticmethod(lambda: time.time() + 3600.0 * hours)  # type: ignore[assignment]
-    return asyncio.run(apply(order))
+    return asyncio.run(work(order) if order.get("store") else apply(order))
 
 
 def main() -> None:

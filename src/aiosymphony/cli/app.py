@@ -9,7 +9,7 @@ import typer
 
 from .._version import __version__
 from ..errors import SymphonyError
-from . import api, auth, call, demo, provision, sandbox, store
+from . import api, auth, call, demo, provision, sandbox, store, worker
 from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
 
 __all__ = ["app", "run"]
@@ -40,6 +40,7 @@ def _root(
 
 app.command("call")(call.call)
 app.command("demo")(demo.demo)
+app.command("worker")(worker.worker)
 app.command(
     "sandbox",
     # The sandbox reads its own options, and knows what they are: they are handed on as they come.

@@ -27,6 +27,7 @@ Phase = Literal[
     "auditing",
     "finished",
     "left to other processes",
+    "watching workers",
 ]
 
 WINDOW: Final = 30.0
@@ -184,6 +185,16 @@ class Progress:
         self.counts[new] += count
         if old in OPEN and new not in OPEN:
             self._finished(count)
+
+    def saw(self, counts: Counter[State]) -> None:
+        """The journal holds so many rows in these states, whoever carries them out."""
+        before, known = self.left, bool(self.counts)
+        self.counts = counts
+        if self.phase != "watching workers":
+            self.begin("watching workers")
+        self.begin_sending()
+        if known and before > self.left:
+            self._finished(before - self.left)
 
     def _finished(self, count: int) -> None:
         now, recent = self._clock.monotonic(), self._recent

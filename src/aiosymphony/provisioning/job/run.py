@@ -120,12 +120,13 @@ class Job:
         self._stopping = self.progress.stopping = True
         self._end_waits()
 
-    async def run(self, plan: Plan | None = None, *, shards: int = 1) -> None:
+    async def run(self, plan: Plan | None = None, *, shards: int = 1, finish: bool = True) -> None:
         """Carry out the plan, or resume the job that the journal holds.
 
         Args:
             plan: What to do; may be left out if the journal holds it.
             shards: Into how many parts to divide a new job for several processes.
+            finish: Whether to audit and end the job once no row is left. If not, that is left to another run.
 
         Raises:
             JobRefused: The job cannot begin.
@@ -149,7 +150,7 @@ class Job:
                 raise JobInterrupted(
                     f"stopped as asked with {self.progress.left} rows left; run the same command to resume"
                 )
-            if self.progress.left:
+            if self.progress.left or not finish:
                 # Other processes work on the other shards; the last one to finish audits.
                 self.progress.begin("left to other processes")
                 return

@@ -23,7 +23,8 @@ from ..rows.base import Kind
 from .states import ALL, CONFLICTING, INVALID, State
 
 __all__ = [
-    "Change", "Fenced", "JobHeader", "JobRow", "JobStore", "Pace", "Worker", "each_row", "first_state", "shard_of",
+    "Change", "Fenced", "JobHeader", "JobRow", "JobStore", "LeaseHeld", "Pace", "Worker", "each_row", "first_state",
+    "shard_of",
 ]  # fmt: skip
 
 
@@ -211,6 +212,18 @@ class Fenced(JobInterrupted):
     """Another process took this job over while this one did not answer; this one must send nothing more."""
 
 
+class LeaseHeld(JobInterrupted):
+    """Another live process owns what was to be acquired.
+
+    Attributes:
+        seconds_left: For how long, unless it renews its lease; 0 if that cannot be told.
+    """
+
+    def __init__(self, message: str = "", *, seconds_left: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds_left = seconds_left
+
+
 class JobStore(Protocol):
     """Where a job keeps its rows. Every method that writes returns when the write is durable."""
 
@@ -257,7 +270,7 @@ class JobStore(Protocol):
         sent is looked up first.
 
         Raises:
-            JobError: Another live process owns them.
+            LeaseHeld: Another live process owns them.
         """
         ...
 

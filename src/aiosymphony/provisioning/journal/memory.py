@@ -15,7 +15,7 @@ import orjson
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action
-from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
+from .base import Change, Fenced, JobHeader, JobRow, LeaseHeld, Pace, Worker, first_state, shard_of
 from .states import FINISHED, OPEN, State
 
 __all__ = ["MemoryJournal", "MemoryStore"]
@@ -96,7 +96,11 @@ class MemoryStore:
         shards = self.journal.shards
         free = [number for number, shard in shards.items() if self._is_free(shard)]
         if len(free) < len(shards) and (max_shards is None or not free):
-            raise JobInterrupted("another store is running the job in memory: let it finish or stop it")
+            left = (
+                min(shard.alive_until for number, shard in shards.items() if number not in free)
+                - self._clock.monotonic()
+            )
+            raise LeaseHeld("another store is running the job in memory: let it finish or stop it", seconds_left=left)
         if not free:
             raise JobRefused("memory holds no job")
         return self._own(lease, free[:max_shards])

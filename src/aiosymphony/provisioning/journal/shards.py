@@ -15,7 +15,7 @@ import orjson
 from ...clock import Clock
 from ...errors import JobInterrupted, JobRefused
 from ...text import visible
-from .base import Fenced, Worker
+from .base import Fenced, LeaseHeld, Worker
 from .owner import Owner
 from .seal import Seal
 from .sound import sound_worker
@@ -99,7 +99,7 @@ class Shards:
         now = self._clock.monotonic()
         free: list[int] = []
         waiting = False
-        refused = ""
+        refused: LeaseHeld | None = None
         epochs: dict[int, int] = {}
         sealed: dict[int, tuple[str, int]] = {}
         rows = db.execute("SELECT shard, owner, epoch, lease, alive_until, seal, commits FROM shard ORDER BY shard")
@@ -113,24 +113,26 @@ class Shards:
                 if until <= now:
                     free.append(shard)
                 else:
-                    refused = refused or (
+                    refused = refused or LeaseHeld(
                         f"{owner.described()} is running the job in {self._path}: let it finish or stop it (Ctrl-C); "
                         f"if it hangs, end it, or wait: its lease runs out in {max(1, round(until - now))} s unless "
-                        "it renews it"
+                        "it renews it",
+                        seconds_left=until - now,
                     )
             else:
                 # Clocks of two machines tell nothing. An owner that lives renews its lease while it is watched.
                 first = watched.setdefault(shard, Watched((epoch, until), now))
                 if first.sign != (epoch, until):
-                    refused = refused or (
-                        f"{owner.described()} is running the job in {self._path}: let it finish or stop it there"
+                    refused = refused or LeaseHeld(
+                        f"{owner.described()} is running the job in {self._path}: let it finish or stop it there",
+                        seconds_left=length,
                     )
                 elif now - first.since >= min(length, _LONGEST_WATCH):
                     free.append(shard)
                 else:
                     waiting = True
         if (max_shards is None and refused) or (not free and not waiting):
-            raise JobInterrupted(refused) if refused else JobRefused(f"{self._path} holds no job")
+            raise refused or JobRefused(f"{self._path} holds no job")
         if waiting and (max_shards is None or not free):
             return None
         self.owner = attrs.evolve(self.owner, since=self._clock.time())

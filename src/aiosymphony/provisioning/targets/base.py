@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -17,6 +17,9 @@ from ..plans.actions import Step
 from ..plans.rules import Rules
 from ..progress import Progress
 from ..rows.base import Kind, User
+
+if TYPE_CHECKING:
+    from ...client import Client
 
 __all__ = [
     "Connection",
@@ -185,10 +188,12 @@ class Connection:
         config: A configuration file.
         limits: The client's limits; None for its own.
         observer: Is told of every attempt.
+        environment: The variables that tell what the configuration file does not; None for the process's own.
     """
 
     company: str | None = None
     config: Path | None = None
+    environment: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     limits: Limits | None = None
     observer: Observer | None = None
 
@@ -200,11 +205,21 @@ class TargetKind:
     Attributes:
         kind: Its name, as in ``--target``, and that of its rows.
         check: Raises :class:`~aiosymphony.ConfigError` if the connection does not fit.
-        open: Opens a client from the environment or a configuration file, and gives the target over it.
+        client: Makes a client from the environment or a configuration file.
+        over: The target over such a client.
         saved: The connection to a target that a plan names.
+        server: The address of the server, from the name of a target.
     """
 
     kind: Kind
     check: Callable[[Connection], None]
-    open: Callable[[Connection], AbstractAsyncContextManager[Target]]
+    client: Callable[[Connection], Client]
+    over: Callable[[Any, Connection], Target]
     saved: Callable[[str], Connection]
+    server: Callable[[str], str]
+
+    @asynccontextmanager
+    async def open(self, where: Connection) -> AsyncIterator[Target]:
+        """The target over a client of its own, which is closed at the end."""
+        async with self.client(where) as client:
+            yield self.over(client, where)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aiosymphony_api.connect.models import CompanyState
@@ -159,16 +160,18 @@ def _check(where: Connection) -> None:
         raise ConfigError("--config is for pods; Connect's credentials come from the environment")
 
 
-@asynccontextmanager
-async def _open(where: Connection) -> AsyncIterator[ConnectTarget]:
+def _client(where: Connection) -> ConnectClient:
     from ...connect.client import ConnectClient  # noqa: PLC0415 - brings a client and its transport
 
-    async with ConnectClient.from_env(limits=where.limits, observer=where.observer) as connect:
-        yield ConnectTarget(connect, where.company or "")
+    environment = os.environ if where.environment is None else where.environment
+    return ConnectClient.from_env(environment, limits=where.limits, observer=where.observer)
 
 
-def _saved(name: str) -> Connection:
-    return Connection(company=name.rpartition("/")[2])
-
-
-KIND: Final = TargetKind("connect", _check, _open, _saved)
+KIND: Final = TargetKind(
+    "connect",
+    _check,
+    _client,
+    lambda client, where: ConnectTarget(client, where.company or ""),
+    saved=lambda name: Connection(company=name.rpartition("/")[2]),
+    server=lambda name: name.rpartition("/companies/")[0],
+)

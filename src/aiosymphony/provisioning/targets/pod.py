@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V2UserCreate
@@ -182,16 +182,20 @@ def _check(where: Connection) -> None:
         raise ConfigError("--company belongs to --target connect")
 
 
-@asynccontextmanager
-async def _open(where: Connection) -> AsyncIterator[PodTarget]:
+def _client(where: Connection) -> PodClient:
     from ...pod.client import PodClient  # noqa: PLC0415 - brings a client and its transport
 
-    if where.config is None:
-        pod = PodClient.from_env(limits=where.limits, observer=where.observer)
-    else:
-        pod = PodClient.from_config(where.config, limits=where.limits, observer=where.observer)
-    async with pod:
-        yield PodTarget(pod)
+    if where.config is not None:
+        return PodClient.from_config(where.config, limits=where.limits, observer=where.observer)
+    environment = os.environ if where.environment is None else where.environment
+    return PodClient.from_env(environment, limits=where.limits, observer=where.observer)
 
 
-KIND: Final = TargetKind("pod", _check, _open, lambda _name: Connection())
+KIND: Final = TargetKind(
+    "pod",
+    _check,
+    _client,
+    lambda client, _where: PodTarget(client),
+    saved=lambda _name: Connection(),
+    server=lambda name: name,
+)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from ....errors import JobRefused
+from .engine import init_engine
 
 if TYPE_CHECKING:
     from .address import Address
@@ -53,6 +54,7 @@ def init_schema(connection: psycopg.Connection) -> int:
         for version, script in sorted(_migrations().items()):
             if version > before:
                 connection.execute(script.encode())
+        init_engine(connection)
         if before != LATEST:
             connection.execute("DELETE FROM aiosymphony.version")
             connection.execute("INSERT INTO aiosymphony.version VALUES (%s)", [LATEST])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import psycopg
 
-from ..base import JobHeader, Worker
+from ..base import JobHeader, LeaseHeld, Worker
 from ..owner import Owner
 from ..sound import sound_worker
 from .begin import shard_size
@@ -23,12 +23,13 @@ __all__ = ["Shards"]
 _OWNERS: Final = """
 SELECT owner, extract(epoch FROM max(lease_until) - aiosymphony.clock())::float8,
   extract(epoch FROM aiosymphony.clock() - max(seen_at))::float8
-FROM aiosymphony.shard WHERE job = %s AND owner IS NOT NULL GROUP BY owner ORDER BY min(shard)
+FROM aiosymphony.shard WHERE job = %s AND owner IS NOT NULL AND (%s::int IS NULL OR shard = %s)
+GROUP BY owner ORDER BY min(shard)
 """
 _OWNED: Final = "SELECT shard, epoch, owner FROM aiosymphony.shard WHERE job = %s AND owner IS NOT NULL"
 _ACQUIRE: Final = """
-SELECT * FROM aiosymphony.acquire(%(job)s, %(owner)s, %(lease)s::float8, %(most)s::int, %(next)s, %(shards)s::int[],
-  %(epochs)s::bigint[])
+SELECT * FROM aiosymphony.acquire(%(job)s, %(owner)s, %(lease)s::float8, %(most)s::int, %(next)s, %(only)s::int,
+  %(shards)s::int[], %(epochs)s::bigint[])
 """
 
 
@@ -45,13 +46,17 @@ class _Held:
 class Shards:
     """The shards that this process owns. Every method that takes ``connection`` may be called again from its start.
 
+    Args:
+        only: The one shard that may be owned; None for all.
+
     Attributes:
         lease: Seconds that each sign of life is good for.
         lineage: The history of the database that is written to.
         doubted: Rows that were put in doubt and not told yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, only: int | None = None) -> None:
+        self._only = only
         self.lease = 0.0
         self.lineage: str | None = None
         self.doubted = 0
@@ -152,22 +157,23 @@ class Shards:
     def workers(self, connection: Connection, job: int, now: float) -> list[Worker]:
         """Who works on the job, or did until it ended without letting go."""
         workers = []
-        for text, left, age in connection.execute(_OWNERS, [job]):
+        for text, left, age in connection.execute(_OWNERS, (job, None, None)):
             owner = Owner.parse(text)
             gone = owner.is_gone()
             worker = Worker(owner.host, owner.pid, owner.since, now - age, alive=left > 0 and not gone, gone=gone)
             workers.append(sound_worker(worker))
         return workers
 
-    def who_holds(self, connection: Connection, job: int, me: Owner, name: str) -> str:
-        """What to say if too few shards are free."""
-        for text, left, _ in connection.execute(_OWNERS, [job]):
+    def held_by_another(self, connection: Connection, job: int, me: Owner, name: str) -> LeaseHeld:
+        """What to raise if too few shards are free."""
+        for text, left, _ in connection.execute(_OWNERS, (job, self._only, self._only)):
             if text != str(me) and left > 0:
-                return (
+                return LeaseHeld(
                     f"{Owner.parse(text).described()} is running the job {name}: let it finish or stop it there; if it "
-                    f"hangs, end it, or wait: its lease runs out in {max(1, round(left))} s unless it renews it"
+                    f"hangs, end it, or wait: its lease runs out in {max(1, round(left))} s unless it renews it",
+                    seconds_left=left,
                 )
-        return f"another process is about to run the job {name}: try again"
+        return LeaseHeld(f"another process is about to run the job {name}: try again", seconds_left=0.0)
 
     def _acquire(
         self, connection: Connection, job: int, owner: Owner, lease: float, most: int | None, *, following: bool
@@ -181,6 +187,7 @@ class Shards:
             "lease": lease,
             "most": most,
             "next": following,
+            "only": self._only,
             "shards": array(shard for shard, _ in ended),
             "epochs": array(epoch for _, epoch in ended),
         }

@@ -26,7 +26,7 @@ from .address import Address
 from .archive import put_away
 from .begin import as_json, begin_job
 from .changes import Group
-from .session import Connection, Session, told
+from .session import Connection, Session, told, transaction
 from .shards import Shards
 
 __all__ = ["PostgresStore"]
@@ -51,6 +51,13 @@ _NOTE: Final = """
 INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
 ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
 """
+_COUNTS: Final = """
+SELECT e.action, e.state, count(*) FROM aiosymphony.entry AS e
+WHERE e.job = %(job)s AND (%(shard)s::int IS NULL OR e.number BETWEEN
+  (SELECT s.first FROM aiosymphony.shard AS s WHERE s.job = %(job)s AND s.shard = %(shard)s)
+  AND (SELECT s.last FROM aiosymphony.shard AS s WHERE s.job = %(job)s AND s.shard = %(shard)s))
+GROUP BY e.action, e.state
+"""
 _PACE: Final = """
 SELECT min(sent_at), max(done_at),
   count(*) FILTER (WHERE done_at > %(window_from)s AND state NOT IN ('TODO', 'IN_FLIGHT'))
@@ -67,6 +74,7 @@ class PostgresStore:
         address: ``postgresql://USER@HOST:PORT/DATABASE?job=NAME``.
         job: The job's name, if the address has none. Who only reads may leave it out if the database holds one job
             alone, or name the file: a job of a file is called FILE@TARGET.
+        shard: The one shard that this handle is about: it owns no other, and counts that one's rows alone.
         read_only: Only look, as ``status`` and ``report`` do, also while a job runs, and on a standby.
         clock: Time, for tests: leases are kept by the database's.
 
@@ -76,7 +84,13 @@ class PostgresStore:
 
     @keeps_arguments_secret
     def __init__(
-        self, address: str, *, job: str | None = None, read_only: bool = False, clock: Clock = SYSTEM_CLOCK
+        self,
+        address: str,
+        *,
+        job: str | None = None,
+        shard: int | None = None,
+        read_only: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._address = Address.parse(address, job)
         self._read_only = read_only
@@ -85,7 +99,8 @@ class PostgresStore:
         self._owner = Owner.this()
         self._job: int | None = None
         self._header: JobHeader | None = None
-        self._shards = Shards()
+        self._shard = shard
+        self._shards = Shards(shard)
         self._writer: GroupCommit | None = None
         self._broken: JobError | None = None
 
@@ -147,8 +162,9 @@ class PostgresStore:
             begin = _Once(lambda connection: begin_job(connection, name, header, actions, now, also))
             await self._do(begin)
             existing = await self.header()
-        if existing is not None:
-            existing.check(header, self.name)
+        if existing is None:
+            raise JobInterrupted(f"the job {self.name} was not written, as the connection was lost: begin it again")
+        existing.check(header, self.name)
 
     async def archive(self, at: float) -> str:
         """Put the job away under a name of its own, and hold none any more. This process must own all of its shards.
@@ -244,8 +260,8 @@ class PostgresStore:
         def counts(connection: Connection) -> dict[tuple[str, State], int]:
             if self._find(connection) is None:
                 return {}
-            statement = "SELECT action, state, count(*) FROM aiosymphony.entry WHERE job = %s GROUP BY action, state"
-            return sound_counts({(each[0], each[1]): each[2] for each in connection.execute(statement, [self._job])})
+            found = connection.execute(_COUNTS, {"job": self._job, "shard": self._shard})
+            return sound_counts({(each[0], each[1]): each[2] for each in found})
 
         return await self._do(counts)
 
@@ -263,6 +279,20 @@ class PostgresStore:
             return sound_notes(dict(connection.execute(statement, [self._job]).fetchall()))
 
         return await self._do(notes)
+
+    async def within(self, function: Callable[[Connection, int], T]) -> T:
+        """Run a function in a transaction, with the connection and the number of the job.
+
+        Raises:
+            JobError: There is no job, or the database cannot be written.
+        """
+
+        def within(connection: Connection) -> T:
+            job = self._known(connection)
+            with transaction(connection):
+                return function(connection, job)
+
+        return await self._do(within)
 
     # In the writer thread.
 
@@ -294,7 +324,7 @@ class PostgresStore:
         job = self._known(connection)
         taken = self._shards.acquire(connection, job, self._owner, lease, max_shards)
         if not taken:
-            raise JobInterrupted(self._shards.who_holds(connection, job, self._owner, self.name))
+            raise self._shards.held_by_another(connection, job, self._owner, self.name)
         self._session.lineage = self._shards.lineage
         # A database that is gone is noticed, and the job stopped, well before the lease ends.
         self._session.give_up_after = min(self._session.give_up_after, lease / 3)

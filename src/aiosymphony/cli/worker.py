@@ -1,0 +1,95 @@
+"""``aiosymphony worker``: carries out the jobs of a database, next to any number of other workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ..auth.secrets import keeps_arguments_secret
+from ..errors import ConfigError
+from ..limits import Limits
+from .interrupts import on_stop_signals
+from .output import STOPPED, say
+
+if TYPE_CHECKING:
+    from ..provisioning.workers.worker import Worker
+
+__all__ = ["StoreOption", "run_worker", "worker"]
+
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="AIOSYMPHONY_STORE", metavar="ADDRESS", help="postgresql://USER@HOST/DATABASE")
+]
+MISSING: Final = "workers need PostgreSQL's driver and procrastinate: pip install 'aiosymphony[postgres]'"
+
+
+@keeps_arguments_secret
+def worker(
+    store: StoreOption,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            "--credentials",
+            metavar="targets.toml",
+            help="Logins, one table each; without it those of the environment, as for provision apply.",
+        ),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=100, help="Shards at once.")] = 4,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Requests per second to each server at most; 400 if not given.")
+    ] = None,
+    egress: Annotated[
+        str, typer.Option("--egress", help="A name for the address that requests come from, if hosts share one.")
+    ] = "",
+) -> None:
+    """Carry out the jobs that ``provision apply --store`` hands over. Start as many as you like, on any machines.
+
+    SIGTERM or Ctrl-C once: take no new work, finish requests in flight, put back the rest, and end. Twice: end now.
+    The exit code is 75 if another worker took over meanwhile: start it again.
+    """
+    try:
+        from ..provisioning.workers.credentials import Targets
+        from ..provisioning.workers.worker import Worker
+    except ImportError:
+        raise ConfigError(MISSING) from None
+    limits = None if rate is None else Limits(rate=rate)
+    raise typer.Exit(
+        asyncio.run(
+            run_worker(Worker(store, Targets(credentials, limits=limits), concurrency=concurrency, egress=egress))
+        )
+    )
+
+
+async def run_worker(worker: Worker) -> int:
+    """Run a worker under the signals of its process; the exit code. It does not return if the worker was fenced."""
+    from ..provisioning.journal.base import Fenced
+
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            worker.leave()
+        else:
+            asked = True
+            say("finishing requests in flight, and putting back the rest; Ctrl-C again to stop now", stderr=True)
+            worker.drain()
+
+    with on_stop_signals(stop):
+        try:
+            await worker.run()
+        except Fenced as error:
+            say(f"aiosymphony: {error}", stderr=True)
+            # The engine must not hear what became of tasks that are another worker's by now.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(STOPPED)
+        except asyncio.CancelledError:
+            return STOPPED
+    return 0

@@ -1,0 +1,187 @@
+"""What a worker asks the database besides its engine and its journals: signs of life, and what nobody works on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import attrs
+import psycopg
+
+from ..._version import __version__
+from ...errors import JobInterrupted
+from ..journal.postgres.address import Address
+from ..journal.postgres.begin import as_json
+from ..journal.postgres.engine import check_engine
+from ..journal.postgres.session import Connection, Session, told
+from ..rows.base import Kind
+
+__all__ = ["WORK", "Database", "HandedOver"]
+
+T = TypeVar("T")
+
+WORK: Final = "work"
+"""The note of a job that was handed to workers: how they carry it out."""
+_KEPT_DAYS: Final = 90
+"""How long it is remembered who took over from whom."""
+
+_SIGN: Final = """
+INSERT INTO aiosymphony.worker (worker, host, pid, egress, version, queues, draining)
+VALUES (%(worker)s, %(host)s, %(pid)s, %(egress)s, %(version)s, %(queues)s, %(draining)s)
+ON CONFLICT (worker) DO UPDATE SET seen_at = aiosymphony.clock(), draining = EXCLUDED.draining
+"""
+_HANDED_OVER: Final = """
+SELECT j.name, j.header->>'kind', j.header->>'target', w.value
+FROM aiosymphony.job AS j JOIN aiosymphony.note AS w ON w.job = j.job AND w.name = 'work' WHERE j.job = %s
+"""
+_TURN: Final = """
+UPDATE aiosymphony.reconciliation SET at = aiosymphony.clock()
+WHERE at <= aiosymphony.clock() - make_interval(secs => %s::float8) RETURNING 1
+"""
+# Shards with rows left that nobody owns, and, as shard NULL, jobs without any row left that did not end.
+_LEFT: Final = """
+WITH handed AS (
+  SELECT j.job, j.header->>'kind' AS kind, j.header->>'target' AS target
+  FROM aiosymphony.job AS j JOIN aiosymphony.note AS w ON w.job = j.job AND w.name = 'work'
+  WHERE NOT EXISTS (SELECT FROM aiosymphony.note AS f WHERE f.job = j.job AND f.name = 'finished_at')
+), open AS (
+  SELECT s.job, s.shard, s.lease_until <= aiosymphony.clock() AS free FROM handed AS h
+  JOIN aiosymphony.shard AS s ON s.job = h.job AND NOT s.finished
+  WHERE aiosymphony.has_open_rows(s.job, s.first, s.last)
+)
+SELECT h.job, o.shard, h.kind, h.target FROM handed AS h JOIN open AS o ON o.job = h.job AND o.free
+UNION ALL
+SELECT h.job, NULL, h.kind, h.target FROM handed AS h WHERE NOT EXISTS (SELECT FROM open AS o WHERE o.job = h.job)
+"""
+_TIDY: Final = """
+DELETE FROM aiosymphony.worker WHERE seen_at < aiosymphony.clock() - interval '1 day';
+DELETE FROM aiosymphony.takeover WHERE at < aiosymphony.clock() - interval '%d days'
+"""
+
+
+@attrs.frozen
+class HandedOver:
+    """A job that workers carry out.
+
+    Attributes:
+        name: Its name.
+        kind, target: Where.
+        options: How, as arguments of :class:`~aiosymphony.provisioning.Job`.
+    """
+
+    name: str
+    kind: Kind
+    target: str
+    options: Mapping[str, Any]
+
+
+class Database:
+    """A connection of the worker's own, in a thread of its own.
+
+    Args:
+        address: Of the database.
+        egress: Names the address that the worker's requests come from.
+    """
+
+    def __init__(self, address: Address, *, egress: str) -> None:
+        self._address = address
+        self._session = Session(address, read_only=False)
+        self._thread = ThreadPoolExecutor(1, "aiosymphony worker")
+        self._me: dict[str, Any] = {
+            "worker": f"{platform.node()}/{os.getpid()}/{secrets.token_hex(4)}",
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "egress": egress,
+            "version": __version__,
+        }
+
+    @property
+    def worker(self) -> str:
+        """What tells this process from all others."""
+        return str(self._me["worker"])
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            JobError: The database cannot be reached or used, or was not prepared for this release.
+        """
+        await self._run(self._session.open)
+        await self._ask(lambda connection: check_engine(connection, self._address.database))
+
+    async def close(self) -> None:
+        await self._run(self._session.close)
+        self._thread.shutdown()
+
+    async def give_sign(self, queues: Sequence[str], *, draining: bool) -> None:
+        """Say that this worker lives, and what it can reach."""
+        asked = {**self._me, "queues": [*queues], "draining": draining}
+        await self._ask(lambda connection: connection.execute(_SIGN, asked) and None)
+
+    async def leave(self) -> None:
+        """This worker is no more."""
+        statement = "DELETE FROM aiosymphony.worker WHERE worker = %s"
+        await self._ask(lambda connection: connection.execute(statement, [self.worker]) and None)
+
+    async def handed_over(self, job: int) -> HandedOver | None:
+        """A job that workers carry out; None if there is no such job any more."""
+
+        def ask(connection: Connection) -> HandedOver | None:
+            found = connection.execute(_HANDED_OVER, [job]).fetchone()
+            return None if found is None else HandedOver(*found)
+
+        return await self._ask(ask)
+
+    async def has_ended(self, job: int) -> bool:
+        """Whether a job was audited and ended."""
+        statement = "SELECT 1 FROM aiosymphony.note WHERE job = %s AND name = 'finished_at'"
+        return await self._ask(lambda connection: connection.execute(statement, [job]).fetchone() is not None)
+
+    async def has_rows_left(self, job: int) -> bool:
+        """Whether any shard of a job still has rows to deal with."""
+        statement = """
+        SELECT 1 FROM aiosymphony.shard AS s
+        WHERE s.job = %s AND NOT s.finished AND aiosymphony.has_open_rows(s.job, s.first, s.last) LIMIT 1
+        """
+        return await self._ask(lambda connection: connection.execute(statement, [job]).fetchone() is not None)
+
+    async def left_alone(self, every: float) -> list[tuple[int, int | None, Kind, str]]:
+        """Shards with rows left that nobody owns, and jobs to end: job, shard, kind and target.
+
+        Nothing if another worker looked within ``every`` seconds.
+        """
+
+        def ask(connection: Connection) -> list[tuple[int, int | None, Kind, str]]:
+            if connection.execute(_TURN, [every]).fetchone() is None:
+                return []
+            connection.execute((_TIDY % _KEPT_DAYS).encode())
+            return [(job, shard, kind, target) for job, shard, kind, target in connection.execute(_LEFT).fetchall()]
+
+        return await self._ask(ask)
+
+    async def note(self, job: int, name: str, value: object) -> None:
+        """Keep a JSON value with a job."""
+        statement = """
+        INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
+        ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
+        """
+        text = as_json(value)
+        await self._ask(lambda connection: connection.execute(statement, (job, name, text)) and None)
+
+    async def _ask(self, function: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            try:
+                return self._session.run(function)
+            except psycopg.Error as error:
+                what = told(error)
+            raise JobInterrupted(f"the database {self._address.database} cannot be reached or written: {what}")
+
+        return await self._run(run)
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)

@@ -1,0 +1,218 @@
+"""Workers in processes of their own carry out a job of several shards, and are killed, stopped and woken meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import psycopg
+import pytest
+
+from aiosymphony import ClientCredentials, ConnectClient, JobInterrupted
+from aiosymphony.provisioning import ConnectTarget, Desired, Report, make_plan
+from aiosymphony.provisioning.journal.postgres.engine import SEARCH_PATH
+from aiosymphony.provisioning.journal.postgres.session import Connection
+from aiosymphony.provisioning.journal.postgres.store import PostgresStore
+from aiosymphony.provisioning.workers import handing_over
+from aiosymphony.provisioning.workers.handing_over import Options, follow, hand_over
+from aiosymphony.provisioning.progress import Progress
+
+from .cluster import Cluster
+from .test_28_crashes import (
+    FAULTS,
+    LATE,
+    ROWS,
+    SETTLE,
+    SLOW,
+    WANTED,
+    Case,
+    Driver,
+    case,  # noqa: F401 - a fixture
+    jobs,  # noqa: F401 - a fixture
+)
+
+LEASE = 6.0
+SHARDS = 4
+
+
+@attrs.define
+class Handed:
+    """A job in a database, and the tenant it is for."""
+
+    cluster: Cluster
+    case: Case
+    jobs: Driver
+    name: str
+    pids: list[int] = attrs.field(factory=list)
+
+    @property
+    def order(self) -> dict[str, Any]:
+        store = self.cluster.url()
+        return {**self.case.order, "store": store, "lease": LEASE}
+
+    async def start(self, **options: Any) -> int:
+        pid = await self.jobs.start({**self.order, **options})
+        self.pids.append(pid)
+        return pid
+
+    def store(self, *, read_only: bool = False) -> PostgresStore:
+        return PostgresStore(self.cluster.url(), job=self.name, read_only=read_only)
+
+    async def hand_over(self) -> None:
+        order = self.case.order
+        auth = ClientCredentials(order["client_id"], order["client_secret"], token_url=f"{order['url']}/oauth/token")
+        async with ConnectClient(auth, base_url=order["url"]) as client, self.store() as store:
+            target = ConnectTarget(client, order["company"])
+            plan = await make_plan(target, Desired.read(order["file"], "connect"))
+            options = Options(concurrency=8, settle=SETTLE, attempts=20)
+            await hand_over(store, plan, options, shards=SHARDS)
+
+    async def ended(self) -> Report:
+        async with self.store() as store:
+            await follow(store, Progress(), every=0.1)
+            return await Report.of(store, rows=False)
+
+    async def until(self, users: int) -> None:
+        while sum(self.case.there().values()) < users:
+            await asyncio.sleep(0.01)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.cluster.execute(f"SET search_path = {SEARCH_PATH}; {statement}")
+
+
+@pytest.fixture
+async def handed(
+    request: pytest.FixtureRequest,
+    case: Case,
+    jobs: Driver,
+    cluster: Cluster,  # noqa: F811
+) -> AsyncIterator[Handed]:
+    handed = Handed(cluster, case, jobs, request.node.name)
+    yield handed
+    for pid in handed.pids:
+        if os.path.exists(f"/proc/{pid}"):  # noqa: PTH110
+            os.kill(pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGKILL)
+            await jobs.wait(pid)
+    for table in ("job", "procrastinate_jobs", "worker"):
+        handed.ask(f"DELETE FROM {table}")
+
+
+async def test_two_workers_carry_a_job_out_and_one_of_them_audits(handed: Handed) -> None:
+    await handed.hand_over()
+    assert handed.ask("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'") == [(SHARDS,)]
+    pids = [await handed.start(), await handed.start()]
+    report = await handed.ended()
+    assert handed.case.there() == WANTED
+    assert (report.exit_code, report.audit is not None) == (0, True)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    assert [await handed.jobs.wait(pid) for pid in pids] == [0, 0]
+    assert handed.ask("SELECT count(*) FROM worker") == [(0,)]
+    # Two shards that end at once may each have asked for the audit; the second finds it done.
+    assert handed.ask("SELECT count(*) FROM procrastinate_jobs WHERE queueing_lock NOT LIKE '%/end'") == [(0,)]
+
+
+async def test_a_crash_while_a_job_is_handed_over_leaves_neither_job_nor_task(
+    handed: Handed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enqueue_and_lose(connection: Connection, *arguments: Any) -> None:
+        enqueue(connection, *arguments)
+        assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (SHARDS,)
+        connection.close()
+
+    enqueue = handing_over.enqueue
+    monkeypatch.setattr(handing_over, "enqueue", enqueue_and_lose)
+    with pytest.raises((JobInterrupted, psycopg.Error)):
+        await handed.hand_over()
+    for table in ("job", "shard", "entry", "wanted", "note", "procrastinate_jobs"):
+        assert handed.ask(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+async def test_a_killed_worker_is_replaced(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    first = await handed.start()
+    await handed.until(200)
+    os.kill(first, signal.SIGKILL)
+    handed.case.sandbox.faults = FAULTS
+    await handed.start()
+    report = await handed.ended()
+    assert handed.case.there() == WANTED
+    assert report.exit_code == 0
+    assert handed.ask("SELECT count(*) > 0 FROM takeover") == [(True,)]
+
+
+async def test_a_worker_that_was_stopped_past_its_lease_ends_and_sends_nothing(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    first = await handed.start()
+    await handed.until(200)
+    os.kill(first, signal.SIGSTOP)
+    handed.case.sandbox.faults = FAULTS
+    await handed.start()
+    await handed.ended()
+    await asyncio.sleep(2 * LATE)
+    before = handed.case.there()
+    os.kill(first, signal.SIGCONT)
+    assert await handed.jobs.wait(first) == 75
+    await asyncio.sleep(2 * LATE)
+    assert handed.case.there() == before == WANTED
+
+
+async def test_workers_outlive_a_restart_of_the_database(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    pids = [await handed.start(), await handed.start()]
+    await handed.until(200)
+    handed.cluster.stop("immediate")
+    await asyncio.sleep(1)
+    handed.cluster.start()  # not in a thread: the database would end with it
+    handed.case.sandbox.faults = FAULTS
+    report = await handed.ended()
+    assert handed.case.there() == WANTED
+    assert report.exit_code == 0
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        assert await handed.jobs.wait(pid) == 0
+
+
+async def test_a_drained_worker_puts_its_shards_back(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    first = await handed.start()
+    await handed.until(200)
+    os.kill(first, signal.SIGTERM)
+    assert await handed.jobs.wait(first) == 0
+    assert handed.ask("SELECT count(*) FROM shard WHERE owner IS NOT NULL") == [(0,)]
+    assert handed.ask("SELECT DISTINCT status::text FROM procrastinate_jobs") == [("todo",)]
+    assert 200 <= sum(handed.case.there().values()) < ROWS
+    handed.case.sandbox.faults = FAULTS
+    await handed.start()
+    assert (await handed.ended()).exit_code == 0
+    assert handed.case.there() == WANTED
+
+
+async def test_a_task_that_is_lost_is_made_again(handed: Handed) -> None:
+    """Such as one that a woken worker told the engine to be finished, before its successor died."""
+    await handed.hand_over()
+    handed.ask("DELETE FROM procrastinate_jobs")
+    await handed.start()
+    assert (await handed.ended()).exit_code == 0
+    assert handed.case.there() == WANTED
+
+
+async def test_a_job_for_which_a_worker_has_no_credentials_is_left_to_another(handed: Handed) -> None:
+    await handed.hand_over()
+    other = await handed.start(url="http://127.0.0.1:9")
+    await asyncio.sleep(LEASE / 3)
+    assert handed.case.there() == {}
+    assert handed.ask("SELECT DISTINCT status::text FROM procrastinate_jobs") == [("todo",)]
+    await handed.start()
+    assert (await handed.ended()).exit_code == 0
+    os.kill(other, signal.SIGTERM)
+    assert await handed.jobs.wait(other) == 0
