@@ -121,8 +121,8 @@ async def apply(order: dict[str, Any]) -> int:
 
 async def work(order: dict[str, Any]) -> int:
     """What ``aiosymphony worker`` does, with a lease as short as a test wants it."""
-    from aiosymphony.provisioning.workers.credentials import Targets  # noqa: PLC0415 - the extra
-    from aiosymphony.provisioning.workers.worker import Worker  # noqa: PLC0415
+    from aiosymphony.provisioning.workers.credentials import Targets
+    from aiosymphony.provisioning.workers.worker import Worker
 
     targets = Targets(environment=environment_of(order))
     worker = Worker(order["store"], targets, concurrency=order.get("shards_at_once", 2), lease=order.get("lease", 60.0))

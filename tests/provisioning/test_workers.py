@@ -17,9 +17,9 @@ from aiosymphony.provisioning import ConnectTarget, Desired, Report, make_plan
 from aiosymphony.provisioning.journal.postgres.engine import SEARCH_PATH
 from aiosymphony.provisioning.journal.postgres.session import Connection
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore
+from aiosymphony.provisioning.progress import Progress
 from aiosymphony.provisioning.workers import handing_over
 from aiosymphony.provisioning.workers.handing_over import Options, follow, hand_over
-from aiosymphony.provisioning.progress import Progress
 
 from .cluster import Cluster
 from .test_28_crashes import (
@@ -87,9 +87,9 @@ class Handed:
 @pytest.fixture
 async def handed(
     request: pytest.FixtureRequest,
-    case: Case,
-    jobs: Driver,
-    cluster: Cluster,  # noqa: F811
+    case: Case,  # noqa: F811
+    jobs: Driver,  # noqa: F811
+    cluster: Cluster,
 ) -> AsyncIterator[Handed]:
     handed = Handed(cluster, case, jobs, request.node.name)
     yield handed

@@ -27,6 +27,8 @@ _FRAME_EVERY: Final = 0.2
 _FIRST_LINE: Final = 1.0
 _LINE_EVERY: Final = 5.0
 """Seconds: between two frames of a bar, before the first plain line, and between two of them."""
+_OF_JOB: Final = ("sending", "watching workers")
+"""Phases whose steps are the rows of the job."""
 _BAR: Final = 12
 _WIDE_BAR: Final = 24
 _WIDE: Final = 100
@@ -103,7 +105,7 @@ def first_line(progress: Progress) -> Sequence[str]:
         seconds = f"settling: {math.ceil(pause.seconds)} s"
         then = f"then {_count(progress.steps or 0, 'row')} in doubt to look up"
         return [f"{seconds}, as {pause.why}, {then}", f"{seconds}, {then}", seconds]
-    done = f"{progress.phase}: {rows}" if progress.phase == "sending" else _counted(progress)
+    done = f"{progress.phase}: {rows}" if progress.phase in _OF_JOB else _counted(progress)
     if pause is not None:
         waiting = f"waiting {math.ceil(pause.seconds)} s: {pause.why}"
         return [f"{waiting}; {done}", waiting, waiting.partition(":")[0]]
@@ -162,7 +164,7 @@ def _frame(progress: Progress, traffic: Traffic, errors: Console) -> RenderableT
     text = next((text for text in first_line(progress) if len(text) <= width), first_line(progress)[-1])
     grid = Table.grid(padding=(0, 1))
     line: RenderableType = one_line(text)
-    of_job = progress.phase in ("sending", "settling")
+    of_job = progress.phase in (*_OF_JOB, "settling")
     done, of = (progress.finished, progress.total) if of_job else (progress.step, progress.steps)
     bar = _WIDE_BAR if errors.width >= _WIDE else _BAR
     if of and bar + 1 + len(text) <= width:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
@@ -14,7 +14,7 @@ import attrs
 import typer
 
 from ..auth.secrets import keeps_arguments_secret
-from ..errors import ConfigError, JobError, JobInterrupted, JobRefused
+from ..errors import ConfigError, JobError
 from ..limits import Limits
 from ..provisioning import Desired, Job, JobStore, Plan, Progress, Report, make_plan, prepare
 from ..provisioning.journal.registry import is_address, open_store
@@ -28,12 +28,13 @@ from ..provisioning.sources.content import Content
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
 from . import provision_files
+from .carrying_out import carry_out
 from .clients import ConfigOption
+from .handing_over import hand_over, options_for_workers
 from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, place_of
-from .interrupts import on_stop_signals
 from .invocation import arguments_of
 from .job_status import Status, find_journal
-from .output import CHANGES, SOME_FAILED, STOPPED, JsonOption, print_json, say
+from .output import CHANGES, RUNNING, SOME_FAILED, STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
@@ -87,6 +88,14 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Where the job's state is kept: a file, by default FILE.journal beside the file, or postgresql://….",
+    ),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="ADDRESS",
+        help="Have workers carry the job out: postgresql://…, where aiosymphony worker looks for jobs.",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -186,6 +195,11 @@ async def apply_command(
     force: ForceOption = False,
     new: NewOption = False,
     journal: JournalOption = None,
+    store_address: StoreOption = None,
+    job_name: Annotated[
+        str | None, typer.Option("--job", help="With --store: the job's name; FILE@TARGET if not given.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="With --store: do not wait for the end.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests at once.")] = 32,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Requests per second at most; 400 if not given.")] = None,
     settle: Annotated[
@@ -193,7 +207,10 @@ async def apply_command(
     ] = 30.0,
     attempts: Annotated[int, typer.Option(min=1, help="Tries for a row whose outcome stays unknown.")] = 4,
     audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Compare everything once more at the end.")] = True,
-    shards: Annotated[int, typer.Option(min=1, help="Parts of a new job, for several processes.")] = 1,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, help="Parts of a new job, for several processes; with --store one for each 10,000 rows."),
+    ] = None,
     max_shards: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards at a time.")] = None,
     quiet: QuietOption = False,
     config: ConfigOption = None,
@@ -203,7 +220,16 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
-    journal = journal or str(beside(file, ".journal", "--journal"))
+    options = None
+    if store_address is not None:
+        if journal is not None or max_shards is not None or rate is not None:
+            raise ConfigError(
+                "with --store workers keep the journal and the rate: leave out --journal, --max-shards, --rate"
+            )
+        options = options_for_workers(concurrency=concurrency, settle=settle, attempts=attempts, audit=audit)
+    elif job_name is not None or detach:
+        raise ConfigError("--job and --detach go with --store")
+    journal = store_address or journal or str(beside(file, ".journal", "--journal"))
     progress, traffic = Progress(), Traffic()
     show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
     with show():
@@ -229,7 +255,7 @@ async def apply_command(
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
-        open_store(journal, job=_job_of(file, where.name)) as store,
+        open_store(journal, job=job_name or _job_of(file, where.name)) as store,
     ):
         with contextlib.ExitStack() as showing:
             showing.enter_context(show())
@@ -267,33 +293,37 @@ async def apply_command(
                 made.command = arguments_of(context)
             else:
                 made.resumed_by = arguments_of(context)
-        job = Job(
-            where,
-            store,
-            concurrency=concurrency,
-            settle=settle,
-            attempts=attempts,
-            audit=audit,
-            max_shards=max_shards,
-            progress=progress,
-        )
-        stopped: JobError | None = None
-        try:
-            with show() as tell, _signals(job, tell):
-                await job.run(made, shards=shards)
-        except JobError as error:
-            if isinstance(error, JobRefused) or job.progress.total == 0:
-                raise
-            stopped = error
-        except asyncio.CancelledError:
-            if job.progress.total == 0:  # it came before the job had a journal
-                raise typer.Abort from None
-            stopped = JobInterrupted(
-                "stopped at once; run the same command to resume: it first looks up what was in flight"
+        if options is not None:
+            ended = await hand_over(
+                store,
+                made,
+                options,
+                shards=shards,
+                detach=detach,
+                quiet=as_json,
+                progress=progress,
+                show=show,
             )
+            if not ended:
+                if as_json:
+                    print_json({"journal": store.name, "notes": sentences})
+                return 0 if detach else RUNNING
+            stopped: JobError | None = None
+        else:
+            job = Job(
+                where,
+                store,
+                concurrency=concurrency,
+                settle=settle,
+                attempts=attempts,
+                audit=audit,
+                max_shards=max_shards,
+                progress=progress,
+            )
+            stopped = await carry_out(job, made, shards=shards or 1, show=show)
     # Read anew, and not to be written: the journal may be what failed.
     try:
-        async with open_store(journal, job=_job_of(file, where.name), read_only=True) as store:
+        async with open_store(journal, job=job_name or _job_of(file, where.name), read_only=True) as store:
             report = await Report.of(store)
     except JobError:
         if stopped is None:
@@ -438,24 +468,3 @@ def _code_of(made: Plan, *, detailed: bool) -> int:
     if made.counts["invalid"] or made.counts["conflict"]:
         return SOME_FAILED
     return CHANGES if detailed and made.rows > made.counts["skip"] else 0
-
-
-@contextlib.contextmanager
-def _signals(job: Job, tell: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C or SIGTERM once: finish requests in flight. Twice: stop now."""
-    task = asyncio.current_task()
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if asked and task is not None:
-            task.cancel()
-        elif not asked:
-            asked = True
-            job.drain()
-            still = job.progress.requests
-            what = f"finishing {still} request{'' if still == 1 else 's'} in flight" if still else "stopping"
-            tell(f"{what}; press Ctrl-C again to stop now")
-
-    with on_stop_signals(stop):
-        yield

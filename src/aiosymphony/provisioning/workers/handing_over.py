@@ -121,7 +121,6 @@ async def follow(
     Raises:
         JobError: The database cannot be read.
     """
-    progress.shared = True
     while True:
         asked = clock.monotonic()
         counts: Counter[State] = Counter()

@@ -108,6 +108,11 @@ class PostgresStore:
     def name(self) -> str:
         return self._address.shown
 
+    @property
+    def database(self) -> str:
+        """The address of the database, without passwords and without the job."""
+        return self._address.database
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self

@@ -1,3 +1,11 @@
+-- What the operator wants of a job: run, pause or cancel. Whoever works on it hears of it with the next write.
+ALTER TABLE aiosymphony.job
+  ADD wish text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel')),
+  ADD made_at timestamptz NOT NULL DEFAULT aiosymphony.clock();
+
+-- Rows of a shard by action and state while nobody owns it; NULL if they have to be counted.
+ALTER TABLE aiosymphony.shard ADD counts json;
+
 -- Processes that carry out jobs for others, and who took over from whom.
 
 CREATE TABLE aiosymphony.worker (
@@ -81,3 +89,34 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 END $$;
+
+CREATE FUNCTION aiosymphony.counted(_job integer, _first integer, _last integer) RETURNS json
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(json_agg(json_build_array(action, state, number)), '[]') FROM (
+    SELECT e.action, e.state, count(*) AS number FROM aiosymphony.entry AS e
+    WHERE e.job = _job AND e.number BETWEEN _first AND _last GROUP BY e.action, e.state) AS counts
+$$;
+
+-- Rows of a job, or of one of its shards, by action and state. Only what somebody owns is counted anew.
+CREATE FUNCTION aiosymphony.counts(_job integer, _only integer) RETURNS TABLE (action text, state text, number bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT each->>0, each->>1, sum((each->>2)::bigint)::bigint
+  FROM aiosymphony.shard AS s
+  CROSS JOIN LATERAL json_array_elements(
+    CASE WHEN s.owner IS NULL AND s.counts IS NOT NULL THEN s.counts
+      ELSE aiosymphony.counted(s.job, s.first, s.last) END) AS each
+  WHERE s.job = _job AND (_only IS NULL OR s.shard = _only)
+  GROUP BY 1, 2
+$$;
+
+DROP FUNCTION aiosymphony.release(integer, integer[], bigint[]);
+
+-- Let go of those of the shards that are still the caller's.
+CREATE FUNCTION aiosymphony.release(_job integer, _shards integer[], _epochs bigint[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE aiosymphony.shard AS s
+  SET owner = NULL, lease_until = '-infinity', finished = NOT aiosymphony.has_open_rows(_job, s.first, s.last),
+    counts = aiosymphony.counted(_job, s.first, s.last)
+  FROM unnest(_shards, _epochs) AS mine(shard, epoch)
+  WHERE s.job = _job AND s.shard = mine.shard AND s.epoch = mine.epoch
+$$;
