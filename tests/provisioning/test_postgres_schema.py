@@ -18,6 +18,7 @@ from aiosymphony.errors import JobError, JobInterrupted, JobRefused
 from aiosymphony.provisioning.journal.postgres import schema
 from aiosymphony.provisioning.journal.postgres.address import Address
 from aiosymphony.provisioning.journal.postgres.init import init_store
+from aiosymphony.provisioning.journal.postgres.schema import LATEST
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore
 from aiosymphony.provisioning.journal.registry import open_store
 
@@ -53,19 +54,19 @@ def test_store_init_makes_the_tables_once(cluster: Cluster, empty: str, capsys: 
     address = cluster.url(empty)
     assert run(["store", "init", address]) == 0
     said = capsys.readouterr().out
-    assert "tables made, version 1" in said
+    assert f"tables made, version {LATEST}" in said
     made = tables(cluster, empty)
     assert {"job", "shard", "wanted", "entry", "note", "version"} <= {name for name, _ in made}
     assert run(["store", "init", address, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"database": address.replace(f":{cluster.password}", ""), "version": 1, "before": 1}
+    assert told == {"database": address.replace(f":{cluster.password}", ""), "version": LATEST, "before": LATEST}
     assert tables(cluster, empty) == made
     assert cluster.password not in said + json.dumps(told)
 
 
 async def test_several_processes_prepare_at_once(cluster: Cluster, empty: str) -> None:
     done = await asyncio.gather(*(asyncio.to_thread(init_store, cluster.url(empty)) for _ in range(4)))
-    assert sorted(each.before for each in done) == [0, 1, 1, 1]
+    assert sorted(each.before for each in done) == [0, LATEST, LATEST, LATEST]
 
 
 async def test_what_is_not_prepared_is_refused_with_the_command_that_prepares_it(cluster: Cluster, empty: str) -> None:
@@ -76,7 +77,7 @@ async def test_what_is_not_prepared_is_refused_with_the_command_that_prepares_it
     cluster.execute("UPDATE aiosymphony.version SET version = 0", database=empty)
     assert (await refused(address)).endswith(f"run aiosymphony store init {shown}")
     cluster.execute("UPDATE aiosymphony.version SET version = 7", database=empty)
-    assert "were made by a newer release of aiosymphony (version 7, this one knows 1)" in await refused(address)
+    assert f"were made by a newer release of aiosymphony (version 7, this one knows {LATEST})" in await refused(address)
     with pytest.raises(JobRefused, match="newer release"):
         init_store(address)
 
@@ -89,7 +90,7 @@ async def test_a_user_who_owns_the_schema_alone_is_enough(cluster: Cluster, empt
             init_store(address)
         cluster.execute("CREATE SCHEMA aiosymphony AUTHORIZATION clerk", database=empty)
         assert init_store(address).before == 0
-        assert init_store(address).before == 1
+        assert init_store(address).before == LATEST
         async with PostgresStore(address, job="clerks") as store:
             await begin(store)
             assert await store.acquire(60) == [0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,9 +13,11 @@ import attrs
 import psycopg
 import pytest
 
-from aiosymphony import ClientCredentials, ConnectClient, JobInterrupted
+from aiosymphony import ClientCredentials, ConnectClient, JobInterrupted, JobRefused
 from aiosymphony.provisioning import ConnectTarget, Desired, Report, make_plan
+from aiosymphony.provisioning.journal.base import JobPaused, each_row
 from aiosymphony.provisioning.journal.postgres.engine import SEARCH_PATH
+from aiosymphony.provisioning.journal.postgres.jobs import list_jobs, set_wish
 from aiosymphony.provisioning.journal.postgres.session import Connection
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore
 from aiosymphony.provisioning.progress import Progress
@@ -79,6 +82,10 @@ class Handed:
     async def until(self, users: int) -> None:
         while sum(self.case.there().values()) < users:
             await asyncio.sleep(0.01)
+
+    def state(self) -> str:
+        (job,) = list_jobs(self.cluster.url())
+        return job.state
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         return self.cluster.execute(f"SET search_path = {SEARCH_PATH}; {statement}")
@@ -216,3 +223,69 @@ async def test_a_job_for_which_a_worker_has_no_credentials_is_left_to_another(ha
     assert (await handed.ended()).exit_code == 0
     os.kill(other, signal.SIGTERM)
     assert await handed.jobs.wait(other) == 0
+
+
+async def test_a_paused_job_rests_until_it_is_resumed(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    worker = await handed.start()
+    await handed.until(200)
+    assert set_wish(handed.cluster.url(), handed.name, "pause") == handed.name
+    while handed.ask("SELECT 1 FROM shard WHERE owner IS NOT NULL"):
+        await asyncio.sleep(0.05)
+    assert handed.state() == "paused"
+    await asyncio.sleep(2 * LATE)
+    before = handed.case.there()
+    assert 200 <= sum(before.values()) < ROWS
+    handed.case.sandbox.faults = FAULTS
+    # Whoever else wants to work on it is told; the worker looks for what is left alone twice meanwhile.
+    async with handed.store() as store:
+        with pytest.raises(JobPaused, match="is paused: aiosymphony provision resume"):
+            await store.acquire(60)
+    await asyncio.sleep(LEASE / 3)
+    assert handed.case.there() == before
+    set_wish(handed.cluster.url(), handed.name, "run")
+    assert (await handed.ended()).exit_code == 0
+    assert handed.case.there() == WANTED
+    os.kill(worker, signal.SIGTERM)
+    assert await handed.jobs.wait(worker) == 0, "it lived all along"
+
+
+async def test_a_cancelled_job_ends_with_what_was_sent(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    await handed.start()
+    await handed.until(200)
+    set_wish(handed.cluster.url(), handed.name, "cancel")
+    handed.case.sandbox.faults = FAULTS
+    report = await handed.ended()
+    there = handed.case.there()
+    assert 200 <= sum(there.values()) < ROWS
+    assert set(there.values()) == {1}
+    async with handed.store(read_only=True) as store:
+        counts = Counter({state: count for (_, state), count in (await store.counts()).items()})
+        rows = [row async for row in each_row(store)]
+    assert counts == {"DONE": len(there), "FAILED": ROWS - len(there)}
+    assert {row.code for row in rows if row.state == "FAILED"} == {"cancelled"}
+    assert (report.exit_code, handed.state()) == (2, "cancelled")
+    with pytest.raises(JobRefused, match=f"the job {handed.name} has ended: there is nothing left to resume"):
+        set_wish(handed.cluster.url(), handed.name, "run")
+
+
+async def test_counts_of_a_job_are_those_of_its_rows_whoever_owns_them(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = SLOW
+    await handed.start()
+    await handed.until(200)
+
+    async def counted() -> tuple[Counter[str], list[tuple[Any, ...]]]:
+        async with handed.store(read_only=True) as store:
+            counts = Counter({state: count for (_, state), count in (await store.counts()).items()})
+        return counts, handed.ask("SELECT state, count(*) FROM entry GROUP BY state")
+
+    while (both := await counted())[0] != dict(both[1]):
+        await asyncio.sleep(0.05)  # rows moved between the two
+    handed.case.sandbox.faults = FAULTS
+    await handed.ended()
+    counts, rows = await counted()
+    assert counts == dict(rows) == {"DONE": ROWS}

@@ -52,8 +52,7 @@ async def hand_over(
     from ..provisioning.journal.postgres.store import PostgresStore
     from ..provisioning.workers import handing_over
 
-    if not isinstance(store, PostgresStore):
-        raise ConfigError(f"{store.name} is no database: --store takes postgresql://…; --journal takes a file")
+    assert isinstance(store, PostgresStore)  # noqa: S101 - the address was checked
     with show():
         header = await handing_over.hand_over(store, made, options, shards=shards, progress=progress)
     living = await handing_over.living_workers(store, header.kind, header.target)

@@ -28,7 +28,7 @@ def arguments_of(context: typer.Context) -> list[str]:
         if isinstance(value, bool):
             arguments.append(option if value else parameter.secondary_opts[0])
             continue
-        text = without_password(value) if name == "journal" else str(value)
+        text = without_password(str(value))
         is_path = parameter.type.name in ("path", "file") or (name == "journal" and not is_address(text))
         if is_path and text != "-":
             text = os.path.abspath(text)  # noqa: PTH100 - links are not to be followed

@@ -27,7 +27,7 @@ from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.sources.content import Content
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
-from . import provision_files
+from . import jobs, provision_files
 from .carrying_out import carry_out
 from .clients import ConfigOption
 from .handing_over import hand_over, options_for_workers
@@ -50,6 +50,10 @@ app = typer.Typer(
 
 app.command("map")(provision_files.map_command)
 app.command("template")(provision_files.template_command)
+app.command("jobs")(jobs.jobs)
+app.command("pause")(jobs.pause)
+app.command("resume")(jobs.resume)
+app.command("cancel")(jobs.cancel)
 
 TargetOption = Annotated[
     str | None,
@@ -90,12 +94,15 @@ JournalOption = Annotated[
         help="Where the job's state is kept: a file, by default FILE.journal beside the file, or postgresql://….",
     ),
 ]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="PLAN|FILE|JOURNAL|JOB", help="What was given to apply, its journal, or a job's name.")
+]
 StoreOption = Annotated[
     str | None,
     typer.Option(
         "--store",
         metavar="ADDRESS",
-        help="Have workers carry the job out: postgresql://…, where aiosymphony worker looks for jobs.",
+        help="The database of workers, postgresql://…: they carry the job out.",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -222,9 +229,11 @@ async def apply_command(
     """
     options = None
     if store_address is not None:
+        if not is_address(store_address):
+            raise ConfigError(f"{store_address} is no database: --store takes postgresql://…, and --journal a file")
         if journal is not None or max_shards is not None or rate is not None:
             raise ConfigError(
-                "with --store workers keep the journal and the rate: leave out --journal, --max-shards, --rate"
+                "with --store workers keep the journal and the rate: leave out --journal, --max-shards and --rate"
             )
         options = options_for_workers(concurrency=concurrency, settle=settle, attempts=attempts, audit=audit)
     elif job_name is not None or detach:
@@ -348,12 +357,16 @@ async def apply_command(
 @app.command("status")
 @_command
 async def status_command(
-    file: Annotated[str, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="PLAN|FILE|JOURNAL|JOB", help="What was given to apply, its journal, or a job's name."),
+    ],
     journal: JournalOption = None,
+    store_address: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Say where a job stands, and who works on it. The exit code is the job's, and 4 while it runs."""
-    async with await _journal_of(file, journal) as store:
+    async with await _journal_of(file, journal or store_address) as store:
         status = await Status.of(store)
     if as_json:
         print_json(status.to_dict() | {"journal": store.name})
@@ -365,8 +378,12 @@ async def status_command(
 @app.command("report")
 @_command
 async def report_command(
-    file: Annotated[str, typer.Argument(metavar="PLAN|FILE|JOURNAL", help="What was given to apply, or its journal.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="PLAN|FILE|JOURNAL|JOB", help="What was given to apply, its journal, or a job's name."),
+    ],
     journal: JournalOption = None,
+    store_address: StoreOption = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained page.")] = None,
     rows: Annotated[Path | None, typer.Option("--csv", help="Write what became of every row.")] = None,
     rest: Annotated[
@@ -375,7 +392,7 @@ async def report_command(
     as_json: JsonOption = False,
 ) -> int:
     """Tell what became of each row. The exit code is the job's."""
-    async with await _journal_of(file, journal) as store:
+    async with await _journal_of(file, journal or store_address) as store:
         report = await Report.of(store)
         written = {}
         if html is not None:

@@ -32,13 +32,22 @@ class Lease:
         self._task: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
-    async def begin(self, max_shards: int | None, fail: Callable[[JobError], None]) -> None:
+    async def begin(
+        self, max_shards: int | None, fail: Callable[[JobError], None], heed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Acquire shards, and renew the lease from here on.
+
+        Args:
+            max_shards: As for ``JobStore.acquire``.
+            fail: Told why the lease cannot be kept.
+            heed: Called after each renewal, which hears what the operator wants.
+        """
         await self._store.acquire(self._seconds, max_shards)
         # To take a job over from another machine takes as long as a lease: the time counts from here.
         began = asyncio.get_running_loop().time()
         await self._store.renew(self._seconds)
         self._hold_until(began + self._seconds)
-        self._task = asyncio.create_task(self._keep(fail), name="aiosymphony job lease")
+        self._task = asyncio.create_task(self._keep(fail, heed), name="aiosymphony job lease")
 
     async def move_on(self, max_shards: int | None) -> bool:
         """Take the next free shards that have rows left; whether there are any."""
@@ -90,7 +99,7 @@ class Lease:
         self._until = when
         self._expiry = asyncio.get_running_loop().call_at(when, self.cut)
 
-    async def _keep(self, fail: Callable[[JobError], None]) -> None:
+    async def _keep(self, fail: Callable[[JobError], None], heed: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._seconds / 3)
@@ -104,6 +113,7 @@ class Lease:
                 fail(error)
                 return
             self._hold_until(asked + self._seconds)
+            heed()
 
 
 def overslept() -> Fenced:

@@ -25,8 +25,8 @@ from ...context import REPEATS, Repeats
 from ...errors import JobError, JobInterrupted, JobRefused, SymphonyError
 from ..actual import ActualUser
 from ..audit import compare
-from ..journal.base import Change, Fenced, JobHeader, JobRow, JobStore
-from ..journal.states import LOOKED_UP, OPEN, RESUMED, State
+from ..journal.base import Change, Fenced, JobHeader, JobPaused, JobRow, JobStore
+from ..journal.states import CANCELLED, LOOKED_UP, OPEN, RESUMED, State
 from ..plans.actions import ONE_CREATE
 from ..plans.file import Plan
 from ..progress import ASKED, COOLING, LAGGING, LATE, Progress
@@ -106,6 +106,8 @@ class Job:
         self._clock = clock
         self._user = user_class(target.kind)
         self._stopping = False
+        self._paused = False
+        self._cancelled = False
         self._failure: JobError | None = None
         self._run: BulkRun[list[JobRow], None] | None = None
         self._recall = Recall(self._over)
@@ -134,7 +136,7 @@ class Job:
         """
         await self._begin(plan, shards)
         self.progress.begin("starting")
-        await self._lease.begin(self._max_shards, self._fail)
+        await self._lease.begin(self._max_shards, self._fail, self._heed)
         outer = REPEATS.set(self._repeats)
         try:
             await self._ledger.count()
@@ -146,6 +148,10 @@ class Job:
                 await self._written()
             if self._failure is not None:
                 raise self._failure
+            if self._paused:
+                raise JobPaused(
+                    f"paused as asked with {self.progress.left} rows left: aiosymphony provision resume lets it go on"
+                )
             if self._stopping:
                 raise JobInterrupted(
                     f"stopped as asked with {self.progress.left} rows left; run the same command to resume"
@@ -190,8 +196,12 @@ class Job:
         """Settle what is in doubt, send what is to do; again, until nothing is left."""
         # What an earlier run left in doubt may have left this machine a moment ago.
         self._in_doubt_since = self._clock.monotonic()
+        self._heed()
         await self._resolve_doubts(RESUMED)
         while not self._over() and await self._store.fetch(OPEN, limit=1):
+            if self._cancelled:
+                await self._cancel_rest()
+                continue
             self._ledger.done = 0
             broken_off = await self._send_all()
             await self._written()
@@ -199,6 +209,26 @@ class Job:
                 await self._resolve_doubts(("IN_FLIGHT",))
             if (error := self._breaker.end_round(broken_off=broken_off, done=self._ledger.done)) is not None:
                 self._fail(error)
+
+    def _heed(self) -> None:
+        """Do what the operator wants by now."""
+        match self._store.wish:
+            case "pause" if not self._paused:
+                self._paused = True
+                self.drain()
+            case "cancel" if not self._cancelled:
+                self._cancelled = True
+                if self._run is not None:
+                    self._run.stop()
+
+    async def _cancel_rest(self) -> None:
+        """Give up what is still to do. What may have been sent was looked up before."""
+        while not self._over() and (rows := await self._store.fetch(["TODO"])):
+            why = "the job was cancelled before this was carried out"
+            self._ledger.record_found([change_of(rows, "FAILED", code=CANCELLED, message=why)], rows)
+            await self._written()
+        if not self._over():
+            await self._resolve_doubts(("IN_FLIGHT",))
 
     def _over(self) -> bool:
         return self._stopping or self._failure is not None
@@ -267,7 +297,8 @@ class Job:
         leaves = False
         try:
             await self._ledger.mark_in_flight(rows)
-            if self._over():
+            self._heed()
+            if self._over() or self._cancelled:
                 self._put_back(rows)
                 return
             with self._lease.guard():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import attrs
 
@@ -23,8 +23,8 @@ from ..rows.base import Kind
 from .states import ALL, CONFLICTING, INVALID, State
 
 __all__ = [
-    "Change", "Fenced", "JobHeader", "JobRow", "JobStore", "LeaseHeld", "Pace", "Worker", "each_row", "first_state",
-    "shard_of",
+    "Change", "Fenced", "JobHeader", "JobPaused", "JobRow", "JobStore", "LeaseHeld", "Pace", "Wish", "Worker",
+    "each_row", "first_state", "shard_of",
 ]  # fmt: skip
 
 
@@ -224,12 +224,25 @@ class LeaseHeld(JobInterrupted):
         self.seconds_left = seconds_left
 
 
+class JobPaused(JobInterrupted):
+    """The operator paused the job: nobody may work on it until it is resumed."""
+
+
+Wish = Literal["run", "pause", "cancel"]
+"""What the operator wants of a job."""
+
+
 class JobStore(Protocol):
     """Where a job keeps its rows. Every method that writes returns when the write is durable."""
 
     @property
     def name(self) -> str:
         """What to call it in a message."""
+        ...
+
+    @property
+    def wish(self) -> Wish:
+        """What the operator wants of the job, as the latest write or renewal heard it."""
         ...
 
     async def header(self) -> JobHeader | None:
@@ -271,6 +284,7 @@ class JobStore(Protocol):
 
         Raises:
             LeaseHeld: Another live process owns them.
+            JobPaused: The operator paused the job.
         """
         ...
 

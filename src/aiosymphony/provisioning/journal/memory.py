@@ -15,7 +15,7 @@ import orjson
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobInterrupted, JobRefused
 from ..plans.actions import Action
-from .base import Change, Fenced, JobHeader, JobRow, LeaseHeld, Pace, Worker, first_state, shard_of
+from .base import Change, Fenced, JobHeader, JobRow, LeaseHeld, Pace, Wish, Worker, first_state, shard_of
 from .states import FINISHED, OPEN, State
 
 __all__ = ["MemoryJournal", "MemoryStore"]
@@ -50,6 +50,7 @@ class MemoryStore:
     """
 
     name = "memory"
+    wish: Wish = "run"
 
     def __init__(self, journal: MemoryJournal | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.journal = MemoryJournal() if journal is None else journal

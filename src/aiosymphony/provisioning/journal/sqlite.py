@@ -26,7 +26,7 @@ from ..plans.actions import ONE_CREATE, Action
 from ..plans.sound import Unsound
 from ..rows.base import Kind
 from .archive import clear, keep_copy
-from .base import Change, Fenced, JobHeader, JobRow, Pace, Worker, first_state, shard_of
+from .base import Change, Fenced, JobHeader, JobRow, Pace, Wish, Worker, first_state, shard_of
 from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
 from .group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from .owner import Owner
@@ -84,6 +84,9 @@ class SqliteStore:
         read_only: Only look, as ``status`` and ``report`` do, also while a job runs.
         clock: Time, for tests.
     """
+
+    wish: Wish = "run"
+    """A file holds no wish: its one process is stopped by signals."""
 
     def __init__(self, path: str | PathLike[str], *, read_only: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
         self.path = Path(path)

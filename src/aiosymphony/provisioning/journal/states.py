@@ -16,6 +16,7 @@ from typing import Final, Literal, get_args
 
 __all__ = [
     "ALL",
+    "CANCELLED",
     "CONFLICTING",
     "FAILURES",
     "FINDINGS",
@@ -58,5 +59,7 @@ GONE: Final = "gone"
 """The code of a row whose user was there when the plan was made, and is not any more."""
 CONFLICTING: Final = "conflict"
 """The code of a row that contradicts another one or what is there."""
+CANCELLED: Final = "cancelled"
+"""The code of a row that was not carried out because the job was cancelled."""
 INVALID: Final = "invalid"
 """The code of a row that is wrong."""

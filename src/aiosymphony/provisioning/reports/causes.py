@@ -15,7 +15,7 @@ import attrs
 
 from ...codes import ConnectCode
 from ..journal.base import JobRow
-from ..journal.states import GONE, INVALID, State
+from ..journal.states import CANCELLED, GONE, INVALID, State
 
 __all__ = ["Cause", "Causes", "pattern_of"]
 
@@ -80,6 +80,7 @@ class Cause:
 
 
 _ADVICE = {
+    CANCELLED: "Apply the file that `provision report --rest` writes, if they shall be carried out after all.",
     INVALID: "Correct these lines in the file, or let the tenant take them; nothing was sent for them.",
     str(
         ConnectCode.DOMAIN_NOT_ALLOWED.value

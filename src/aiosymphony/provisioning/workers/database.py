@@ -48,7 +48,8 @@ _LEFT: Final = """
 WITH handed AS (
   SELECT j.job, j.header->>'kind' AS kind, j.header->>'target' AS target
   FROM aiosymphony.job AS j JOIN aiosymphony.note AS w ON w.job = j.job AND w.name = 'work'
-  WHERE NOT EXISTS (SELECT FROM aiosymphony.note AS f WHERE f.job = j.job AND f.name = 'finished_at')
+  WHERE j.wish <> 'pause'
+    AND NOT EXISTS (SELECT FROM aiosymphony.note AS f WHERE f.job = j.job AND f.name = 'finished_at')
 ), open AS (
   SELECT s.job, s.shard, s.lease_until <= aiosymphony.clock() AS free FROM handed AS h
   JOIN aiosymphony.shard AS s ON s.job = h.job AND NOT s.finished

@@ -24,7 +24,7 @@ from ...errors import ConfigError, JobError, JobInterrupted, JobRefused
 from ...text import visible
 from ..job.lease import SECONDS
 from ..job.run import Job
-from ..journal.base import Fenced, LeaseHeld
+from ..journal.base import Fenced, JobPaused, LeaseHeld
 from ..journal.postgres.address import Address
 from ..journal.postgres.store import PostgresStore
 from .credentials import Targets
@@ -191,6 +191,8 @@ class Worker:
                 await self._enqueue(job, None, found)
         except (ConfigError, JobRefused) as error:
             await self._put_back(job, error, 5 * _AGAIN)
+        except JobPaused as paused:
+            _log.info("worker %s: %s", self._database.worker, visible(str(paused)))
         except LeaseHeld as held:
             raise PutBack(max(held.seconds_left, 0.0) + self._lease / 60) from None
         except Fenced as error:

@@ -26,10 +26,11 @@ _CHUNK: Final = 5000
 _WANTED: Final = 'COPY aiosymphony.wanted (job, number, line, label, "values") FROM STDIN'
 _ENTRY: Final = "COPY aiosymphony.entry (job, number, action, state, id, done_at, code, message, steps) FROM STDIN"
 _SHARDS: Final = """
-INSERT INTO aiosymphony.shard (job, shard, first, last, lineage)
-SELECT %(job)s, k, k * %(size)s + 1, CASE k WHEN %(shards)s - 1 THEN 2147483647 ELSE (k + 1) * %(size)s END,
-  aiosymphony.lineage()
-FROM generate_series(0, %(shards)s - 1) AS k
+INSERT INTO aiosymphony.shard (job, shard, first, last, lineage, counts)
+SELECT %(job)s, k, first, last, aiosymphony.lineage(), aiosymphony.counted(%(job)s, first, last)
+FROM generate_series(0, %(shards)s - 1) AS k CROSS JOIN LATERAL (
+  SELECT k * %(size)s + 1 AS first, CASE k WHEN %(shards)s - 1 THEN 2147483647 ELSE (k + 1) * %(size)s END AS last
+) AS range
 """
 _ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 

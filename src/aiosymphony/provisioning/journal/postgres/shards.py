@@ -154,6 +154,10 @@ class Shards:
             "seqs": array(each.seq for each in held),
         }
 
+    def elsewhere(self, group: Group, header: JobHeader) -> list[int]:
+        """Shards that are not owned, and to whose rows a group writes."""
+        return [*{self.shard_of(number, header) for number in group.rows} - self._held.keys()]
+
     def workers(self, connection: Connection, job: int, now: float) -> list[Worker]:
         """Who works on the job, or did until it ended without letting go."""
         workers = []

@@ -17,7 +17,7 @@ from ....text import visible
 from ...plans.actions import ONE_CREATE, Action
 from ...plans.sound import Unsound
 from ...rows.base import Kind
-from ..base import Change, Fenced, JobHeader, JobRow, Pace, Worker
+from ..base import Change, Fenced, JobHeader, JobPaused, JobRow, Pace, Wish, Worker
 from ..group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from ..owner import Owner
 from ..sound import check_row, sound_counts, sound_header, sound_notes, sound_pace
@@ -51,13 +51,8 @@ _NOTE: Final = """
 INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
 ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
 """
-_COUNTS: Final = """
-SELECT e.action, e.state, count(*) FROM aiosymphony.entry AS e
-WHERE e.job = %(job)s AND (%(shard)s::int IS NULL OR e.number BETWEEN
-  (SELECT s.first FROM aiosymphony.shard AS s WHERE s.job = %(job)s AND s.shard = %(shard)s)
-  AND (SELECT s.last FROM aiosymphony.shard AS s WHERE s.job = %(job)s AND s.shard = %(shard)s))
-GROUP BY e.action, e.state
-"""
+_COUNTS: Final = "SELECT * FROM aiosymphony.counts(%s, %s)"
+_COUNT_ANEW: Final = "UPDATE aiosymphony.shard SET counts = NULL WHERE job = %s AND shard = ANY (%s)"
 _PACE: Final = """
 SELECT min(sent_at), max(done_at),
   count(*) FILTER (WHERE done_at > %(window_from)s AND state NOT IN ('TODO', 'IN_FLIGHT'))
@@ -103,10 +98,15 @@ class PostgresStore:
         self._shards = Shards(shard)
         self._writer: GroupCommit | None = None
         self._broken: JobError | None = None
+        self._wish: Wish = "run"
 
     @property
     def name(self) -> str:
         return self._address.shown
+
+    @property
+    def wish(self) -> Wish:
+        return self._wish
 
     @property
     def database(self) -> str:
@@ -213,6 +213,7 @@ class PostgresStore:
         def renew(connection: Connection) -> None:
             if self._shards and not self._shards.renew(connection, self._known(connection), lease):
                 raise self._taken_over()
+            self._hear(connection)
 
         await self._do(renew)
 
@@ -265,7 +266,7 @@ class PostgresStore:
         def counts(connection: Connection) -> dict[tuple[str, State], int]:
             if self._find(connection) is None:
                 return {}
-            found = connection.execute(_COUNTS, {"job": self._job, "shard": self._shard})
+            found = connection.execute(_COUNTS, (self._job, self._shard))
             return sound_counts({(each[0], each[1]): each[2] for each in found})
 
         return await self._do(counts)
@@ -327,6 +328,8 @@ class PostgresStore:
 
     def _acquire(self, connection: Connection, lease: float, max_shards: int | None) -> Sequence[int]:
         job = self._known(connection)
+        if self._hear(connection) == "pause":
+            raise JobPaused(f"the job {self.name} is paused: aiosymphony provision resume lets it go on")
         taken = self._shards.acquire(connection, job, self._owner, lease, max_shards)
         if not taken:
             raise self._shards.held_by_another(connection, job, self._owner, self.name)
@@ -373,13 +376,22 @@ class PostgresStore:
     def _write(self, group: Group) -> None:
         """One statement, which may be sent again: the database counts it once."""
         shards = None if self._header is None else self._shards.step(group, self._header)
-        if shards is None:
+        if shards is None or self._header is None:
             raise self._taken_over()
         asked = {"job": self._job, "lease": self._shards.lease, **shards, **group.arguments()}
+        if elsewhere := self._shards.elsewhere(group, self._header):
+            self._session.run(lambda connection: connection.execute(_COUNT_ANEW, (self._job, elsewhere)))
         self._session.run(lambda connection: self._send(connection, asked))
 
     def _send(self, connection: Connection, asked: Mapping[str, Any]) -> None:
-        connection.execute(_WRITE, asked)
+        if (found := connection.execute(_WRITE, asked).fetchone()) is not None:
+            self._wish = found[0]
+
+    def _hear(self, connection: Connection) -> Wish:
+        found = connection.execute("SELECT wish FROM aiosymphony.job WHERE job = %s", [self._job]).fetchone()
+        if found is not None:
+            self._wish = found[0]
+        return self._wish
 
     def _taken_over(self) -> Fenced:
         return Fenced(f"another process took over the job {self.name} after this one's lease ran out: stopped")

@@ -5,10 +5,13 @@
 
 CREATE FUNCTION aiosymphony.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';
 
+-- wish is what the operator wants of the job. Whoever works on it hears of it with the next write.
 CREATE TABLE aiosymphony.job (
   job integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name text NOT NULL UNIQUE,
-  header json NOT NULL
+  header json NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT aiosymphony.clock(),
+  wish text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel'))
 );
 
 CREATE TABLE aiosymphony.note (
@@ -20,7 +23,8 @@ CREATE TABLE aiosymphony.note (
 
 -- A shard is the rows from first to last. Each acquisition raises its epoch, and begins seq, which counts the groups
 -- of changes, anew. lineage tells which history of the database the last owner wrote to. finished is set by an owner
--- that lets go with no row left to deal with.
+-- that lets go with no row left to deal with. counts are the rows by action and state while nobody owns it; NULL if
+-- they have to be counted.
 CREATE TABLE aiosymphony.shard (
   job integer NOT NULL REFERENCES aiosymphony.job ON DELETE CASCADE,
   shard integer NOT NULL,
@@ -33,8 +37,22 @@ CREATE TABLE aiosymphony.shard (
   lease_until timestamptz NOT NULL DEFAULT '-infinity',
   lineage text NOT NULL,
   finished boolean NOT NULL DEFAULT false,
+  counts json,
   PRIMARY KEY (job, shard)
 ) WITH (fillfactor = 50);
+
+-- A shard that another process had not let go of.
+CREATE TABLE aiosymphony.takeover (
+  takeover bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job integer NOT NULL REFERENCES aiosymphony.job ON DELETE CASCADE,
+  shard integer NOT NULL,
+  epoch bigint NOT NULL,
+  owner_before text NOT NULL,
+  owner text NOT NULL,
+  cause text NOT NULL CHECK (cause IN ('lease ended', 'owner ended')),
+  at timestamptz NOT NULL DEFAULT aiosymphony.clock()
+);
+CREATE INDEX ON aiosymphony.takeover (job);
 
 -- What is wanted of each row: written once, by COPY, and never updated.
 CREATE TABLE aiosymphony.wanted (
@@ -81,12 +99,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE e.job = _job AND e.number BETWEEN _first AND _last AND e.state IN ('TODO', 'IN_FLIGHT'))
 $$;
 
--- Own shards that are free, at most so many; with _next only others than the caller's, with rows left to deal with.
--- Free is what nobody owns, whose lease ran out, or whose owner has surely ended: the caller names those. A call
--- whose answer was lost may be repeated. In a shard of another history of the database, what is to do may have been
--- sent: such rows are put in doubt, and counted.
+-- Own shards that are free, at most so many; with _next only others than the caller's, with rows left to deal with;
+-- with _only that one alone. Free is what nobody owns, whose lease ran out, or whose owner has surely ended: the caller
+-- names those. A call whose answer was lost may be repeated. In a shard of another history of the database, what is to
+-- do may have been sent: such rows are put in doubt, and counted.
 CREATE FUNCTION aiosymphony.acquire(
-  _job integer, _owner text, _lease double precision, _most integer, _next boolean,
+  _job integer, _owner text, _lease double precision, _most integer, _next boolean, _only integer,
   _ended_shards integer[], _ended_epochs bigint[]
 ) RETURNS TABLE (shard integer, epoch bigint, first integer, last integer, doubted integer)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -96,8 +114,8 @@ DECLARE
   _lineage text := aiosymphony.lineage();
 BEGIN
   FOR _free IN
-    SELECT s.shard, s.epoch, s.first, s.last, s.lineage FROM aiosymphony.shard AS s
-    WHERE s.job = _job
+    SELECT s.shard, s.epoch, s.first, s.last, s.lineage, s.owner, s.lease_until FROM aiosymphony.shard AS s
+    WHERE s.job = _job AND (_only IS NULL OR s.shard = _only)
       AND CASE WHEN s.owner = _owner THEN NOT _next ELSE
         s.owner IS NULL OR s.lease_until <= aiosymphony.clock() OR EXISTS (
           SELECT FROM unnest(_ended_shards, _ended_epochs) AS ended(shard, epoch)
@@ -116,6 +134,11 @@ BEGIN
     SET owner = _owner, epoch = s.epoch + 1, seq = 0, seen_at = aiosymphony.clock(),
       lease_until = aiosymphony.clock() + make_interval(secs => _lease), lineage = _lineage, finished = false
     WHERE s.job = _job AND s.shard = _free.shard;
+    IF _free.owner <> _owner THEN
+      INSERT INTO aiosymphony.takeover (job, shard, epoch, owner_before, owner, cause)
+      VALUES (_job, _free.shard, _free.epoch + 1, _free.owner, _owner,
+        CASE WHEN _free.lease_until <= aiosymphony.clock() THEN 'lease ended' ELSE 'owner ended' END);
+    END IF;
     shard := _free.shard;
     epoch := _free.epoch + 1;
     first := _free.first;
@@ -145,16 +168,37 @@ RETURNS bigint LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   SELECT count(*) FROM renewed
 $$;
 
+CREATE FUNCTION aiosymphony.counted(_job integer, _first integer, _last integer) RETURNS json
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(json_agg(json_build_array(action, state, number)), '[]') FROM (
+    SELECT e.action, e.state, count(*) AS number FROM aiosymphony.entry AS e
+    WHERE e.job = _job AND e.number BETWEEN _first AND _last GROUP BY e.action, e.state) AS counts
+$$;
+
+-- Rows of a job, or of one of its shards, by action and state. Only what somebody owns is counted anew.
+CREATE FUNCTION aiosymphony.counts(_job integer, _only integer) RETURNS TABLE (action text, state text, number bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT each->>0, each->>1, sum((each->>2)::bigint)::bigint
+  FROM aiosymphony.shard AS s
+  CROSS JOIN LATERAL json_array_elements(
+    CASE WHEN s.owner IS NULL AND s.counts IS NOT NULL THEN s.counts
+      ELSE aiosymphony.counted(s.job, s.first, s.last) END) AS each
+  WHERE s.job = _job AND (_only IS NULL OR s.shard = _only)
+  GROUP BY 1, 2
+$$;
+
 -- Let go of those of the shards that are still the caller's.
 CREATE FUNCTION aiosymphony.release(_job integer, _shards integer[], _epochs bigint[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   UPDATE aiosymphony.shard AS s
-  SET owner = NULL, lease_until = '-infinity', finished = NOT aiosymphony.has_open_rows(_job, s.first, s.last)
+  SET owner = NULL, lease_until = '-infinity', finished = NOT aiosymphony.has_open_rows(_job, s.first, s.last),
+    counts = aiosymphony.counted(_job, s.first, s.last)
   FROM unnest(_shards, _epochs) AS mine(shard, epoch)
   WHERE s.job = _job AND s.shard = mine.shard AND s.epoch = mine.epoch
 $$;
 
--- A group of changes: outcomes of rows, then rows that are about to be sent; wholly or not at all, and once.
+-- A group of changes: outcomes of rows, then rows that are about to be sent; wholly or not at all, and once. Gives what
+-- the operator wants of the job.
 --
 -- The first statement is the fence, the lock on the shards and the renewal of their lease in one. A group whose answer
 -- was lost is sent again with the same seq: it is found to be applied, and nothing is done. Everything else that does
@@ -164,9 +208,10 @@ CREATE FUNCTION aiosymphony.write(
   _number integer[], _state text[], _step integer[], _steps json[], _code text[], _message text[], _attempts integer[],
   _id text[], _at double precision[],
   _sending integer[], _sent_at double precision
-) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   _count bigint;
+  _wish text := (SELECT j.wish FROM aiosymphony.job AS j WHERE j.job = _job);
 BEGIN
   UPDATE aiosymphony.shard AS s
   SET seq = mine.seq, seen_at = aiosymphony.clock(),
@@ -180,7 +225,7 @@ BEGIN
     WHERE s.job = _job;
     GET DIAGNOSTICS _count = ROW_COUNT;
     IF _count = cardinality(_shards) AND _count > 0 THEN
-      RETURN;
+      RETURN _wish;
     END IF;
     RAISE 'the shards are not the caller''s any more' USING ERRCODE = 'AIO01';
   END IF;
@@ -205,6 +250,7 @@ BEGIN
       RAISE '% of % rows are to do', _count, cardinality(_sending) USING ERRCODE = 'AIO02';
     END IF;
   END IF;
+  RETURN _wish;
 END $$;
 
 -- Rows in these states between two numbers, in order. The states change faster than the planner learns of them: so it
