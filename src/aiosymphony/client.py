@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypedDict, TypeVar
 
 from .auth.base import Auth
 from .auth.store import TokenStore
@@ -20,6 +20,16 @@ from .wire.operation import Operation, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class ClientOptions(TypedDict, total=False):
+    """What every client takes, beside its server and its login."""
+
+    limits: Limits | None
+    retry: RetryPolicy | None
+    timeout: float
+    observer: Observer | None
+    token_store: TokenStore | None
 
 
 class Client:

@@ -15,7 +15,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -78,6 +78,49 @@ def _read_only(families: Mapping[str, Limit]) -> Mapping[str, Limit]:
     return MappingProxyType(dict(families))
 
 
+@attrs.frozen
+class RateLease:
+    """Requests that may begin, evenly spaced.
+
+    Attributes:
+        count: How many.
+        wait: Seconds until the first of them may begin.
+        spacing: Seconds from one to the next.
+    """
+
+    count: int
+    wait: float
+    spacing: float
+
+
+class RateSource(Protocol):
+    """Where a client leases requests to a server from, beside other processes."""
+
+    async def lease(self, wanted: int, rate: float) -> RateLease:
+        """Lease so many requests of so many per second. It waits for no place, and raises nothing."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Tell all processes that the server asked for a pause."""
+        ...
+
+    def on_pause(self, paused: Callable[[float], None]) -> None:
+        """Call this with the seconds when another process was asked for a pause."""
+        ...
+
+    async def close(self) -> None:
+        """Lease nothing more."""
+        ...
+
+
+class SharedRate(Protocol):
+    """A rate that processes share, such as :class:`aiosymphony.postgres.PostgresRate`."""
+
+    def source(self, server: str) -> RateSource:
+        """What a client leases from, for a server at this base URL."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """The limits of a client. The defaults are what Symphony documents for a pod.
@@ -87,6 +130,7 @@ class Limits:
         rate: Requests begun per second, over all operations; a pod allows 400 per source address.
         families: Limits of operation families, in addition: ``search`` (50 at once), ``conversation`` (200 at once)
             and ``membership`` of rooms (3 users per second). A family that is not named has no limit of its own.
+        shared: Shares the rate with other processes; None for a rate of this client's own.
 
     See :class:`Limit` for what a rate promises.
     """
@@ -94,14 +138,28 @@ class Limits:
     concurrency: int = attrs.field(default=200, validator=_at_least_one)
     rate: float | None = attrs.field(default=400.0, validator=_positive)
     families: Mapping[str, Limit] = attrs.field(default=_FAMILIES, converter=_read_only)
+    shared: SharedRate | None = None
 
-    def __reduce__(self) -> tuple[Callable[..., Limits], tuple[int, float | None, dict[str, Limit]]]:
+    def __attrs_post_init__(self) -> None:
+        if self.shared is not None and self.rate is None:
+            raise ConfigError("Limits.shared shares a rate: give Limits.rate, too")
+
+    def limiter(self, server: str, *, clock: Clock = SYSTEM_CLOCK) -> Limiter:
+        """What all operations of a client for this server wait for."""
+        limit = Limit(concurrency=self.concurrency, rate=self.rate)
+        if self.shared is None:
+            return Limiter(limit, clock=clock)
+        return SharedLimiter(limit, self.shared.source(server), clock=clock)
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., Limits], tuple[int, float | None, dict[str, Limit], SharedRate | None]]:
         # A read-only view of a dict can be neither pickled nor copied.
-        return _limits, (self.concurrency, self.rate, dict(self.families))
+        return _limits, (self.concurrency, self.rate, dict(self.families), self.shared)
 
 
-def _limits(concurrency: int, rate: float | None, families: Mapping[str, Limit]) -> Limits:
-    return Limits(concurrency=concurrency, rate=rate, families=families)
+def _limits(concurrency: int, rate: float | None, families: Mapping[str, Limit], shared: SharedRate | None) -> Limits:
+    return Limits(concurrency=concurrency, rate=rate, families=families, shared=shared)
 
 
 class Limiter:
@@ -197,6 +255,9 @@ class Limiter:
             self._passed_on -= 1
             return True
         return not self._waiting and self._take(self._clock.monotonic(), self._parent)
+
+    async def close(self) -> None:
+        """Let go of what it shares with other processes, if anything."""
 
     async def acquire(self) -> None:
         """Wait for a place and take it."""
@@ -336,3 +397,68 @@ class Limiter:
     def _wake(self) -> None:
         if self._freed is not None and not self._freed.done():
             self._freed.set_result(None)
+
+
+_BLOCK: Final = 0.05
+"""Seconds: how much of a shared rate is leased at once at most."""
+_GRACE: Final = 0.005
+"""Seconds: how late a leased request may begin. Later ones would be too many beside those that others lease."""
+
+
+class SharedLimiter(Limiter):
+    """A limiter whose rate other processes share: a request needs a place here, and one that was leased.
+
+    What was leased and is not begun in time is lost, as another process may use that time by now.
+    """
+
+    __slots__ = ("_at", "_leased", "_rate", "_source", "_spacing")
+
+    def __init__(self, limit: Limit, source: RateSource, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        super().__init__(limit, clock=clock)
+        assert limit.rate is not None  # noqa: S101 - Limits has checked it
+        self._rate = limit.rate
+        self._source = source
+        self._leased = 0
+        self._at = self._spacing = 0.0
+        source.on_pause(self._paused)
+
+    async def close(self) -> None:
+        """Lease nothing more."""
+        await self._source.close()
+
+    def throttled(self, pause: float) -> None:
+        """As :meth:`Limiter.throttled`; all other processes pause, too."""
+        super().throttled(pause)
+        if pause > 0:
+            self._leased = 0
+            self._source.pause(pause)
+
+    def _paused(self, pause: float) -> None:
+        super().throttled(pause)
+        self._leased = 0
+
+    def _take(self, now: float, parent: Limiter | None) -> bool:
+        if not self._leased or now < self._at or not super()._take(now, parent):
+            return False
+        self._leased -= 1
+        self._at += self._spacing
+        return True
+
+    async def _ready(self) -> float:
+        while True:
+            now = await super()._ready()
+            # Those whose time is over.
+            while self._leased and now > self._at + self._spacing + _GRACE:
+                self._leased -= 1
+                self._at += self._spacing
+            if not self._leased:
+                wanted = max(1, min(math.ceil(self._rate * _BLOCK), self._waiting))
+                paused_until = self._paused_until
+                lease = await self._source.lease(wanted, self._rate)
+                now = self._clock.monotonic()
+                if self._paused_until == paused_until:
+                    self._leased, self._at, self._spacing = lease.count, now + lease.wait, lease.spacing
+                continue
+            if now >= self._at:
+                return now
+            await self._clock.sleep(max(self._at - now + 1e-6, _SHORTEST_SLEEP))

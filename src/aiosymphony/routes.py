@@ -125,6 +125,7 @@ class Router:
         for cache in self.tokens.values():
             await cache.close()
         if self.owns_transport:
+            await self.limiter.close()
             await self.transport.close()
         if self.login_transport is not self.transport:
             await self.login_transport.close()

@@ -23,7 +23,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, ConfigError, SymphonyError, TransportError, Unauthorized
 from .lifecycle import Lifecycle
-from .limits import Limit, Limiter, Limits
+from .limits import Limiter, Limits
 from .observer import Observer
 from .retry import Failure, RetryBudget, RetryPolicy, classify, delay
 from .routes import Route, Router
@@ -71,11 +71,11 @@ class Session:
             max_bytes: The largest answer that is read.
             observer: Called after each send; it must neither block nor raise.
             token_store: Keeps tokens where other processes find them.
-            token_namespace: What tells tokens of this server from those of others in the store.
+            token_namespace: What tells this server from others, where its tokens are stored and its rate is shared.
             clock: Time, for tests.
         """
         limits = Limits() if limits is None else limits
-        main = Limiter(Limit(concurrency=limits.concurrency, rate=limits.rate), clock=clock)
+        main = limits.limiter(token_namespace, clock=clock)
         families = {name: Limiter(limit, parent=main, clock=clock) for name, limit in limits.families.items()}
         shared = None if token_store is None else BestEffortStore(token_store)
         self._router = Router(

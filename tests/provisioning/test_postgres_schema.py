@@ -15,8 +15,8 @@ import pytest
 
 from aiosymphony.cli.app import run
 from aiosymphony.errors import JobError, JobInterrupted, JobRefused
+from aiosymphony.postgres.address import Address
 from aiosymphony.provisioning.journal.postgres import schema
-from aiosymphony.provisioning.journal.postgres.address import Address
 from aiosymphony.provisioning.journal.postgres.init import init_store
 from aiosymphony.provisioning.journal.postgres.schema import LATEST
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore

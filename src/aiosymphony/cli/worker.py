@@ -41,7 +41,10 @@ def worker(
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="Shards at once.")] = 4,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, help="Requests per second to each server at most; 400 if not given.")
+        float | None,
+        typer.Option(
+            min=0.01, help="Requests per second to each server, from all workers of one egress; 400 if not given."
+        ),
     ] = None,
     egress: Annotated[
         str, typer.Option("--egress", help="A name for the address that requests come from, if hosts share one.")
@@ -53,14 +56,23 @@ def worker(
     The exit code is 75 if another worker took over meanwhile: start it again.
     """
     try:
+        from ..postgres import PostgresRate, PostgresTokenStore
         from ..provisioning.workers.credentials import Targets
         from ..provisioning.workers.worker import Worker
     except ImportError:
         raise ConfigError(MISSING) from None
-    limits = None if rate is None else Limits(rate=rate)
+    shared = PostgresRate(store, egress=egress)
+    limits = Limits(shared=shared) if rate is None else Limits(rate=rate, shared=shared)
     raise typer.Exit(
         asyncio.run(
-            run_worker(Worker(store, Targets(credentials, limits=limits), concurrency=concurrency, egress=egress))
+            run_worker(
+                Worker(
+                    store,
+                    Targets(credentials, limits=limits, token_store=PostgresTokenStore(store)),
+                    concurrency=concurrency,
+                    egress=egress,
+                )
+            )
         )
     )
 

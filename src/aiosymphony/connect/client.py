@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..auth.base import LOGIN_API, OwnLoginHost
 from ..auth.oauth import ClientCredentials
 from ..auth.secrets import keeps_arguments_secret
 from ..auth.static import StaticToken
 from ..auth.store import TokenStore
-from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions
 from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
@@ -96,9 +96,7 @@ class ConnectClient(Client):
     def from_env(
         cls,
         environment: Mapping[str, str] = os.environ,
-        *,
-        limits: Limits | None = None,
-        observer: Observer | None = None,
+        **options: Unpack[ClientOptions],
     ) -> Self:
         """A client of this class, from environment variables.
 
@@ -107,14 +105,13 @@ class ConnectClient(Client):
 
         Args:
             environment: The variables.
-            limits: Bounds on concurrency and rate.
-            observer: Called after each send.
+            options: Arguments of the client, such as ``limits``, ``timeout``, ``retry`` and ``token_store``.
 
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
         settings = ConnectSettings.from_env(environment)
-        return cls(settings.auth, base_url=settings.base_url or BASE_URL, limits=limits, observer=observer)
+        return cls(settings.auth, base_url=settings.base_url or BASE_URL, **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..auth.base import Auth
 from ..auth.secrets import HeaderSecret, keeps_arguments_secret
 from ..auth.store import TokenStore
-from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions
 from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
@@ -127,9 +127,7 @@ class PodClient(Client):
     def from_env(
         cls,
         environment: Mapping[str, str] = os.environ,
-        *,
-        limits: Limits | None = None,
-        observer: Observer | None = None,
+        **options: Unpack[ClientOptions],
     ) -> Self:
         """A client of this class, from environment variables.
 
@@ -140,16 +138,15 @@ class PodClient(Client):
 
         Args:
             environment: The variables.
-            limits: Bounds on concurrency and rate.
-            observer: Called after each send.
+            options: Arguments of the client, such as ``limits``, ``timeout``, ``retry`` and ``token_store``.
 
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
-        return cls._from_settings(PodSettings.from_env(environment), limits, observer)
+        return cls._from_settings(PodSettings.from_env(environment), options)
 
     @classmethod
-    def from_config(cls, path: str | Path, *, limits: Limits | None = None, observer: Observer | None = None) -> Self:
+    def from_config(cls, path: str | Path, **options: Unpack[ClientOptions]) -> Self:
         """A client of this class, from a file like the BDK's ``config.yaml``.
 
         The file is YAML (needs the extra ``aiosymphony[yaml]``) or JSON. These keys are read: ``scheme``, ``host``,
@@ -160,16 +157,15 @@ class PodClient(Client):
 
         Args:
             path: The file.
-            limits: Bounds on concurrency and rate.
-            observer: Called after each send.
+            options: As for :meth:`from_env`.
 
         Raises:
             ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
         """
-        return cls._from_settings(PodSettings.from_config(path), limits, observer)
+        return cls._from_settings(PodSettings.from_config(path), options)
 
     @classmethod
-    def _from_settings(cls, settings: PodSettings, limits: Limits | None, observer: Observer | None) -> Self:
+    def _from_settings(cls, settings: PodSettings, options: ClientOptions) -> Self:
         transport = None
         if settings.ca_file is not None or settings.proxy is not None:
             from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
@@ -182,8 +178,7 @@ class PodClient(Client):
             key_manager_url=settings.key_manager_url,
             agent_url=settings.agent_url,
             transport=transport,
-            limits=limits,
-            observer=observer,
+            **options,
         )
 
     def __repr__(self) -> str:

@@ -19,7 +19,8 @@ from ..progress import Progress
 from ..rows.base import Kind, User
 
 if TYPE_CHECKING:
-    from ...client import Client
+    from ...auth.store import TokenStore
+    from ...client import Client, ClientOptions
 
 __all__ = [
     "Connection",
@@ -188,6 +189,7 @@ class Connection:
         config: A configuration file.
         limits: The client's limits; None for its own.
         observer: Is told of every attempt.
+        token_store: Shares tokens with other processes.
         environment: The variables that tell what the configuration file does not; None for the process's own.
     """
 
@@ -196,6 +198,12 @@ class Connection:
     environment: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     limits: Limits | None = None
     observer: Observer | None = None
+    token_store: TokenStore | None = None
+
+    @property
+    def options(self) -> ClientOptions:
+        """The arguments of the client."""
+        return {"limits": self.limits, "observer": self.observer, "token_store": self.token_store}
 
 
 @attrs.frozen

@@ -164,7 +164,7 @@ def _client(where: Connection) -> ConnectClient:
     from ...connect.client import ConnectClient  # noqa: PLC0415 - brings a client and its transport
 
     environment = os.environ if where.environment is None else where.environment
-    return ConnectClient.from_env(environment, limits=where.limits, observer=where.observer)
+    return ConnectClient.from_env(environment, **where.options)
 
 
 KIND: Final = TargetKind(

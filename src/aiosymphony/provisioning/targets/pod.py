@@ -186,9 +186,9 @@ def _client(where: Connection) -> PodClient:
     from ...pod.client import PodClient  # noqa: PLC0415 - brings a client and its transport
 
     if where.config is not None:
-        return PodClient.from_config(where.config, limits=where.limits, observer=where.observer)
+        return PodClient.from_config(where.config, **where.options)
     environment = os.environ if where.environment is None else where.environment
-    return PodClient.from_env(environment, limits=where.limits, observer=where.observer)
+    return PodClient.from_env(environment, **where.options)
 
 
 KIND: Final = TargetKind(

@@ -12,6 +12,7 @@ from typing import Final, Self
 import attrs
 
 from ...auth.secrets import keeps_arguments_secret
+from ...auth.store import TokenStore
 from ...client import Client
 from ...errors import ConfigError
 from ...limits import Limits
@@ -89,14 +90,21 @@ class Targets:
     Args:
         file: A file of credentials; without it the environment counts.
         limits: The limits of each client.
+        token_store: Shares tokens with other workers.
         environment: The variables of the process.
     """
 
     @keeps_arguments_secret
     def __init__(
-        self, file: Path | None = None, *, limits: Limits | None = None, environment: Mapping[str, str] = os.environ
+        self,
+        file: Path | None = None,
+        *,
+        limits: Limits | None = None,
+        token_store: TokenStore | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._limits = limits
+        self._token_store = token_store
         self._logins = [Login("environment", Connection(environment=environment))] if file is None else Login.read(file)
         self._from_file = file is not None
         self._clients: dict[str, Client] = {}
@@ -114,7 +122,7 @@ class Targets:
                 known = target_kind(kind)
                 try:
                     client = await self._open.enter_async_context(
-                        known.client(attrs.evolve(login.connection, limits=self._limits))
+                        known.client(attrs.evolve(login.connection, limits=self._limits, token_store=self._token_store))
                     )
                 except ConfigError as error:
                     if self._from_file:

@@ -15,7 +15,7 @@ import psycopg
 
 from ..._version import __version__
 from ...errors import JobInterrupted
-from ..journal.postgres.address import Address
+from ...postgres.address import Address
 from ..journal.postgres.begin import as_json
 from ..journal.postgres.engine import check_engine
 from ..journal.postgres.session import Connection, Session, told

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
 
-    from ..journal.postgres.address import Address
+    from ...postgres.address import Address
     from ..journal.postgres.session import Connection
 
 __all__ = ["CARRY_OUT", "PutBack", "Task", "enqueue", "make_app", "queue_of", "task_of", "waiting"]

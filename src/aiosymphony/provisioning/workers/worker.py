@@ -21,11 +21,11 @@ from psycopg_pool import PoolTimeout
 from ...auth.secrets import Secret, keeps_arguments_secret
 from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import ConfigError, JobError, JobInterrupted, JobRefused
+from ...postgres.address import Address
 from ...text import visible
 from ..job.lease import SECONDS
 from ..job.run import Job
 from ..journal.base import Fenced, JobPaused, LeaseHeld
-from ..journal.postgres.address import Address
 from ..journal.postgres.store import PostgresStore
 from .credentials import Targets
 from .database import Database, HandedOver

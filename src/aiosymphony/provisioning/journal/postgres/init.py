@@ -7,7 +7,7 @@ import psycopg
 
 from ....auth.secrets import keeps_arguments_secret
 from ....errors import JobError, JobInterrupted, JobRefused
-from .address import Address
+from ....postgres.address import Address
 from .schema import LATEST, init_schema
 from .session import connect, told
 

@@ -10,10 +10,10 @@ import psycopg
 
 from ....auth.secrets import keeps_arguments_secret
 from ....errors import JobInterrupted, JobRefused
+from ....postgres.address import Address
 from ..base import Wish
 from ..owner import Owner
 from ..states import FINISHED
-from .address import Address
 from .session import Connection, Session, told
 
 __all__ = ["JobState", "list_jobs", "read_jobs", "set_wish"]

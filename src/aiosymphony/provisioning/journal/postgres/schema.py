@@ -17,7 +17,7 @@ from ....errors import JobRefused
 from .engine import init_engine
 
 if TYPE_CHECKING:
-    from .address import Address
+    from ....postgres.address import Address
 
 __all__ = ["LATEST", "check_schema", "init_schema"]
 

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 
 from ....errors import JobInterrupted, JobRefused
-from .address import Address
+from ....postgres.address import Address
 from .schema import check_schema
 
 __all__ = ["Connection", "Session", "connect", "lineage", "told", "transaction"]

@@ -13,6 +13,7 @@ import psycopg
 from ....auth.secrets import keeps_arguments_secret
 from ....clock import SYSTEM_CLOCK, Clock
 from ....errors import JobError, JobInterrupted, JobRefused
+from ....postgres.address import Address
 from ....text import visible
 from ...plans.actions import ONE_CREATE, Action
 from ...plans.sound import Unsound
@@ -22,7 +23,6 @@ from ..group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from ..owner import Owner
 from ..sound import check_row, sound_counts, sound_header, sound_notes, sound_pace
 from ..states import State
-from .address import Address
 from .archive import put_away
 from .begin import as_json, begin_job
 from .changes import Group

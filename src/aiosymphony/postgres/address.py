@@ -9,8 +9,8 @@ import attrs
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from ....auth.secrets import Secret
-from ....errors import JobRefused
+from ..auth.secrets import Secret
+from ..errors import JobRefused
 
 __all__ = ["Address"]
 
