@@ -24,8 +24,9 @@ LAYERS = (
     {"session"},
     {"client", "resource", "paging", "_bulk", "telemetry"},
     {"pod", "connect"},
+    {"postgres"},
     {"provisioning"},
-    {"demo"},
+    {"demo", "dashboard"},
     {"cli"},
 )
 # Alone: it knows nothing of the client, so that it cannot share its mistakes. Only the command line starts it.

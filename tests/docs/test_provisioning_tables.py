@@ -77,7 +77,7 @@ def test_the_options_of_apply_have_these_defaults() -> None:
     options |= {
         option: parameter for parameter in PROVISION.commands["apply"].params for option in parameter.secondary_opts
     }
-    of_none = {"--rate": Limits().rate, "--journal": "`FILE.journal`", "--max-shards": "all"}
+    of_none = {"--rate": Limits().rate, "--journal": "`FILE.journal`", "--max-shards": "all", "--shards": 1}
     for names, (told, _) in cells("| option | default | what it does |").items():
         defaults = []
         for name in re.findall(r"`(--[\w-]+)`", names):
@@ -92,7 +92,8 @@ def test_the_options_of_apply_have_these_defaults() -> None:
 
 
 def test_every_command_takes_json() -> None:
-    assert {"plan", "apply", "status", "report", "map", "template"} == {*PROVISION.commands}
+    of_files = {"plan", "apply", "status", "report", "map", "template"}
+    assert of_files | {"jobs", "pause", "resume", "cancel"} == {*PROVISION.commands}
     for command in PROVISION.commands.values():
         assert "--json" in {option for parameter in command.params for option in parameter.opts}, command.name
 

@@ -9,7 +9,7 @@ import typer
 
 from .._version import __version__
 from ..errors import SymphonyError
-from . import api, auth, call, demo, provision, sandbox, store, worker
+from . import api, auth, call, dashboard, demo, provision, sandbox, store, worker
 from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
 
 __all__ = ["app", "run"]
@@ -39,6 +39,7 @@ def _root(
 
 
 app.command("call")(call.call)
+app.command("dashboard")(dashboard.dashboard)
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
 app.command(

@@ -57,29 +57,33 @@ def jobs(store: StoreOption, as_json: JsonOption = False) -> None:
 
 
 @keeps_arguments_secret
-def pause(job: JobArgument, store: StoreOption) -> None:
+def pause(job: JobArgument, store: StoreOption, as_json: JsonOption = False) -> None:
     """Have whoever works on a job finish requests in flight and stop. Nobody takes it up until it is resumed."""
-    say(f"{_set(store, job, 'pause')} is paused: aiosymphony provision resume lets it go on")
+    _set(store, job, "pause", "{} is paused: aiosymphony provision resume lets it go on", as_json=as_json)
 
 
 @keeps_arguments_secret
-def resume(job: JobArgument, store: StoreOption) -> None:
+def resume(job: JobArgument, store: StoreOption, as_json: JsonOption = False) -> None:
     """Let a job go on that was paused. Workers take it up within seconds; without workers, run its command again."""
-    say(f"{_set(store, job, 'run')} goes on")
+    _set(store, job, "run", "{} goes on", as_json=as_json)
 
 
 @keeps_arguments_secret
-def cancel(job: JobArgument, store: StoreOption) -> None:
+def cancel(job: JobArgument, store: StoreOption, as_json: JsonOption = False) -> None:
     """Send no further row of a job, for good: what was sent is looked up, the rest counts as failed, and the job ends.
 
     Whoever works on it does that; without workers, run its command again.
     """
-    say(f"{_set(store, job, 'cancel')} is cancelled: whoever works on it gives up what is still to do")
+    _set(store, job, "cancel", "{} is cancelled: whoever works on it gives up what is still to do", as_json=as_json)
 
 
-def _set(store: str, job: str, wish: Wish) -> str:
+def _set(store: str, job: str, wish: Wish, told: str, *, as_json: bool) -> None:
     try:
         from ..provisioning.journal.postgres.jobs import set_wish
     except ImportError:
         raise ConfigError(MISSING) from None
-    return set_wish(store, job, wish)
+    name = set_wish(store, job, wish)
+    if as_json:
+        print_json({"job": name, "wish": wish})
+    else:
+        say(told.format(name))

@@ -14,9 +14,8 @@ Rows that stay in doubt end as UNKNOWN, and the job finishes.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..._bulk import BulkRun, Failed, bulk
@@ -27,7 +26,6 @@ from ..actual import ActualUser
 from ..audit import compare
 from ..journal.base import Change, Fenced, JobHeader, JobPaused, JobRow, JobStore
 from ..journal.states import CANCELLED, LOOKED_UP, OPEN, RESUMED, State
-from ..plans.actions import ONE_CREATE
 from ..plans.file import Plan
 from ..progress import ASKED, COOLING, LAGGING, LATE, Progress
 from ..rows.base import User, keys_of
@@ -52,11 +50,9 @@ from .outcomes import (
 )  # fmt: skip
 from .recall import Recall, Recalled
 from .turns import Turns
+from .units import units
 
 __all__ = ["Job"]
-
-_SHRINK = 5
-"""By how much a batch shrinks with each attempt, to part the row that spoils it from its neighbours."""
 
 
 class Job:
@@ -216,19 +212,19 @@ class Job:
             case "pause" if not self._paused:
                 self._paused = True
                 self.drain()
-            case "cancel" if not self._cancelled:
+            case "cancel":
                 self._cancelled = True
-                if self._run is not None:
-                    self._run.stop()
 
     async def _cancel_rest(self) -> None:
         """Give up what is still to do. What may have been sent was looked up before."""
+        why = "the job was cancelled before this was carried out"
         while not self._over() and (rows := await self._store.fetch(["TODO"])):
-            why = "the job was cancelled before this was carried out"
             self._ledger.record_found([change_of(rows, "FAILED", code=CANCELLED, message=why)], rows)
             await self._written()
-        if not self._over():
-            await self._resolve_doubts(("IN_FLIGHT",))
+        await self._resolve_doubts(("IN_FLIGHT",))
+
+    def _goes_on(self) -> bool:
+        return not (self._over() or self._cancelled or self._breaker.broken)
 
     def _over(self) -> bool:
         return self._stopping or self._failure is not None
@@ -254,7 +250,9 @@ class Job:
         """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
         self.progress.begin("sending")
         self._breaker.begin_round()
-        async with bulk(self._units(), self._send, concurrency=self._concurrency) as run:
+        async with bulk(
+            units(self._store, self._target, self._goes_on), self._send, concurrency=self._concurrency
+        ) as run:
             self._run = run
             try:
                 async for outcome in run:
@@ -263,31 +261,6 @@ class Job:
             finally:
                 self._run = None
         return self._breaker.broken
-
-    async def _units(self) -> AsyncIterator[list[JobRow]]:
-        """Rows that make one request: a batch to create, or one row of any other kind."""
-        batches: dict[int, list[JobRow]] = {}
-        # The next rows are read while these are sent, so that no worker waits for them.
-        reading = asyncio.ensure_future(self._store.fetch(["TODO"]))
-        try:
-            while not self._over() and not self._breaker.broken and (rows := await reading):
-                reading = asyncio.ensure_future(self._store.fetch(["TODO"], after=rows[-1].number))
-                for row in rows:
-                    size = self._batch_size(row)
-                    batch = batches.setdefault(size, [])
-                    batch.append(row)
-                    if len(batch) == size:
-                        yield batches.pop(size)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-        for batch in batches.values():
-            yield batch
-
-    def _batch_size(self, row: JobRow) -> int:
-        if row.steps is not ONE_CREATE and (row.step > 0 or row.steps[0]["do"] != "create"):
-            return 1
-        return self._target.batch if not row.attempts else max(1, self._target.batch // int(_SHRINK**row.attempts))
 
     async def _send(self, rows: list[JobRow]) -> None:
         """Carry out one unit, from the mark in the journal to the outcome. Raises nothing: what fails is noted."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from ...auth.store import TokenStore
+from ...client import Client, ClientOptions
 from ...errors import JobError
 from ...limits import Limiter, Limits
 from ...observer import Observer
@@ -17,10 +19,6 @@ from ..plans.actions import Step
 from ..plans.rules import Rules
 from ..progress import Progress
 from ..rows.base import Kind, User
-
-if TYPE_CHECKING:
-    from ...auth.store import TokenStore
-    from ...client import Client, ClientOptions
 
 __all__ = [
     "Connection",

@@ -110,7 +110,8 @@ class JobState:
 
     def to_dict(self) -> dict[str, Any]:
         """The state as JSON values."""
-        return attrs.asdict(self) | {"state": self.state, "total": self.total, "done": self.done}
+        counted = {"total": self.total, "done": self.done, "failures": self.failures}
+        return attrs.asdict(self) | {"state": self.state} | counted
 
 
 def read_jobs(connection: Connection, limit: int = 1000) -> list[JobState]:

@@ -109,6 +109,15 @@ class Session:
         connection.close()
         raise JobInterrupted(f"the database {self._address.database} cannot be used: {what}")
 
+    def open_if_closed(self) -> None:
+        """Connect, unless there is a connection.
+
+        Raises:
+            JobError: As :meth:`open`.
+        """
+        if self._connection is None:
+            self.open()
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

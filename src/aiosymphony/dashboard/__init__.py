@@ -1,0 +1,1 @@
+"""A page to watch jobs, read-only: ``aiosymphony dashboard``."""
