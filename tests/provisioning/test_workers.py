@@ -204,6 +204,23 @@ async def test_a_drained_worker_puts_its_shards_back(handed: Handed) -> None:
     assert handed.case.there() == WANTED
 
 
+async def test_a_worker_that_is_asked_twice_leaves_at_once(handed: Handed) -> None:
+    await handed.hand_over()
+    handed.case.sandbox.faults = attrs.evolve(FAULTS, rate_delay=1.0, delay_seconds=30.0)
+    first = await handed.start()
+    while not handed.ask("SELECT 1 FROM entry WHERE state = 'IN_FLIGHT'"):
+        await asyncio.sleep(0.05)
+    os.kill(first, signal.SIGTERM)
+    while handed.ask("SELECT 1 FROM worker WHERE NOT draining") and os.path.exists(f"/proc/{first}"):  # noqa: PTH110
+        os.kill(first, signal.SIGTERM)
+        await asyncio.sleep(0.2)
+    assert await handed.jobs.wait(first) == 75
+    handed.case.sandbox.faults = FAULTS
+    await handed.start()
+    assert (await handed.ended()).exit_code == 0
+    assert handed.case.there() == WANTED
+
+
 async def test_a_task_that_is_lost_is_made_again(handed: Handed) -> None:
     """Such as one that a woken worker told the engine to be finished, before its successor died."""
     await handed.hand_over()

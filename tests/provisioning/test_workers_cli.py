@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
@@ -110,6 +113,31 @@ def test_logins_come_from_a_file(
     apply = ("provision", "apply", file, "--target", "connect", "--company", company, "--store", cluster.url())
     code, out, err = run(capsys, *apply, "--settle", "0.2", "--job", "joiners")
     assert (code, "joiners" in cluster.execute("SELECT name FROM aiosymphony.job")[0]) == (0, True), out + err
+
+
+async def test_a_supervisor_hears_whether_it_takes_work(
+    company: str,  # noqa: F811
+    cluster: Cluster,
+    worker: list[subprocess.Popen[str]],
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    worker.append(start("--store", cluster.url(), "--health", f"127.0.0.1:{port}"))
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+
+        async def status(path: str) -> int:
+            try:
+                async with session.get(path) as response:
+                    return response.status
+            except aiohttp.ClientConnectionError:
+                return 0
+
+        while (ready := await status("/readyz")) != 200:
+            assert ready in (0, 503)
+            assert worker[0].poll() is None
+            await asyncio.sleep(0.05)
+        assert await status("/healthz") == 200
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import typer
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
 from .interrupts import on_stop_signals
+from .invocation import host_and_port
 from .output import say
 
 __all__ = ["dashboard"]
@@ -39,14 +40,11 @@ def dashboard(
     from ..dashboard.reading import reading_of
     from ..dashboard.server import Dashboard, is_loopback
 
-    host, found, port = listen.rpartition(":")
-    if not found or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"--listen takes HOST:PORT, such as 127.0.0.1:8765, and not {listen}")
-    host = host.strip("[]")
+    host, port = host_and_port(listen, "--listen")
     token, is_made = _token(token_file), False
     if token is None and not is_loopback(host):
         token, is_made = secrets.token_urlsafe(24), True
-    page = Dashboard(reading_of(store), host=host, port=int(port), token=token)
+    page = Dashboard(reading_of(store), host=host, port=port, token=token)
     query = f"?token={token}" if is_made else "?token=…" if token else ""
     asyncio.run(_serve(page, query))
 

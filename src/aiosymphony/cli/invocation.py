@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import typer
 
+from ..errors import ConfigError
 from ..provisioning.journal.registry import is_address, without_password
 
-__all__ = ["arguments_of"]
+__all__ = ["arguments_of", "host_and_port"]
 
+_LAST_PORT: Final = 65535
 _LEFT_OUT: Final = frozenset({"as_json", "details", "force", "new", "quiet"})
 """Options that say how to print, or that are decided on each time."""
 
@@ -37,3 +39,15 @@ def arguments_of(context: typer.Context) -> list[str]:
         else:
             arguments += [option, text] if option else [text]
     return arguments
+
+
+def host_and_port(text: str, option: str) -> tuple[str, int]:
+    """Where to listen.
+
+    Raises:
+        ConfigError: It is no HOST:PORT.
+    """
+    host, found, port = text.rpartition(":")
+    if not found or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise ConfigError(f"{option} takes HOST:PORT, such as 127.0.0.1:8765, and not {text}")
+    return host.strip("[]"), int(port)

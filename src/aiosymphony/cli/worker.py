@@ -15,6 +15,7 @@ from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
 from ..limits import Limits
 from .interrupts import on_stop_signals
+from .invocation import host_and_port
 from .output import STOPPED, say
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def worker(
     egress: Annotated[
         str, typer.Option("--egress", help="A name for the address that requests come from, if hosts share one.")
     ] = "",
+    health: Annotated[
+        str | None,
+        typer.Option("--health", metavar="HOST:PORT", help="Answer /healthz and /readyz there, for a supervisor."),
+    ] = None,
 ) -> None:
     """Carry out the jobs that ``provision apply --store`` hands over. Start as many as you like, on any machines.
 
-    SIGTERM or Ctrl-C once: take no new work, finish requests in flight, put back the rest, and end. Twice: end now.
-    The exit code is 75 if another worker took over meanwhile: start it again.
+    SIGTERM or Ctrl-C once: take no new work, finish requests in flight, put back the rest, and end. Twice: end now,
+    with 75. The exit code is also 75 if another worker took over meanwhile: start it again.
     """
     try:
         from ..postgres import PostgresRate, PostgresTokenStore
@@ -63,38 +68,33 @@ def worker(
         raise ConfigError(MISSING) from None
     shared = PostgresRate(store, egress=egress)
     limits = Limits(shared=shared) if rate is None else Limits(rate=rate, shared=shared)
-    raise typer.Exit(
-        asyncio.run(
-            run_worker(
-                Worker(
-                    store,
-                    Targets(credentials, limits=limits, token_store=PostgresTokenStore(store)),
-                    concurrency=concurrency,
-                    egress=egress,
-                )
-            )
-        )
-    )
+    targets = Targets(credentials, limits=limits, token_store=PostgresTokenStore(store))
+    worker = Worker(store, targets, concurrency=concurrency, egress=egress)
+    raise typer.Exit(asyncio.run(run_worker(worker, None if health is None else host_and_port(health, "--health"))))
 
 
-async def run_worker(worker: Worker) -> int:
+async def run_worker(worker: Worker, health: tuple[str, int] | None = None) -> int:
     """Run a worker under the signals of its process; the exit code. It does not return if the worker was fenced."""
     from ..provisioning.journal.base import Fenced
+    from ..provisioning.workers.health import serving_health
 
-    asked = False
+    asked = left = False
 
     def stop() -> None:
-        nonlocal asked
+        nonlocal asked, left
         if asked:
+            left = True
             worker.leave()
         else:
             asked = True
             say("finishing requests in flight, and putting back the rest; Ctrl-C again to stop now", stderr=True)
             worker.drain()
 
+    serving = contextlib.nullcontext() if health is None else serving_health(worker, *health)
     with on_stop_signals(stop):
         try:
-            await worker.run()
+            async with serving:
+                await worker.run()
         except Fenced as error:
             say(f"aiosymphony: {error}", stderr=True)
             # The engine must not hear what became of tasks that are another worker's by now.
@@ -102,6 +102,4 @@ async def run_worker(worker: Worker) -> int:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(STOPPED)
-        except asyncio.CancelledError:
-            return STOPPED
-    return 0
+    return STOPPED if left else 0

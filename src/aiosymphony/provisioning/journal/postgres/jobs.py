@@ -59,7 +59,7 @@ class JobState:
         wish: What the operator wants of it.
         handed_over: Whether workers carry it out.
         finished_at: When it ended, with its audit; None if it did not.
-        stopped: Why a worker could not go on, if that is the last that was heard.
+        stopped: Why a worker could not go on, the last time that one could not; None if all could.
         shards, finished_shards: How many parts it has, and how many have no row left.
         owners: The processes that work on it, for people.
         seen_ago: Seconds since the last sign of life; None if there was none.
