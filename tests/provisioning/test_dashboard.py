@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 
 from aiosymphony import ConfigError
+from aiosymphony.dashboard import server
 from aiosymphony.dashboard.reading import reading_of
 from aiosymphony.dashboard.server import Dashboard
 
@@ -136,3 +139,54 @@ async def test_a_journal_in_a_file_is_shown_too(case: Any, jobs: Any, tmp_path: 
     assert (job["state"], job["rows"], shown["workers"]) == ("finished", {"DONE": ROWS}, None)
     with pytest.raises(ConfigError, match="is no file, and no address"):
         reading_of(str(tmp_path / "none"))
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
+async def test_a_browser_shows_it_without_an_error(
+    handed: Handed,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handed.name = "<img src=x onerror=alert(1)>"
+    await handed.hand_over()
+    await handed.start()
+    await handed.ended()
+
+    # A browser prints a page when it is loaded: so it waits for one more script, which comes when events have come.
+    read, told = server._read, asyncio.Event()
+    waiting = '<script defer src="healthz"></script></body>'
+    monkeypatch.setattr(server, "_read", lambda name: read(name).replace("</body>", waiting))
+
+    async def wait(_self: Dashboard, _request: web.Request) -> web.Response:
+        await told.wait()
+        return web.Response(content_type="text/javascript")
+
+    message = Dashboard._message
+
+    def tell(self: Dashboard) -> bytes:
+        asyncio.get_running_loop().call_later(1.0, told.set)
+        return message(self)
+
+    monkeypatch.setattr(Dashboard, "_health", wait)
+    monkeypatch.setattr(Dashboard, "_message", tell)
+    async with page(handed.cluster.url()) as dashboard:
+        assert BROWSER is not None
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        process = await asyncio.create_subprocess_exec(
+            BROWSER,
+            *options,
+            "--enable-logging=stderr",
+            "--dump-dom",
+            dashboard.url,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        shown, errors = await process.communicate()
+    text = shown.decode()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert handed.name not in text
+    assert f"{ROWS:,} of {ROWS:,} rows" in text
+    assert "CONSOLE" not in errors.decode()
