@@ -6,11 +6,13 @@ characters are printed as escapes, and markup is not interpreted.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
 import signal
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import orjson
 import typer
@@ -61,6 +63,14 @@ def confirm(question: str) -> bool:
         return typer.confirm(visible(question), default=False, err=True)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End the process without another word to anybody, when all that was said is out."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def one_line(text: str) -> Text:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,7 +14,7 @@ from ..errors import ConfigError
 from ..limits import Limits
 from .interrupts import on_stop_signals
 from .invocation import host_and_port
-from .output import STOPPED, say
+from .output import STOPPED, end_at_once, say
 
 if TYPE_CHECKING:
     from ..provisioning.workers.worker import Worker
@@ -98,8 +96,5 @@ async def run_worker(worker: Worker, health: tuple[str, int] | None = None) -> i
         except Fenced as error:
             say(f"aiosymphony: {error}", stderr=True)
             # The engine must not hear what became of tasks that are another worker's by now.
-            with contextlib.suppress(OSError):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(STOPPED)
+            end_at_once(STOPPED)
     return STOPPED if left else 0
