@@ -79,6 +79,18 @@ class Handed:
             await follow(store, Progress(), every=0.1)
             return await Report.of(store, rows=False)
 
+    async def ends_well(self) -> None:
+        """Every user is there, once, and the report says so."""
+        assert (await self.ended()).exit_code == 0
+        assert self.case.there() == WANTED
+
+    async def half_way(self) -> int:
+        """A worker is in the middle of the job; its pid."""
+        self.case.sandbox.faults = SLOW
+        pid = await self.start()
+        await self.until(200)
+        return pid
+
     async def until(self, users: int) -> None:
         while sum(self.case.there().values()) < users:
             await asyncio.sleep(0.01)
@@ -142,23 +154,17 @@ async def test_a_crash_while_a_job_is_handed_over_leaves_neither_job_nor_task(
 
 async def test_a_killed_worker_is_replaced(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    first = await handed.start()
-    await handed.until(200)
+    first = await handed.half_way()
     os.kill(first, signal.SIGKILL)
     handed.case.sandbox.faults = FAULTS
     await handed.start()
-    report = await handed.ended()
-    assert handed.case.there() == WANTED
-    assert report.exit_code == 0
+    await handed.ends_well()
     assert handed.ask("SELECT count(*) > 0 FROM takeover") == [(True,)]
 
 
 async def test_a_worker_that_was_stopped_past_its_lease_ends_and_sends_nothing(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    first = await handed.start()
-    await handed.until(200)
+    first = await handed.half_way()
     os.kill(first, signal.SIGSTOP)
     handed.case.sandbox.faults = FAULTS
     await handed.start()
@@ -180,9 +186,7 @@ async def test_workers_outlive_a_restart_of_the_database(handed: Handed) -> None
     await asyncio.sleep(1)
     handed.cluster.start()  # not in a thread: the database would end with it
     handed.case.sandbox.faults = FAULTS
-    report = await handed.ended()
-    assert handed.case.there() == WANTED
-    assert report.exit_code == 0
+    await handed.ends_well()
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
         assert await handed.jobs.wait(pid) == 0
@@ -190,9 +194,7 @@ async def test_workers_outlive_a_restart_of_the_database(handed: Handed) -> None
 
 async def test_a_drained_worker_puts_its_shards_back(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    first = await handed.start()
-    await handed.until(200)
+    first = await handed.half_way()
     os.kill(first, signal.SIGTERM)
     assert await handed.jobs.wait(first) == 0
     assert handed.ask("SELECT count(*) FROM shard WHERE owner IS NOT NULL") == [(0,)]
@@ -200,8 +202,7 @@ async def test_a_drained_worker_puts_its_shards_back(handed: Handed) -> None:
     assert 200 <= sum(handed.case.there().values()) < ROWS
     handed.case.sandbox.faults = FAULTS
     await handed.start()
-    assert (await handed.ended()).exit_code == 0
-    assert handed.case.there() == WANTED
+    await handed.ends_well()
 
 
 async def test_a_worker_that_is_asked_twice_leaves_at_once(handed: Handed) -> None:
@@ -217,8 +218,7 @@ async def test_a_worker_that_is_asked_twice_leaves_at_once(handed: Handed) -> No
     assert await handed.jobs.wait(first) == 75
     handed.case.sandbox.faults = FAULTS
     await handed.start()
-    assert (await handed.ended()).exit_code == 0
-    assert handed.case.there() == WANTED
+    await handed.ends_well()
 
 
 async def test_a_task_that_is_lost_is_made_again(handed: Handed) -> None:
@@ -226,8 +226,7 @@ async def test_a_task_that_is_lost_is_made_again(handed: Handed) -> None:
     await handed.hand_over()
     handed.ask("DELETE FROM procrastinate_jobs")
     await handed.start()
-    assert (await handed.ended()).exit_code == 0
-    assert handed.case.there() == WANTED
+    await handed.ends_well()
 
 
 async def test_a_job_for_which_a_worker_has_no_credentials_is_left_to_another(handed: Handed) -> None:
@@ -244,9 +243,7 @@ async def test_a_job_for_which_a_worker_has_no_credentials_is_left_to_another(ha
 
 async def test_a_paused_job_rests_until_it_is_resumed(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    worker = await handed.start()
-    await handed.until(200)
+    worker = await handed.half_way()
     assert set_wish(handed.cluster.url(), handed.name, "pause") == handed.name
     while handed.ask("SELECT 1 FROM shard WHERE owner IS NOT NULL"):
         await asyncio.sleep(0.05)
@@ -262,17 +259,14 @@ async def test_a_paused_job_rests_until_it_is_resumed(handed: Handed) -> None:
     await asyncio.sleep(LEASE / 3)
     assert handed.case.there() == before
     set_wish(handed.cluster.url(), handed.name, "run")
-    assert (await handed.ended()).exit_code == 0
-    assert handed.case.there() == WANTED
+    await handed.ends_well()
     os.kill(worker, signal.SIGTERM)
     assert await handed.jobs.wait(worker) == 0, "it lived all along"
 
 
 async def test_a_cancelled_job_ends_with_what_was_sent(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    await handed.start()
-    await handed.until(200)
+    await handed.half_way()
     set_wish(handed.cluster.url(), handed.name, "cancel")
     handed.case.sandbox.faults = FAULTS
     report = await handed.ended()
@@ -291,9 +285,7 @@ async def test_a_cancelled_job_ends_with_what_was_sent(handed: Handed) -> None:
 
 async def test_counts_of_a_job_are_those_of_its_rows_whoever_owns_them(handed: Handed) -> None:
     await handed.hand_over()
-    handed.case.sandbox.faults = SLOW
-    await handed.start()
-    await handed.until(200)
+    await handed.half_way()
 
     async def counted() -> tuple[Counter[str], list[tuple[Any, ...]]]:
         async with handed.store(read_only=True) as store:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from ..errors import ConfigError
 from .interrupts import on_stop_signals
 from .invocation import host_and_port
 from .output import say
+
+if TYPE_CHECKING:
+    from ..dashboard.server import Dashboard
 
 __all__ = ["dashboard"]
 
@@ -61,10 +64,7 @@ def _token(file: Path | None) -> str | None:
     return text
 
 
-async def _serve(page: object, query: str) -> None:
-    from ..dashboard.server import Dashboard
-
-    assert isinstance(page, Dashboard)  # noqa: S101 - for type checkers
+async def _serve(page: Dashboard, query: str) -> None:
     stopped = asyncio.Event()
     with on_stop_signals(stopped.set):
         try:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
+from ..provisioning.journal.registry import NEEDS_POSTGRES
 from .output import JsonOption, console, print_json, say
 from .progress_view import duration
 from .worker import StoreOption
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["cancel", "jobs", "pause", "resume"]
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's name, or that of its file.")]
-MISSING = "jobs in PostgreSQL need psycopg: pip install 'aiosymphony[postgres]'"
 
 
 @keeps_arguments_secret
@@ -29,7 +29,7 @@ def jobs(store: StoreOption, as_json: JsonOption = False) -> None:
     try:
         from ..provisioning.journal.postgres.jobs import list_jobs
     except ImportError:
-        raise ConfigError(MISSING) from None
+        raise ConfigError(NEEDS_POSTGRES) from None
     found = list_jobs(store)
     if as_json:
         print_json([job.to_dict() for job in found])
@@ -81,7 +81,7 @@ def _set(store: str, job: str, wish: Wish, told: str, *, as_json: bool) -> None:
     try:
         from ..provisioning.journal.postgres.jobs import set_wish
     except ImportError:
-        raise ConfigError(MISSING) from None
+        raise ConfigError(NEEDS_POSTGRES) from None
     name = set_wish(store, job, wish)
     if as_json:
         print_json({"job": name, "wish": wish})

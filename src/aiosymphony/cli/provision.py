@@ -357,10 +357,7 @@ async def apply_command(
 @app.command("status")
 @_command
 async def status_command(
-    file: Annotated[
-        str,
-        typer.Argument(metavar="PLAN|FILE|JOURNAL|JOB", help="What was given to apply, its journal, or a job's name."),
-    ],
+    file: JobArgument,
     journal: JournalOption = None,
     store_address: StoreOption = None,
     as_json: JsonOption = False,
@@ -378,10 +375,7 @@ async def status_command(
 @app.command("report")
 @_command
 async def report_command(
-    file: Annotated[
-        str,
-        typer.Argument(metavar="PLAN|FILE|JOURNAL|JOB", help="What was given to apply, its journal, or a job's name."),
-    ],
+    file: JobArgument,
     journal: JournalOption = None,
     store_address: StoreOption = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained page.")] = None,

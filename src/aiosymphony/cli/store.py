@@ -8,6 +8,7 @@ import typer
 
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
+from ..provisioning.journal.registry import NEEDS_POSTGRES
 from .output import JsonOption, print_json, say
 
 __all__ = ["app"]
@@ -33,7 +34,7 @@ def init(
     try:
         from ..provisioning.journal.postgres.init import init_store
     except ImportError:
-        raise ConfigError("jobs in PostgreSQL need psycopg: pip install 'aiosymphony[postgres]'") from None
+        raise ConfigError(NEEDS_POSTGRES) from None
     done = init_store(address)
     if as_json:
         print_json({"database": done.database, "version": done.version, "before": done.before})

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ..auth.secrets import Secret, keeps_arguments_secret
-from ..errors import ConfigError, JobInterrupted
+from ..errors import ConfigError
 from ..provisioning.journal.base import JobRow
-from ..provisioning.journal.registry import is_address, open_store
+from ..provisioning.journal.registry import NEEDS_POSTGRES, is_address, open_store
 from ..provisioning.journal.states import FAILURES, FINISHED
 from ..provisioning.reports.causes import Causes
 
@@ -23,6 +23,8 @@ State = dict[str, Any]
 
 _CAUSES_OF: Final = 1000
 """Rows of a job whose causes are told apart."""
+_CAUSES_EVERY: Final = 10.0
+"""Seconds between two readings of a job's causes."""
 _SHOWN: Final = 10
 _WINDOW: Final = 15.0
 """Seconds that the pace of a job looks back."""
@@ -74,7 +76,7 @@ def reading_of(where: str) -> Reading:
         try:
             import psycopg  # noqa: F401, PLC0415 - the extra
         except ImportError:
-            raise ConfigError("jobs in PostgreSQL need psycopg: pip install 'aiosymphony[postgres]'") from None
+            raise ConfigError(NEEDS_POSTGRES) from None
         return _Database(where)
     if not Path(where).is_file():
         raise ConfigError(f"{where} is no file, and no address like postgresql://…")
@@ -108,7 +110,7 @@ class _Database:
         self._shown = Address.parse(address).database
         self._session = Session(Address.parse(address), read_only=True)
         self._pace = _Pace()
-        self._causes: dict[int, tuple[int, list[State]]] = {}
+        self._causes: dict[int, tuple[int, float, list[State]]] = {}
 
     async def read(self) -> State:
         state = await asyncio.to_thread(self._read)
@@ -120,11 +122,9 @@ class _Database:
         await asyncio.to_thread(self._session.close)
 
     def _read(self) -> State:
-        import psycopg  # noqa: PLC0415
-
         from ..provisioning.journal.owner import Owner  # noqa: PLC0415
         from ..provisioning.journal.postgres.jobs import read_jobs  # noqa: PLC0415
-        from ..provisioning.journal.postgres.session import Connection, told  # noqa: PLC0415
+        from ..provisioning.journal.postgres.session import Connection  # noqa: PLC0415
 
         def who(text: str | None) -> str | None:
             return None if text is None else Owner.parse(text).described()
@@ -155,19 +155,14 @@ class _Database:
                 ],
             }
 
-        self._session.open_if_closed()
-        try:
-            return self._session.run(ask)
-        except psycopg.Error as error:
-            what = told(error)
-        raise JobInterrupted(f"{self._shown} cannot be read: {what}")
+        return self._session.ask(ask)
 
     async def _causes_of(self, job: State) -> list[State]:
-        known, causes = self._causes.get(job["number"], (0, []))
-        if job["failures"] != known:
+        known, again_at, causes = self._causes.get(job["number"], (0, 0.0, []))
+        if job["failures"] != known and time.monotonic() >= again_at:
             async with open_store(self._address.reveal(), job=job["name"], read_only=True) as store:
                 causes = _causes(await store.fetch(FAILURES, limit=_CAUSES_OF, own=False))
-            self._causes[job["number"]] = job["failures"], causes
+            self._causes[job["number"]] = job["failures"], time.monotonic() + _CAUSES_EVERY, causes
         return causes
 
 

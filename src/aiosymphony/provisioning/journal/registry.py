@@ -14,7 +14,10 @@ from .base import JobStore
 from .file import MAGIC
 from .sqlite import SqliteStore
 
-__all__ = ["STORES", "is_address", "is_store", "open_store", "without_password"]
+__all__ = ["NEEDS_POSTGRES", "STORES", "is_address", "is_store", "open_store", "without_password"]
+
+
+NEEDS_POSTGRES: Final = "jobs in PostgreSQL need psycopg: pip install 'aiosymphony[postgres]'"
 
 
 class _Opener(Protocol):
@@ -30,7 +33,7 @@ def _postgres(where: str, *, job: str | None, read_only: bool) -> AbstractAsyncC
     try:
         from .postgres.store import PostgresStore  # noqa: PLC0415 - needs an extra
     except ImportError:
-        raise JobRefused("jobs in PostgreSQL need psycopg: pip install 'aiosymphony[postgres]'") from None
+        raise JobRefused(NEEDS_POSTGRES) from None
     return PostgresStore(where, job=job, read_only=read_only)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -197,6 +198,11 @@ class Connection:
     limits: Limits | None = None
     observer: Observer | None = None
     token_store: TokenStore | None = None
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What to read a login from."""
+        return os.environ if self.environment is None else self.environment
 
     @property
     def options(self) -> ClientOptions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -163,8 +162,7 @@ def _check(where: Connection) -> None:
 def _client(where: Connection) -> ConnectClient:
     from ...connect.client import ConnectClient  # noqa: PLC0415 - brings a client and its transport
 
-    environment = os.environ if where.environment is None else where.environment
-    return ConnectClient.from_env(environment, **where.options)
+    return ConnectClient.from_env(where.variables, **where.options)
 
 
 KIND: Final = TargetKind(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -187,8 +186,7 @@ def _client(where: Connection) -> PodClient:
 
     if where.config is not None:
         return PodClient.from_config(where.config, **where.options)
-    environment = os.environ if where.environment is None else where.environment
-    return PodClient.from_env(environment, **where.options)
+    return PodClient.from_env(where.variables, **where.options)
 
 
 KIND: Final = TargetKind(

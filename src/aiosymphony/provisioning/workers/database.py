@@ -11,14 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import attrs
-import psycopg
 
 from ..._version import __version__
-from ...errors import JobInterrupted
 from ...postgres.address import Address
-from ..journal.postgres.begin import as_json
+from ..journal.postgres.begin import write_note
 from ..journal.postgres.engine import check_engine
-from ..journal.postgres.session import Connection, Session, told
+from ..journal.postgres.session import Connection, Session
 from ..rows.base import Kind
 
 __all__ = ["WORK", "Database", "HandedOver"]
@@ -167,22 +165,10 @@ class Database:
 
     async def note(self, job: int, name: str, value: object) -> None:
         """Keep a JSON value with a job."""
-        statement = """
-        INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
-        ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
-        """
-        text = as_json(value)
-        await self._ask(lambda connection: connection.execute(statement, (job, name, text)) and None)
+        await self._ask(lambda connection: write_note(connection, job, name, value))
 
     async def _ask(self, function: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            try:
-                return self._session.run(function)
-            except psycopg.Error as error:
-                what = told(error)
-            raise JobInterrupted(f"the database {self._address.database} cannot be reached or written: {what}")
-
-        return await self._run(run)
+        return await self._run(lambda: self._session.ask(function))
 
     async def _run(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)

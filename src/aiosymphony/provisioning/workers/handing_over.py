@@ -11,7 +11,7 @@ from ...clock import SYSTEM_CLOCK, Clock
 from ...errors import JobRefused
 from ..job.lease import SECONDS
 from ..journal.base import JobHeader
-from ..journal.postgres.begin import as_json
+from ..journal.postgres.begin import write_note
 from ..journal.postgres.session import Connection
 from ..journal.postgres.store import PostgresStore
 from ..journal.states import State
@@ -26,10 +26,6 @@ __all__ = ["SHARD_SIZE", "Options", "follow", "hand_over", "living_workers", "sh
 SHARD_SIZE: Final = 10_000
 """Rows of a shard, unless the operator says otherwise."""
 
-_NOTE: Final = """
-INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
-ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
-"""
 _ENDED: Final = "DELETE FROM aiosymphony.note WHERE job = %s AND name IN ('finished_at', 'stopped')"
 _LIVING: Final = """
 SELECT count(*) FROM aiosymphony.worker
@@ -84,7 +80,7 @@ async def hand_over(
         begun: list[int] = []
 
         def also(connection: Connection, job: int) -> None:
-            connection.execute(_NOTE, (job, WORK, as_json(attrs.asdict(options))))
+            write_note(connection, job, WORK, attrs.asdict(options))
             enqueue(connection, job, header.shards, queue_of(header.kind, header.target))
             begun.append(job)
 
@@ -96,7 +92,7 @@ async def hand_over(
         raise JobRefused(f"{store.name} holds no job to resume")
 
     def again(connection: Connection, job: int) -> None:
-        connection.execute(_NOTE, (job, WORK, as_json(attrs.asdict(options))))
+        write_note(connection, job, WORK, attrs.asdict(options))
         connection.execute(_ENDED, [job])
         enqueue(connection, job, there.shards, queue_of(there.kind, there.target))
 

@@ -188,7 +188,7 @@ class Worker:
                 return
             await self._work(found, shard)
             if shard is not None and not await self._database.has_rows_left(job):
-                await self._enqueue(job, None, found)
+                await self._have_ended(job, found)
         except (ConfigError, JobRefused) as error:
             await self._put_back(job, error, 5 * _AGAIN)
         except JobPaused as paused:
@@ -226,11 +226,12 @@ class Worker:
             await self._database.note(job, "stopped", stopped)
         raise PutBack(seconds) from None
 
-    async def _enqueue(self, job: int, shard: int | None, found: HandedOver) -> None:
+    async def _have_ended(self, job: int, found: HandedOver) -> None:
+        """Have somebody audit and end a job without any row left."""
         if self._app is not None:
             # There may be one already; and if the engine cannot be reached, the reconciler makes one.
             with contextlib.suppress(AlreadyEnqueued, *_UNREACHABLE):
-                task = task_of(job, shard, queue_of(found.kind, found.target))
+                task = task_of(job, None, queue_of(found.kind, found.target))
                 await self._app.job_manager.defer_job_async(task)
 
     # Beside it.

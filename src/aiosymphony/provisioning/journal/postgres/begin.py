@@ -19,7 +19,7 @@ from .session import transaction
 if TYPE_CHECKING:
     from .session import Connection
 
-__all__ = ["as_json", "begin_job", "shard_size"]
+__all__ = ["begin_job", "shard_size", "write_note"]
 
 _CHUNK: Final = 5000
 """Rows that are held in memory."""
@@ -31,6 +31,10 @@ SELECT %(job)s, k, first, last, aiosymphony.lineage(), aiosymphony.counted(%(job
 FROM generate_series(0, %(shards)s - 1) AS k CROSS JOIN LATERAL (
   SELECT k * %(size)s + 1 AS first, CASE k WHEN %(shards)s - 1 THEN 2147483647 ELSE (k + 1) * %(size)s END AS last
 ) AS range
+"""
+_NOTE: Final = """
+INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
+ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
 """
 _ONE_CREATE = orjson.dumps(ONE_CREATE).decode()
 
@@ -65,6 +69,11 @@ def begin_job(
 def shard_size(header: JobHeader) -> int:
     """How many rows a shard has: neighbours share a batch and a page, so they stay together."""
     return max(1, -(-header.rows // header.shards))
+
+
+def write_note(connection: Connection, job: int, name: str, value: object) -> None:
+    """Keep a JSON value with a job."""
+    connection.execute(_NOTE, (job, name, as_json(value)))
 
 
 def as_json(value: object) -> str:

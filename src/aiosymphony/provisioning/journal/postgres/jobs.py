@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import attrs
-import psycopg
 
 from ....auth.secrets import keeps_arguments_secret
-from ....errors import JobInterrupted, JobRefused
+from ....errors import JobRefused
 from ....postgres.address import Address
 from ..base import Wish
 from ..owner import Owner
 from ..states import FINISHED
-from .session import Connection, Session, told
+from .session import Connection, Session
 
 __all__ = ["JobState", "list_jobs", "read_jobs", "set_wish"]
 
@@ -163,13 +162,9 @@ def set_wish(text: str, name: str, wish: Wish) -> str:
 
 
 def _ask(text: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
-    address = Address.parse(text)
-    session = Session(address, read_only=read_only)
+    session = Session(Address.parse(text), read_only=read_only)
     session.open()
     try:
-        return session.run(function)
-    except psycopg.Error as error:
-        what = told(error)
+        return session.ask(function)
     finally:
         session.close()
-    raise JobInterrupted(f"the database {address.database} cannot be reached or written: {what}")

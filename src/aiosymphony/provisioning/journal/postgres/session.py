@@ -109,15 +109,6 @@ class Session:
         connection.close()
         raise JobInterrupted(f"the database {self._address.database} cannot be used: {what}")
 
-    def open_if_closed(self) -> None:
-        """Connect, unless there is a connection.
-
-        Raises:
-            JobError: As :meth:`open`.
-        """
-        if self._connection is None:
-            self.open()
-
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -144,6 +135,19 @@ class Session:
                 if not may_repeat or not (lost or error.sqlstate in _AGAIN) or time.monotonic() >= until:
                     raise
             time.sleep(_PAUSE)
+
+    def ask(self, function: Callable[[Connection], T]) -> T:
+        """As :meth:`run`, for whoever tells people.
+
+        Raises:
+            JobInterrupted: The database is gone, or refused it.
+            JobRefused: It cannot be used.
+        """
+        try:
+            return self.run(function)
+        except psycopg.Error as error:
+            what = told(error)
+        raise JobInterrupted(f"the database {self._address.database} cannot be reached or written: {what}")
 
     def _is_lost(self, error: psycopg.Error) -> bool:
         connection = self._connection

@@ -24,7 +24,7 @@ from ..owner import Owner
 from ..sound import check_row, sound_counts, sound_header, sound_notes, sound_pace
 from ..states import State
 from .archive import put_away
-from .begin import as_json, begin_job
+from .begin import begin_job, write_note
 from .changes import Group
 from .session import Connection, Session, told, transaction
 from .shards import Shards
@@ -46,10 +46,6 @@ _WRITE: Final = """
 SELECT aiosymphony.write(%(job)s, %(shards)s::int[], %(epochs)s::bigint[], %(seqs)s::bigint[], %(lease)s::float8,
   %(number)s::int[], %(state)s::text[], %(step)s::int[], %(steps)s::json[], %(code)s::text[], %(message)s::text[],
   %(attempts)s::int[], %(id)s::text[], %(at)s::float8[], %(sending)s::int[], %(sent_at)s::float8)
-"""
-_NOTE: Final = """
-INSERT INTO aiosymphony.note VALUES (%s, %s, %s::json)
-ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value
 """
 _COUNTS: Final = "SELECT * FROM aiosymphony.counts(%s, %s)"
 _COUNT_ANEW: Final = "UPDATE aiosymphony.shard SET counts = NULL WHERE job = %s AND shard = ANY (%s)"
@@ -273,7 +269,7 @@ class PostgresStore:
 
     async def note(self, name: str, value: object) -> None:
         def note(connection: Connection) -> None:
-            connection.execute(_NOTE, (self._known(connection), name, as_json(value)))
+            write_note(connection, self._known(connection), name, value)
 
         await self._do(note)
 
