@@ -268,6 +268,8 @@ async def test_a_cancelled_job_ends_with_what_was_sent(handed: Handed) -> None:
     await handed.hand_over()
     await handed.half_way()
     set_wish(handed.cluster.url(), handed.name, "cancel")
+    with pytest.raises(JobRefused, match="was cancelled, which is for good"):
+        set_wish(handed.cluster.url(), handed.name, "run")
     handed.case.sandbox.faults = FAULTS
     report = await handed.ended()
     there = handed.case.there()

@@ -36,11 +36,12 @@ FROM aiosymphony.job AS j CROSS JOIN LATERAL (
 ORDER BY j.job DESC LIMIT %s
 """
 _WISH: Final = """
-UPDATE aiosymphony.job SET wish = %(wish)s
-WHERE job = (
-  SELECT job FROM aiosymphony.job WHERE name = %(name)s OR starts_with(name, %(name)s || '@')
-  ORDER BY name = %(name)s DESC LIMIT 1)
-RETURNING name, EXISTS (SELECT FROM aiosymphony.note AS n WHERE n.job = aiosymphony.job.job AND n.name = 'finished_at')
+WITH before AS (
+  SELECT job, wish FROM aiosymphony.job WHERE name = %(name)s OR starts_with(name, %(name)s || '@')
+  ORDER BY name = %(name)s DESC LIMIT 1 FOR UPDATE)
+UPDATE aiosymphony.job AS j SET wish = %(wish)s FROM before WHERE j.job = before.job
+RETURNING j.name, before.wish,
+  EXISTS (SELECT FROM aiosymphony.note AS n WHERE n.job = j.job AND n.name = 'finished_at')
 """
 _VERBS: Final[Mapping[Wish, str]] = {"run": "resume", "pause": "pause", "cancel": "cancel"}
 _ALIKE: Final = "SELECT name FROM aiosymphony.job WHERE name = %(name)s OR starts_with(name, %(name)s || '@') LIMIT 3"
@@ -141,7 +142,7 @@ def set_wish(text: str, name: str, wish: Wish) -> str:
         The name of the job.
 
     Raises:
-        JobRefused: There is no such job, there are several, or it has ended.
+        JobRefused: There is no such job, there are several, or it was cancelled or has ended.
         JobInterrupted: The database cannot be reached.
     """
 
@@ -154,9 +155,12 @@ def set_wish(text: str, name: str, wish: Wish) -> str:
             found = connection.execute(_WISH, asked).fetchone()
             if found is None:
                 raise JobRefused(f"there is no job {name}: aiosymphony provision jobs lists them")
-            if found[1]:
-                raise JobRefused(f"the job {found[0]} has ended: there is nothing left to {_VERBS[wish]}")
-        return str(found[0])
+            name_found, before, has_ended = found
+            if has_ended:
+                raise JobRefused(f"the job {name_found} has ended: there is nothing left to {_VERBS[wish]}")
+            if before == "cancel" != wish:
+                raise JobRefused(f"the job {name_found} was cancelled, which is for good: it only has to end")
+        return str(name_found)
 
     return _ask(text, ask, read_only=False)
 
