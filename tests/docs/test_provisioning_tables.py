@@ -93,7 +93,7 @@ def test_the_options_of_apply_have_these_defaults() -> None:
 
 def test_every_command_takes_json() -> None:
     of_files = {"plan", "apply", "status", "report", "map", "template"}
-    assert of_files | {"jobs", "pause", "resume", "cancel"} == {*PROVISION.commands}
+    assert of_files | {"jobs", "pause", "resume", "cancel", "schedule", "schedules"} == {*PROVISION.commands}
     for command in PROVISION.commands.values():
         assert "--json" in {option for parameter in command.params for option in parameter.opts}, command.name
 

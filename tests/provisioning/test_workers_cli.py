@@ -29,7 +29,8 @@ def worker(cluster: Cluster) -> Iterator[list[subprocess.Popen[str]]]:
         process.kill()
         process.communicate()
     cluster.execute(
-        "DELETE FROM aiosymphony.job; DELETE FROM aiosymphony.worker; SET search_path = aiosymphony, pg_catalog; "
+        "DELETE FROM aiosymphony.job; DELETE FROM aiosymphony.worker; DELETE FROM aiosymphony.schedule; "
+        "SET search_path = aiosymphony, pg_catalog; "
         "DELETE FROM procrastinate_jobs"
     )
 
@@ -83,6 +84,78 @@ def test_a_job_is_handed_over_and_carried_out(
     secrets = [cluster.password, environment()["SYMPHONY_CLIENT_SECRET"]]
     for text in ("".join(said), errors, everything(cluster)):
         assert not [secret for secret in secrets if secret in text]
+
+
+def test_a_file_or_the_file_of_a_job_is_scheduled(
+    company: str,  # noqa: F811
+    tmp_path: Path,
+    cluster: Cluster,
+    worker: list[subprocess.Popen[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", cluster.password)
+    address = cluster.url().replace(f":{cluster.password}@", "@")
+    file = people(tmp_path / f"{company}.csv", NAMES)
+    target = ("--target", "connect", "--company", company)
+
+    def schedule(*arguments: Any) -> tuple[int, str]:
+        code, out, err = run(capsys, "provision", "schedule", *arguments, "--store", address)
+        return code, out + err
+
+    def listed() -> list[dict[str, Any]]:
+        _, out, _ = run(capsys, "provision", "schedules", "--store", address, "--json")
+        found: list[dict[str, Any]] = orjson.loads(out)
+        return found
+
+    assert "no schedule" in run(capsys, "provision", "schedules", "--store", address)[1]
+    code, told = schedule(file, *target, "--cron", "0 2 * * 1-5", "--zone", "Europe/Zurich", "--settle", "0.2")
+    assert code == 0, told
+    assert f"{len(NAMES)} rows at 0 2 * * 1-5 (Europe/Zurich), the first time on 20" in told
+    (state,) = listed()
+    assert (state["cron"], state["zone"], state["paused"], state["last_at"]) == (
+        "0 2 * * 1-5",
+        "Europe/Zurich",
+        False,
+        None,
+    )
+    assert schedule(file.name, "--pause") == (0, f"{state['name']} is paused\n")
+    assert listed()[0]["paused"] is True
+    assert schedule(state["name"], "--resume")[0] == 0
+    cluster.execute("UPDATE aiosymphony.schedule SET next_at = '2026-11-02 01:00Z'")
+    worker.append(start("--store", address, PGPASSWORD=cluster.password))
+    job = f"{state['name']}/2026-11-02T01:00Z"
+    while listed()[0]["last_job"] != job:
+        assert worker[0].poll() is None
+    while (code := run(capsys, "provision", "status", job, "--store", address)[0]) == 4:
+        assert worker[0].poll() is None
+    assert code == 0
+    assert listed()[0]["last_result"] == "handed over to workers"
+    assert f"  last job {job}\n" in run(capsys, "provision", "schedules", "--store", address)[1]
+    assert schedule(state["name"], "--remove") == (0, f"{state['name']} is removed\n")
+    assert listed() == []
+    # The file of a job that was handed over, with what it was planned with.
+    other = file.rename(file.with_name("other.csv"))
+    apply = ("apply", other, *target, "--disable-missing", "--force", "--store", address, "--settle", "0.2")
+    assert run(capsys, "provision", *apply)[0] == 0
+    code, told = schedule("other.csv", "--cron", "*/5 * * * *")
+    assert code == 0, told
+    ((options,),) = cluster.execute("SELECT options->'planning' FROM aiosymphony.schedule")
+    assert options["disable_missing"] is True
+    assert options["force"] is False, "that is decided on each time"
+    assert schedule("other.csv", "--remove")[0] == 0
+    for wrong, why in (
+        (("nobody.csv", "--cron", "0 2 * * *"), "is neither a file nor a job"),
+        ((file.name, "--cron", "0 2 * * *"), "is not there: name a file"),
+        ((other, *target), "give --cron to make a schedule"),
+        ((other, "--cron", "0 2 * * *"), "say what is provisioned"),
+        ((other, *target, "--cron", "0 25 * * *"), "is no cron expression"),
+        ((other, *target, "--cron", "0 2 * * *", "--pause"), "give --cron to make a schedule"),
+        ((other, *target, "--cron", "0 2 * * *", "--include-service-accounts"), "add --disable-missing"),
+    ):
+        code, told = schedule(*wrong)
+        assert code != 0
+        assert why in told
 
 
 def everything(cluster: Cluster) -> str:

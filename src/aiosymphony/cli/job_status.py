@@ -65,11 +65,13 @@ class Status:
         report: Its rows.
         rate: Rows finished per second lately; None if nobody works on it, or that cannot be said yet.
         now: When this was read, in seconds since the epoch.
+        handed_over: Whether workers carry it out, and have not ended it.
     """
 
     report: Report
     rate: float | None
     now: float
+    handed_over: bool = False
 
     @classmethod
     async def of(cls, store: JobStore, *, clock: Clock = SYSTEM_CLOCK) -> Status:
@@ -81,7 +83,9 @@ class Status:
         report = await Report.of(store, rows=False)
         now = clock.time()
         running = [worker for worker in report.workers if worker.alive]
-        return cls(report, await _rate(store, running, now) if running else None, now)
+        notes = await store.notes()
+        handed_over = "work" in notes and notes.get("finished_at") is None
+        return cls(report, await _rate(store, running, now) if running else None, now, handed_over)
 
     @property
     def running(self) -> list[Worker]:
@@ -91,7 +95,7 @@ class Status:
     @property
     def exit_code(self) -> int:
         """That of the job; one of its own while it runs."""
-        return RUNNING if self.running else self.report.exit_code
+        return RUNNING if self.running or self.handed_over else self.report.exit_code
 
     @property
     def seconds_left(self) -> float | None:
@@ -102,6 +106,13 @@ class Status:
     @property
     def next_steps(self) -> list[str]:
         """What the operator should do."""
+        if self.handed_over:
+            waits = (
+                "" if self.running else " (none does at the moment; aiosymphony provision jobs tells whether it rests)"
+            )
+            return [
+                f"let workers carry it out{waits}, or have it rest or end by aiosymphony provision pause or cancel."
+            ]
         if self.running:
             return ["let it finish, or stop it with Ctrl-C where it runs."]
         return self.report.next_steps

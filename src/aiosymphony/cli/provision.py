@@ -22,12 +22,11 @@ from ..provisioning.preparing import check_input
 from ..provisioning.reasons import reasons_of
 from ..provisioning.reports.next_steps import command_line
 from ..provisioning.rows.base import Kind
-from ..provisioning.rows.registry import KINDS
 from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.sources.content import Content
 from ..provisioning.targets.base import Connection, TargetKind
 from ..provisioning.targets.registry import target_kind
-from . import jobs, provision_files
+from . import jobs, provision_files, schedule
 from .carrying_out import carry_out
 from .clients import ConfigOption
 from .handing_over import hand_over, options_for_workers
@@ -36,6 +35,23 @@ from .invocation import arguments_of
 from .job_status import Status, find_journal
 from .output import CHANGES, RUNNING, SOME_FAILED, STOPPED, JsonOption, print_json, say
 from .progress_view import Traffic, show_progress
+from .provision_options import (
+    AttemptsOption,
+    AuditOption,
+    CompanyOption,
+    ConcurrencyOption,
+    ForceOption,
+    MapOption,
+    MissingOption,
+    ServiceOption,
+    SettleOption,
+    StrictOption,
+    TargetOption,
+    TrustOption,
+    check_absence,
+    job_named,
+    job_of,
+)
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
 
 __all__ = ["app"]
@@ -54,36 +70,9 @@ app.command("jobs")(jobs.jobs)
 app.command("pause")(jobs.pause)
 app.command("resume")(jobs.resume)
 app.command("cancel")(jobs.cancel)
+app.command("schedule")(schedule.schedule)
+app.command("schedules")(schedule.schedules)
 
-TargetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--target",
-        metavar="|".join(KINDS),
-        help="; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
-    ),
-]
-CompanyOption = Annotated[str | None, typer.Option("--company", help="The company's id (target connect).")]
-MapOption = Annotated[
-    Path | None, typer.Option("--map", help="TOML or JSON that maps the file's column names to the API's.")
-]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse a file with any wrong row.")]
-MissingOption = Annotated[
-    bool,
-    typer.Option(
-        "--disable-missing", help="Disable active users that are not in the file, and enable those that are in it."
-    ),
-]
-ServiceOption = Annotated[
-    bool, typer.Option("--include-service-accounts", help="Let --disable-missing disable service accounts too.")
-]
-TrustOption = Annotated[
-    bool,
-    typer.Option("--trust-keys", help="Take another key for another person, and the same key for the same one."),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Disable more than 5 % of the active users or 100, and ask nothing.")
-]
 NewOption = Annotated[
     bool, typer.Option("--new", help="Begin a new job, although the last one is not finished; its journal is kept.")
 ]
@@ -148,7 +137,7 @@ async def plan_command(
     """
     save = save or beside(file, ".plan", "--out")
     known, reached = _target(target, Connection(company, config))
-    _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
+    check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
     progress, traffic = Progress(), Traffic()
     with show_progress(progress, traffic, quiet=quiet or as_json):
         desired = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
@@ -207,13 +196,11 @@ async def apply_command(
         str | None, typer.Option("--job", help="With --store: the job's name; FILE@TARGET if not given.")
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="With --store: do not wait for the end.")] = False,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests at once.")] = 32,
+    concurrency: ConcurrencyOption = 32,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Requests per second at most; 400 if not given.")] = None,
-    settle: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait before checking whether an interrupted write took effect.")
-    ] = 30.0,
-    attempts: Annotated[int, typer.Option(min=1, help="Tries for a row whose outcome stays unknown.")] = 4,
-    audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Compare everything once more at the end.")] = True,
+    settle: SettleOption = 30.0,
+    attempts: AttemptsOption = 4,
+    audit: AuditOption = True,
     shards: Annotated[
         int | None,
         typer.Option(min=1, help="Parts of a new job, for several processes; with --store one for each 10,000 rows."),
@@ -247,7 +234,7 @@ async def apply_command(
     sentences: list[str] = []
     if saved is None:
         known, reached = _target(target, Connection(company, config))
-        _check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
+        check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
         with show():
             wanted = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
         if not as_json:
@@ -264,7 +251,7 @@ async def apply_command(
     limits = Limits(concurrency=concurrency) if rate is None else Limits(concurrency=concurrency, rate=rate)
     async with (
         known.open(attrs.evolve(reached, limits=limits, observer=traffic.see)) as where,
-        open_store(journal, job=job_name or _job_of(file, where.name)) as store,
+        open_store(journal, job=job_name or job_of(file, where.name)) as store,
     ):
         with contextlib.ExitStack() as showing:
             showing.enter_context(show())
@@ -332,7 +319,7 @@ async def apply_command(
             stopped = await carry_out(job, made, shards=shards or 1, show=show)
     # Read anew, and not to be written: the journal may be what failed.
     try:
-        async with open_store(journal, job=job_name or _job_of(file, where.name), read_only=True) as store:
+        async with open_store(journal, job=job_name or job_of(file, where.name), read_only=True) as store:
             report = await Report.of(store)
     except JobError:
         if stopped is None:
@@ -410,15 +397,9 @@ async def report_command(
 # What the commands share.
 
 
-def _job_of(file: Path, target: str = "") -> str:
-    """The name of a file's job, where a journal holds many: a plan of the file is about the same job."""
-    name = file.name.removesuffix(".plan")
-    return f"{name}@{target.partition('://')[2] or target}" if target else name
-
-
 async def _journal_of(file: str, journal: str | None) -> AbstractAsyncContextManager[JobStore]:
     """The journal of what was given to apply, to be read."""
-    job = None if is_address(file) else _job_of(Path(file))
+    job = None if is_address(file) else job_named(file)
     return open_store(journal or await find_journal(file), job=job, read_only=True)
 
 
@@ -426,11 +407,6 @@ def _target(name: str | None, reached: Connection) -> tuple[TargetKind, Connecti
     known = target_kind(name)
     known.check(reached)
     return known, reached
-
-
-def _check_absence(*, disable_missing: bool, include_service_accounts: bool) -> None:
-    if include_service_accounts and not disable_missing:
-        raise ConfigError("--include-service-accounts is about users who are not in the file: add --disable-missing")
 
 
 def _read(

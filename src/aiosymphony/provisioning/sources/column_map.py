@@ -57,6 +57,22 @@ class ColumnMap:
         Raises:
             JobRefused: It cannot be read, or is wrong; all that is wrong is told.
         """
+        return cls._of(cls.read_table(path), kind, f"the column map {path}")
+
+    @classmethod
+    def _of(cls, table: Mapping[str, Any], kind: Kind, where: str) -> Self:
+        parsed = parse(table, kind)
+        if parsed.wrong:
+            raise unreadable(f"{where} is wrong: {'; '.join(parsed.wrong)}")
+        return cls(kind, tuple(parsed.rules), frozenset(parsed.left_out))
+
+    @staticmethod
+    def read_table(path: str | PathLike[str]) -> dict[str, Any]:
+        """The table in a file, in TOML (``.toml``) or JSON, as :meth:`of` takes it.
+
+        Raises:
+            JobRefused: It cannot be read, or is no table.
+        """
         path = Path(path)
         where = f"the column map {path}"
         try:
@@ -70,14 +86,7 @@ class ColumnMap:
             raise unreadable(f"{where} is not readable: {error}") from None
         if not isinstance(table, dict):
             raise unreadable(f"{where} must be a table of column names")
-        return cls._of(table, kind, where)
-
-    @classmethod
-    def _of(cls, table: Mapping[str, Any], kind: Kind, where: str) -> Self:
-        parsed = parse(table, kind)
-        if parsed.wrong:
-            raise unreadable(f"{where} is wrong: {'; '.join(parsed.wrong)}")
-        return cls(kind, tuple(parsed.rules), frozenset(parsed.left_out))
+        return table
 
     def is_cell(self, name: str) -> bool:
         """Whether a JSON object under this name is one cell, and not a group of columns."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -108,6 +108,7 @@ class Targets:
         self._logins = [Login("environment", Connection(environment=environment))] if file is None else Login.read(file)
         self._from_file = file is not None
         self._clients: dict[str, Client] = {}
+        self._connections: dict[str, Connection] = {}
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
@@ -120,10 +121,9 @@ class Targets:
         for login in self._logins:
             for kind in login.kinds():
                 known = target_kind(kind)
+                connection = attrs.evolve(login.connection, limits=self._limits, token_store=self._token_store)
                 try:
-                    client = await self._open.enter_async_context(
-                        known.client(attrs.evolve(login.connection, limits=self._limits, token_store=self._token_store))
-                    )
+                    client = await self._open.enter_async_context(known.client(connection))
                 except ConfigError as error:
                     if self._from_file:
                         raise ConfigError(f"[{login.name}]: {error}") from None
@@ -133,6 +133,7 @@ class Targets:
                 if queue in self._clients:
                     raise ConfigError(f"[{login.name}] is for a server that another table is for")
                 self._clients[queue] = client
+                self._connections[queue] = connection
         if not self._clients:
             raise ConfigError(
                 "there are no credentials for any target: set SYMPHONY_POD_URL and a login, or SYMPHONY_CLIENT_ID and "
@@ -155,6 +156,20 @@ class Targets:
         if client is None:
             raise ConfigError(f"there are no credentials for {name}")
         return known.over(client, known.saved(name))
+
+    @asynccontextmanager
+    async def opened(self, kind: Kind, name: str) -> AsyncIterator[Target]:
+        """The target of that name over a client of its own, for another event loop than the worker's.
+
+        Raises:
+            ConfigError: There are no credentials for it.
+        """
+        known = target_kind(kind)
+        connection = self._connections.get(queue_of(kind, name))
+        if connection is None:
+            raise ConfigError(f"there are no credentials for {name}")
+        async with known.client(connection) as client:
+            yield known.over(client, known.saved(name))
 
     async def close(self) -> None:
         """Close the clients."""

@@ -18,13 +18,13 @@ from ..journal.postgres.begin import write_note
 from ..journal.postgres.engine import check_engine
 from ..journal.postgres.session import Connection, Session
 from ..rows.base import Kind
+from .schedules import Due, read_due
+from .tasks import Task, queue_of, task_of, task_of_schedule
 
-__all__ = ["WORK", "Database", "HandedOver"]
+__all__ = ["Database", "HandedOver"]
 
 T = TypeVar("T")
 
-WORK: Final = "work"
-"""The note of a job that was handed to workers: how they carry it out."""
 _KEPT_DAYS: Final = 90
 """How long it is remembered who took over from whom."""
 
@@ -56,6 +56,9 @@ WITH handed AS (
 SELECT h.job, o.shard, h.kind, h.target FROM handed AS h JOIN open AS o ON o.job = h.job AND o.free
 UNION ALL
 SELECT h.job, NULL, h.kind, h.target FROM handed AS h WHERE NOT EXISTS (SELECT FROM open AS o WHERE o.job = h.job)
+"""
+_DUE: Final = """
+SELECT name, kind, target FROM aiosymphony.schedule WHERE NOT paused AND next_at <= aiosymphony.clock()
 """
 _TIDY: Final = """
 DELETE FROM aiosymphony.worker WHERE seen_at < aiosymphony.clock() - interval '1 day';
@@ -149,19 +152,27 @@ class Database:
         """
         return await self._ask(lambda connection: connection.execute(statement, [job]).fetchone() is not None)
 
-    async def left_alone(self, every: float) -> list[tuple[int, int | None, Kind, str]]:
-        """Shards with rows left that nobody owns, and jobs to end: job, shard, kind and target.
+    async def without_task(self, every: float) -> list[Task]:
+        """The tasks that have to be there: for shards with rows left that nobody owns, jobs to end, and schedules.
 
-        Nothing if another worker looked within ``every`` seconds.
+        None at all if another worker looked within ``every`` seconds.
         """
 
-        def ask(connection: Connection) -> list[tuple[int, int | None, Kind, str]]:
+        def ask(connection: Connection) -> list[Task]:
             if connection.execute(_TURN, [every]).fetchone() is None:
                 return []
             connection.execute((_TIDY % _KEPT_DAYS).encode())
-            return [(job, shard, kind, target) for job, shard, kind, target in connection.execute(_LEFT).fetchall()]
+            left, due = connection.execute(_LEFT).fetchall(), connection.execute(_DUE).fetchall()
+            return [
+                *(task_of(job, shard, queue_of(kind, target)) for job, shard, kind, target in left),
+                *(task_of_schedule(name, queue_of(kind, target)) for name, kind, target in due),
+            ]
 
         return await self._ask(ask)
+
+    async def due(self, schedule: str) -> Due | None:
+        """A schedule whose time has come; None if it has not, or another worker has dealt with it."""
+        return await self._ask(lambda connection: read_due(connection, schedule))
 
     async def note(self, job: int, name: str, value: object) -> None:
         """Keep a JSON value with a job."""

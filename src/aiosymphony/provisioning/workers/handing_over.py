@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -18,11 +19,12 @@ from ..journal.states import State
 from ..plans.file import Plan
 from ..progress import Progress
 from ..rows.base import Kind
-from .database import WORK
 from .tasks import enqueue, queue_of
 
-__all__ = ["SHARD_SIZE", "Options", "follow", "hand_over", "living_workers", "shards_for"]
+__all__ = ["SHARD_SIZE", "WORK", "Options", "follow", "hand_over", "living_workers", "shards_for"]
 
+WORK: Final = "work"
+"""The note of a job that was handed to workers: how they carry it out."""
 SHARD_SIZE: Final = 10_000
 """Rows of a shard, unless the operator says otherwise."""
 
@@ -54,6 +56,7 @@ async def hand_over(
     options: Options,
     *,
     shards: int | None = None,
+    also: Callable[[Connection, int], None] | None = None,
     progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> JobHeader:
@@ -64,6 +67,7 @@ async def hand_over(
         plan: Of a new job; None to have workers go on with the job that the store holds.
         options: How workers carry it out.
         shards: Into how many parts to divide a new job; by default one for each 10,000 rows.
+        also: Run within the transaction that brings a new job in, with its number.
         progress: Told how it gets on.
         clock: Time, for tests.
 
@@ -79,12 +83,14 @@ async def hand_over(
         header = JobHeader.of(plan, made_at=clock.time(), shards=shards or shards_for(plan.rows))
         begun: list[int] = []
 
-        def also(connection: Connection, job: int) -> None:
+        def complete(connection: Connection, job: int) -> None:
             write_note(connection, job, WORK, attrs.asdict(options))
             enqueue(connection, job, header.shards, queue_of(header.kind, header.target))
+            if also is not None:
+                also(connection, job)
             begun.append(job)
 
-        await store.begin(header, progress.each(plan.actions()), also=also)
+        await store.begin(header, progress.each(plan.actions()), also=complete)
         if begun:
             return header
     there = await store.header()

@@ -1,4 +1,5 @@
-"""What the engine, procrastinate, hands to workers: a task for each shard of a job, and one that ends the job.
+"""What the engine, procrastinate, hands to workers: a task for each shard of a job, one that ends the job, and one
+for each time of a schedule.
 
 A task is a hint, and no more: it may come twice, late, or never. The journal's epochs decide who may write, and the
 reconciler makes a task again wherever one is missing.
@@ -7,7 +8,7 @@ reconciler makes a task again wherever one is missing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from ...postgres.address import Address
     from ..journal.postgres.session import Connection
 
-__all__ = ["CARRY_OUT", "PutBack", "Task", "enqueue", "make_app", "queue_of", "task_of", "waiting"]
+__all__ = ["PutBack", "Task", "enqueue", "make_app", "queue_of", "task_of", "task_of_schedule", "waiting"]
 
 CARRY_OUT: Final = "carry_out"
+MAKE_JOB: Final = "make_job"
 _WAITING: Final = """
 SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY (%s)
 """
@@ -77,6 +79,18 @@ def task_of(job: int, shard: int | None, queue: str) -> Task:
     )
 
 
+def task_of_schedule(schedule: str, queue: str) -> Task:
+    """The task to make the job of a schedule whose time has come."""
+    lock = hashlib.sha256(schedule.encode()).hexdigest()[:32]
+    return Task(
+        queue=queue,
+        task_name=MAKE_JOB,
+        lock=None,
+        queueing_lock=f"schedule/{lock}",
+        task_kwargs={"schedule": schedule},
+    )
+
+
 def enqueue(connection: Connection, job: int, shards: int, queue: str) -> None:
     """Make the tasks of a job, within the caller's transaction, but for those that wait already."""
     connection.execute(f"SET LOCAL search_path = {SEARCH_PATH}".encode())
@@ -88,8 +102,12 @@ def enqueue(connection: Connection, job: int, shards: int, queue: str) -> None:
         manager.batch_defer_jobs(missing, connection=connection)
 
 
-def make_app(address: Address, carry_out: Callable[[int, int | None], Awaitable[None]]) -> App:
-    """The engine over a database, with the one task that there is."""
+def make_app(
+    address: Address,
+    carry_out: Callable[[int, int | None], Awaitable[None]],
+    make_job: Callable[[str], Awaitable[None]],
+) -> App:
+    """The engine over a database, with the two tasks that there are."""
 
     async def configure(connection: AsyncConnection) -> None:
         await connection.set_autocommit(True)
@@ -105,21 +123,19 @@ def make_app(address: Address, carry_out: Callable[[int, int | None], Awaitable[
         del context
         await carry_out(job, shard)
 
-    del run
+    @app.task(name=MAKE_JOB, retry=_PuttingBack(), pass_context=True)
+    async def make(context: JobContext, schedule: str) -> None:
+        del context
+        await make_job(schedule)
+
+    del run, make
     return app
 
 
-async def waiting(app: App) -> set[tuple[int, int | None]]:
-    """The jobs and shards that have a task, waiting or being carried out."""
-    found: set[tuple[int, int | None]] = set()
+async def waiting(app: App) -> set[str]:
+    """The queueing locks of all tasks that wait or are being carried out: what has a task already."""
+    found: set[str] = set()
     for status in ("todo", "doing"):
-        tasks: Sequence[Task] = [*await app.job_manager.list_jobs_async(task=CARRY_OUT, status=status)]
-        found |= {_subject(task) for task in tasks}
+        tasks = await app.job_manager.list_jobs_async(status=status)
+        found |= {task.queueing_lock for task in tasks if task.queueing_lock is not None}
     return found
-
-
-def _subject(task: Task) -> tuple[int, int | None]:
-    job, shard = task.task_kwargs["job"], task.task_kwargs["shard"]
-    assert isinstance(job, int)  # noqa: S101 - only this module makes tasks
-    assert shard is None or isinstance(shard, int)  # noqa: S101
-    return job, shard

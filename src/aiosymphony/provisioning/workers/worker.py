@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import psycopg
@@ -20,7 +20,7 @@ from psycopg_pool import PoolTimeout
 
 from ...auth.secrets import Secret, keeps_arguments_secret
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import ConfigError, JobError, JobInterrupted, JobRefused
+from ...errors import ConfigError, JobError, JobInterrupted, JobRefused, SymphonyError
 from ...postgres.address import Address
 from ...text import visible
 from ..job.lease import SECONDS
@@ -29,6 +29,7 @@ from ..journal.base import Fenced, JobPaused, LeaseHeld
 from ..journal.postgres.store import PostgresStore
 from .credentials import Targets
 from .database import Database, HandedOver
+from .recurring import make_job
 from .tasks import PutBack, make_app, queue_of, task_of, waiting
 
 __all__ = ["Worker"]
@@ -137,7 +138,7 @@ class Worker:
         """Run the engine. It ends without an error when the database goes, so it is started again."""
         while not self._stopping:
             try:
-                app = make_app(self._address, self._carry_out)
+                app = make_app(self._address, self._carry_out, self._make_job)
                 async with app.open_async():
                     self._app = app
                     self._engine = _Engine(
@@ -179,9 +180,10 @@ class Worker:
         Raises:
             PutBack: Somebody is to take it up later.
         """
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - the engine makes one
-        self._tasks.add(task)
+        with self._listed():
+            await self._carry_out_shard(job, shard)
+
+    async def _carry_out_shard(self, job: int, shard: int | None) -> None:
         try:
             found = await self._database.handed_over(job)
             if found is None or (shard is None and await self._database.has_ended(job)):
@@ -204,8 +206,37 @@ class Worker:
             if self._engine is None or self._engine.is_stopping:
                 raise PutBack(0.0) from None
             await self._put_back(job, error, min(_AGAIN, self._lease))
+
+    @contextlib.contextmanager
+    def _listed(self) -> Iterator[None]:
+        """The current task is one that ends when the worker leaves."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - the engine makes one
+        self._tasks.add(task)
+        try:
+            yield
         finally:
             self._tasks.discard(task)
+
+    async def _make_job(self, schedule: str) -> None:
+        """Make the job of a schedule whose time has come.
+
+        Raises:
+            PutBack: Somebody is to take it up later.
+        """
+        due = await self._database.due(schedule)
+        if due is None:
+            return
+        kind, target = due.schedule.kind, due.schedule.target
+        try:
+            with self._listed():
+                await make_job(self._url, lambda: self._targets.opened(kind, target), due)
+        except SymphonyError as error:
+            _log.warning(
+                "worker %s: the job %s could not be made: %s", self._database.worker, due.job, visible(str(error))
+            )
+            raise PutBack(min(_AGAIN, self._lease)) from None
+        _log.info("worker %s: dealt with %s", self._database.worker, due.job)
 
     async def _work(self, found: HandedOver, shard: int | None) -> None:
         target = self._targets.get(found.kind, found.target)
@@ -260,19 +291,17 @@ class Worker:
         if app is None or self._stopping:
             return
         every = self._lease / 6
-        left = await self._database.left_alone(every * 0.9)
-        if not left:
-            return
-        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lease / 2)
+        needed = await self._database.without_task(every * 0.9)
+        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lease / 2) if needed else ()
         for task in stalled:
             # Another worker may have brought it back meanwhile.
             with contextlib.suppress(ConnectorException):
                 await app.job_manager.retry_job(task)
-        there = await waiting(app)
-        for job, shard, kind, target in left:
-            if (job, shard) not in there:
+        there = await waiting(app) if needed else set()
+        for task in needed:
+            if task.queueing_lock not in there:
                 with contextlib.suppress(AlreadyEnqueued):
-                    await app.job_manager.defer_job_async(task_of(job, shard, queue_of(kind, target)))
+                    await app.job_manager.defer_job_async(task)
 
 
 class _Engine(EngineWorker):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
 from ....auth.secrets import keeps_arguments_secret
 from ....errors import JobRefused
-from ....postgres.address import Address
 from ..base import Wish
 from ..owner import Owner
 from ..states import FINISHED
-from .session import Connection, Session
+from .session import Connection, ask_once
 
 __all__ = ["JobState", "list_jobs", "read_jobs", "set_wish"]
-
-T = TypeVar("T")
 
 _JOBS: Final = """
 SELECT j.job, j.name, j.header->>'kind', j.header->>'target', j.header->>'input_name',
@@ -131,7 +128,7 @@ def list_jobs(text: str) -> list[JobState]:
     Raises:
         JobError: It cannot be reached or read.
     """
-    return _ask(text, read_jobs, read_only=True)
+    return ask_once(text, read_jobs, read_only=True)
 
 
 @keeps_arguments_secret
@@ -162,13 +159,4 @@ def set_wish(text: str, name: str, wish: Wish) -> str:
                 raise JobRefused(f"the job {name_found} was cancelled, which is for good: it only has to end")
         return str(name_found)
 
-    return _ask(text, ask, read_only=False)
-
-
-def _ask(text: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
-    session = Session(Address.parse(text), read_only=read_only)
-    session.open()
-    try:
-        return session.ask(function)
-    finally:
-        session.close()
+    return ask_once(text, ask, read_only=False)

@@ -15,11 +15,12 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 
+from ....auth.secrets import keeps_arguments_secret
 from ....errors import JobInterrupted, JobRefused
 from ....postgres.address import Address
 from .schema import check_schema
 
-__all__ = ["Connection", "Session", "connect", "lineage", "told", "transaction"]
+__all__ = ["Connection", "Session", "ask_once", "connect", "lineage", "told", "transaction"]
 
 T = TypeVar("T")
 
@@ -191,6 +192,22 @@ class _NotYet(psycopg.OperationalError):
     """What answers is no primary, or none yet."""
 
     sqlstate = "25006"
+
+
+@keeps_arguments_secret
+def ask_once(text: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
+    """Run a function over a connection of its own, to the database at an address.
+
+    Raises:
+        JobRefused: The address cannot be read, or the database cannot be used.
+        JobInterrupted: It is gone, or refused it.
+    """
+    session = Session(Address.parse(text), read_only=read_only)
+    session.open()
+    try:
+        return session.ask(function)
+    finally:
+        session.close()
 
 
 @contextlib.contextmanager
