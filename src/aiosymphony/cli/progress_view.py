@@ -18,7 +18,7 @@ from ..errors import RateLimited
 from .output import console, one_line
 
 if TYPE_CHECKING:
-    from ..observer import Attempt
+    from ..observer import Attempt, Observer
     from ..provisioning import Progress
 
 __all__ = ["Traffic", "duration", "first_line", "pace_told", "second_line", "show_progress"]
@@ -36,12 +36,15 @@ _WIDE: Final = 100
 
 
 class Traffic:
-    """Counts what a client sends."""
+    """Counts what a client sends, and tells another observer of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Observer | None = None) -> None:
         self.requests = self.retries = self.throttled = 0
+        self._also = also
 
     def see(self, attempt: Attempt) -> None:
+        if self._also is not None:
+            self._also(attempt)
         self.requests += 1
         self.retries += attempt.number > 1
         self.throttled += isinstance(attempt.error, RateLimited)

@@ -53,6 +53,7 @@ from .provision_options import (
     job_of,
 )
 from .provision_view import ask_before_disabling, needs_force, print_plan, print_report
+from .telemetry import TelemetryOption, telemetry_of
 
 __all__ = ["app"]
 
@@ -206,6 +207,7 @@ async def apply_command(
         typer.Option(min=1, help="Parts of a new job, for several processes; with --store one for each 10,000 rows."),
     ] = None,
     max_shards: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards at a time.")] = None,
+    telemetry: TelemetryOption = False,
     quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -226,7 +228,8 @@ async def apply_command(
     elif job_name is not None or detach:
         raise ConfigError("--job and --detach go with --store")
     journal = store_address or journal or str(beside(file, ".journal", "--journal"))
-    progress, traffic = Progress(), Traffic()
+    of_jobs, of_requests = telemetry_of(telemetry)
+    progress, traffic = Progress(), Traffic(of_requests)
     show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
     with show():
         saved = _saved_plan(file)
@@ -316,7 +319,10 @@ async def apply_command(
                 max_shards=max_shards,
                 progress=progress,
             )
-            stopped = await carry_out(job, made, shards=shards or 1, show=show)
+            with contextlib.ExitStack() as followed:
+                if of_jobs is not None:
+                    followed.enter_context(of_jobs.follow(progress, job=store.name, target=where.name))
+                stopped = await carry_out(job, made, shards=shards or 1, show=show)
     # Read anew, and not to be written: the journal may be what failed.
     try:
         async with open_store(journal, job=job_name or job_of(file, where.name), read_only=True) as store:

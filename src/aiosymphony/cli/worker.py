@@ -15,6 +15,7 @@ from ..limits import Limits
 from .interrupts import on_stop_signals
 from .invocation import host_and_port
 from .output import STOPPED, end_at_once, say
+from .telemetry import TelemetryOption, telemetry_of
 
 if TYPE_CHECKING:
     from ..provisioning.workers.worker import Worker
@@ -52,6 +53,7 @@ def worker(
         str | None,
         typer.Option("--health", metavar="HOST:PORT", help="Answer /healthz and /readyz there, for a supervisor."),
     ] = None,
+    telemetry: TelemetryOption = False,
 ) -> None:
     """Carry out the jobs that ``provision apply --store`` hands over. Start as many as you like, on any machines.
 
@@ -66,8 +68,9 @@ def worker(
         raise ConfigError(MISSING) from None
     shared = PostgresRate(store, egress=egress)
     limits = Limits(shared=shared) if rate is None else Limits(rate=rate, shared=shared)
-    targets = Targets(credentials, limits=limits, token_store=PostgresTokenStore(store))
-    worker = Worker(store, targets, concurrency=concurrency, egress=egress)
+    of_jobs, of_requests = telemetry_of(telemetry)
+    targets = Targets(credentials, limits=limits, token_store=PostgresTokenStore(store), observer=of_requests)
+    worker = Worker(store, targets, concurrency=concurrency, egress=egress, telemetry=of_jobs)
     raise typer.Exit(asyncio.run(run_worker(worker, None if health is None else host_and_port(health, "--health"))))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import attrs
 
@@ -12,7 +12,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..limits import Limiter
 from .journal.states import OPEN, State
 
-__all__ = ["ASKED", "COOLING", "LAGGING", "LATE", "WINDOW", "Pause", "Phase", "Progress"]
+__all__ = ["ASKED", "COOLING", "LAGGING", "LATE", "WINDOW", "Pause", "Phase", "Progress", "ProgressObserver"]
 
 T = TypeVar("T")
 
@@ -55,7 +55,19 @@ class Pause:
     why: str
 
 
-@attrs.define
+class ProgressObserver(Protocol):
+    """Hears of each step of a job. It must neither block nor raise."""
+
+    def began(self, phase: Phase) -> None:
+        """Another phase began."""
+        ...
+
+    def moved(self, old: State, new: State, count: int) -> None:
+        """Rows went from one state to another."""
+        ...
+
+
+@attrs.define(eq=False)
 class Progress:
     """Where planning, and then the job, stands.
 
@@ -70,6 +82,7 @@ class Progress:
         shared: Whether other processes may work on the job: then ``counts`` know of their rows what stood in the
             journal when they were last counted.
         stopping: Whether the job was asked to stop.
+        observer: Hears of each step; None for nobody.
     """
 
     phase: Phase = "starting"
@@ -82,6 +95,7 @@ class Progress:
     sent: int = 0
     shared: bool = False
     stopping: bool = False
+    observer: ProgressObserver | None = attrs.field(default=None, repr=False)
     _clock: Clock = attrs.field(default=SYSTEM_CLOCK, alias="clock", repr=False)
     _limiter: Limiter | None = attrs.field(default=None, init=False, repr=False)
     # Until when, and why. A look-up does not wait for what holds back the rows that are sent, nor they for it.
@@ -158,6 +172,8 @@ class Progress:
         """Another phase begins."""
         self.phase, self.step, self.steps, self.unit = phase, 0, steps, unit
         self._since = None
+        if self.observer is not None:
+            self.observer.began(phase)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
         """The items, counted as the steps of this phase while they pass."""
@@ -183,6 +199,8 @@ class Progress:
         """Rows went from one state to another."""
         self.counts[old] -= count
         self.counts[new] += count
+        if self.observer is not None:
+            self.observer.moved(old, new, count)
         if old in OPEN and new not in OPEN:
             self._finished(count)
 

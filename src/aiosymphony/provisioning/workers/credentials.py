@@ -16,6 +16,7 @@ from ...auth.store import TokenStore
 from ...client import Client
 from ...errors import ConfigError
 from ...limits import Limits
+from ...observer import Observer
 from ..rows.base import Kind
 from ..targets.base import Connection, Target
 from ..targets.registry import target_kind
@@ -91,6 +92,7 @@ class Targets:
         file: A file of credentials; without it the environment counts.
         limits: The limits of each client.
         token_store: Shares tokens with other workers.
+        observer: Is told of every attempt of each client.
         environment: The variables of the process.
     """
 
@@ -101,10 +103,12 @@ class Targets:
         *,
         limits: Limits | None = None,
         token_store: TokenStore | None = None,
+        observer: Observer | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._limits = limits
         self._token_store = token_store
+        self._observer = observer
         self._logins = [Login("environment", Connection(environment=environment))] if file is None else Login.read(file)
         self._from_file = file is not None
         self._clients: dict[str, Client] = {}
@@ -121,7 +125,9 @@ class Targets:
         for login in self._logins:
             for kind in login.kinds():
                 known = target_kind(kind)
-                connection = attrs.evolve(login.connection, limits=self._limits, token_store=self._token_store)
+                connection = attrs.evolve(
+                    login.connection, limits=self._limits, token_store=self._token_store, observer=self._observer
+                )
                 try:
                     client = await self._open.enter_async_context(known.client(connection))
                 except ConfigError as error:

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from procrastinate import App
@@ -32,6 +33,9 @@ from .database import Database, HandedOver
 from .recurring import make_job
 from .tasks import PutBack, make_app, queue_of, task_of, waiting
 
+if TYPE_CHECKING:
+    from ..telemetry import JobTelemetry
+
 __all__ = ["Worker"]
 
 _log = logging.getLogger("aiosymphony.provisioning")
@@ -52,6 +56,7 @@ class Worker:
         concurrency: Shards at once.
         egress: Names the address that its requests come from, for workers behind one address.
         lease: Seconds after which another worker takes a shard over, if this one shows no sign of life.
+        telemetry: Makes spans and metrics of what it does.
         clock: Time, for tests.
 
     Raises:
@@ -67,6 +72,7 @@ class Worker:
         concurrency: int = 4,
         egress: str = "",
         lease: float = SECONDS,
+        telemetry: JobTelemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._address = Address.parse(address)
@@ -75,6 +81,9 @@ class Worker:
         self._targets = targets
         self._concurrency = concurrency
         self._lease = lease
+        self._telemetry = telemetry
+        if telemetry is not None:
+            telemetry.watch(lambda: self.is_ready)
         self._clock = clock
         self._app: App | None = None
         self._engine: _Engine | None = None
@@ -246,9 +255,15 @@ class Worker:
             try:
                 if self._engine is None or self._engine.is_stopping:
                     raise PutBack(0.0)
-                await job.run(finish=shard is None)
+                with self._followed(job, found, shard):
+                    await job.run(finish=shard is None)
             finally:
                 self._jobs.discard(job)
+
+    def _followed(self, job: Job, found: HandedOver, shard: int | None) -> AbstractContextManager[None]:
+        if self._telemetry is None:
+            return contextlib.nullcontext()
+        return self._telemetry.follow(job.progress, job=found.name, target=found.target, shard=shard)
 
     async def _put_back(self, job: int, error: Exception, seconds: float) -> None:
         _log.warning("worker %s: %s; it is tried again in %g s", self._database.worker, visible(str(error)), seconds)
