@@ -264,14 +264,17 @@ class Harness:
         """What the report says, in all and about each row."""
         rows = self.folder / "rows.csv"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "aiosymphony.cli", "provision", "report", str(self.file), "--json",
-            "--csv", str(rows), env=self._environment, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            *self._report_command(rows), env=self._environment, stdout=asyncio.subprocess.PIPE
+        )
         out, _ = await process.communicate()
         if not rows.exists():
             return {"audit": None}, {}  # there never was a job
         with rows.open(newline="", encoding="utf-8") as lines:
             return json.loads(out), {line["user"]: line for line in csv.DictReader(lines)}
+
+    def _report_command(self, rows: Path) -> list[str]:
+        report = ["provision", "report", str(self.file), "--json", "--csv", str(rows)]
+        return [sys.executable, "-m", "aiosymphony.cli", *report]
 
     # What it is given.
 

@@ -53,6 +53,10 @@ def worker(
         str | None,
         typer.Option("--health", metavar="HOST:PORT", help="Answer /healthz and /readyz there, for a supervisor."),
     ] = None,
+    lease: Annotated[
+        float,
+        typer.Option(min=5, help="Seconds until another worker takes over, if this one shows no sign of life."),
+    ] = 60.0,
     telemetry: TelemetryOption = False,
 ) -> None:
     """Carry out the jobs that ``provision apply --store`` hands over. Start as many as you like, on any machines.
@@ -70,7 +74,7 @@ def worker(
     limits = Limits(shared=shared) if rate is None else Limits(rate=rate, shared=shared)
     of_jobs, of_requests = telemetry_of(telemetry)
     targets = Targets(credentials, limits=limits, token_store=PostgresTokenStore(store), observer=of_requests)
-    worker = Worker(store, targets, concurrency=concurrency, egress=egress, telemetry=of_jobs)
+    worker = Worker(store, targets, concurrency=concurrency, egress=egress, lease=lease, telemetry=of_jobs)
     raise typer.Exit(asyncio.run(run_worker(worker, None if health is None else host_and_port(health, "--health"))))
 
 
