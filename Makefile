@@ -11,13 +11,16 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo test quick check quality lint types drift wheel lowest generate bench soak kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate bench soak kills format clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
 
 demo: $(VENV)/.runtime ## Provision a thousand users against the sandbox, under faults
 	$(BIN)/aiosymphony demo
+
+demo-cluster: $(VENV)/.development ## Provision 20,000 users by four workers that are killed and stopped, over PostgreSQL
+	$(BIN)/python -m tests.e2e.cluster_demo
 
 test: $(VENV)/.development ## Run all tests, on all cores
 	$(BIN)/python -m pytest $(PARALLEL)
@@ -65,8 +68,9 @@ bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
 soak: $(VENV)/.development ## Send 200,000 requests under faults and watch memory, descriptors and tasks
 	$(BIN)/python -m tests.faults.soak --requests 200000
 
-kills: $(VENV)/.development ## Kill jobs 40 times each against a tenant that misbehaves; takes ten minutes
+kills: $(VENV)/.development ## Kill jobs and workers, 40 and 100 times, against a tenant that misbehaves; takes an hour
 	$(BIN)/python -m tests.adversary.kills --rows 1500 --kills 40
+	$(BIN)/python -m tests.adversary.worker_kills --rows 10000 --kills 100 --workers 4
 
 format: $(VENV)/.development ## Format the handwritten code
 	$(BIN)/ruff check --fix-only --quiet . || true

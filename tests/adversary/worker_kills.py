@@ -78,7 +78,7 @@ class WorkersHarness(Harness):
         until, reruns = time.monotonic() + self.order.longest, 0
         while time.monotonic() < until:
             if (code := await self._status()) != _RUNNING:
-                if code != 3 or reruns == RERUNS:  # noqa: PLR2004 - as ENDED has it
+                if code != 3 or reruns == RERUNS:
                     return code
                 reruns += 1
                 await self._run(apply)

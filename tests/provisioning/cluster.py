@@ -31,6 +31,7 @@ SETTINGS = {
     "autovacuum_naptime": "1h",
     "fsync": "on",
 }
+NONE = "no PostgreSQL to start: install your system's, such as Debian's postgresql, or run this not as root"
 USER = "postgres"
 _STEPPED = """
 CREATE TABLE stepped (passed double precision);

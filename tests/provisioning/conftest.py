@@ -7,9 +7,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from . import cluster as clusters
-from .cluster import Cluster
-
-NONE = "no PostgreSQL to start: install your system's, such as Debian's postgresql, or run the tests not as root"
+from .cluster import NONE, Cluster
 
 
 @pytest.fixture(scope="session")

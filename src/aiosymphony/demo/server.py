@@ -55,12 +55,15 @@ class Server:
 
 
 @asynccontextmanager
-async def sandbox_process(*, token_ttl: float | None, faults: Mapping[str, Any]) -> AsyncIterator[Server]:
+async def sandbox_process(
+    *, token_ttl: float | None, faults: Mapping[str, Any], unique: bool = True
+) -> AsyncIterator[Server]:
     """Start a sandbox on a free loopback port; it is stopped at the end.
 
     Args:
         token_ttl: Seconds that its tokens live; None for ever.
         faults: What goes wrong in it, as its option ``--faults`` has it.
+        unique: Whether it refuses userNames and emails that are taken.
 
     Raises:
         ConfigError: It does not start; the message has its last word.
@@ -68,6 +71,8 @@ async def sandbox_process(*, token_ttl: float | None, faults: Mapping[str, Any])
     arguments = ["-m", "aiosymphony.sandbox", "--json", "--faults", orjson.dumps(faults).decode()]
     if token_ttl is not None:
         arguments += ["--token-ttl", str(token_ttl)]
+    if not unique:
+        arguments.append("--no-uniqueness")
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
