@@ -65,9 +65,9 @@ class Cluster:
         log: What it said.
     """
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, folder: Path | None = None) -> None:
         self._where = where
-        self.folder = Path(tempfile.mkdtemp(prefix="aiosymphony-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="aiosymphony-postgres-")) if folder is None else folder
         self.password = secrets.token_urlsafe(18)
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -126,7 +126,7 @@ class Cluster:
 
     def remove(self) -> None:
         self.stop("immediate")
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=self.folder.is_mount())
 
     def url(self, database: str = "journals", *, user: str = USER, password: str | None = None, job: str = "") -> str:
         query = f"?job={job}" if job else ""

@@ -32,16 +32,19 @@ from aiosymphony.transport.aiohttp import AiohttpTransport
 
 
 class Dying:
-    """Kills this process, or stops it, when it passes a place for the n-th time."""
+    """Kills this process, stops it, or makes it hang, when it passes a place for the n-th time."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.place, self.left = order.get("die_at", ""), order.get("die_after", 1)
         self.signal = signal.SIGSTOP if order.get("stop") else signal.SIGKILL
+        self.hang = order.get("hang", 0.0)
 
     def passes(self, place: str) -> None:
         if place == self.place:
             self.left -= 1
-            if self.left == 0:
+            if self.left == 0 and self.hang:
+                time.sleep(self.hang)
+            elif self.left == 0:
                 os.kill(os.getpid(), self.signal)
 
 
@@ -74,6 +77,17 @@ def set_traps(dying: Dying) -> None:
         dying.passes("in a commit")
         write(self, connection, asked)
         dying.passes("after a commit")
+
+    if dying.place == "enqueued":
+        from aiosymphony.provisioning.workers import handing_over
+
+        enqueue = handing_over.enqueue
+
+        def trapped_enqueue(connection: Connection, *arguments: Any) -> None:
+            enqueue(connection, *arguments)
+            dying.passes("enqueued")
+
+        handing_over.enqueue = trapped_enqueue
 
     AiohttpTransport.send = trapped_send  # type: ignore[method-assign,assignment]
     PostgresStore._send = trapped_write  # type: ignore[method-assign]
@@ -126,7 +140,25 @@ async def work(order: dict[str, Any]) -> int:
 
     targets = Targets(environment=environment_of(order))
     worker = Worker(order["store"], targets, concurrency=order.get("shards_at_once", 2), lease=order.get("lease", 60.0))
-    return await run_worker(worker)
+    try:
+        return await run_worker(worker)
+    except JobError as error:
+        print(f"# {error}", file=sys.stderr)
+        return exit_code_of(error)
+
+
+async def hand_over_job(order: dict[str, Any]) -> int:
+    """What ``aiosymphony provision apply --store --detach`` does, for a job of that name."""
+    from aiosymphony.provisioning.workers import handing_over
+
+    auth = ClientCredentials(order["client_id"], order["client_secret"], token_url=f"{order['url']}/oauth/token")
+    store = PostgresStore(order["store"], job=order["hand_over"])
+    async with ConnectClient(auth, base_url=order["url"]) as client, store:
+        target = ConnectTarget(client, order["company"])
+        plan = await make_plan(target, Desired.read(order["file"], "connect"))
+        options = handing_over.Options(concurrency=order.get("concurrency", 8), settle=order["settle"], attempts=20)
+        await handing_over.hand_over(store, plan, options, shards=order.get("shards", 4))
+    return 0
 
 
 def environment_of(order: dict[str, Any]) -> dict[str, str]:
@@ -158,6 +190,8 @@ def child(order: dict[str, Any]) -> int:
         let_the_lease_go()
     if hours := order.get("hours_ahead"):
         SystemClock.time = staticmethod(lambda: time.time() + 3600.0 * hours)  # type: ignore[assignment]
+    if order.get("hand_over"):
+        return asyncio.run(hand_over_job(order))
     return asyncio.run(work(order) if order.get("store") else apply(order))
 
 

@@ -13,8 +13,8 @@ import attrs
 import psycopg
 import pytest
 
-from aiosymphony import ClientCredentials, ConnectClient, JobInterrupted, JobRefused
-from aiosymphony.provisioning import ConnectTarget, Desired, Report, make_plan
+from aiosymphony import JobInterrupted, JobRefused
+from aiosymphony.provisioning import Report
 from aiosymphony.provisioning.journal.base import JobPaused, each_row
 from aiosymphony.provisioning.journal.postgres.engine import SEARCH_PATH
 from aiosymphony.provisioning.journal.postgres.jobs import list_jobs, set_wish
@@ -22,14 +22,14 @@ from aiosymphony.provisioning.journal.postgres.session import Connection
 from aiosymphony.provisioning.journal.postgres.store import PostgresStore
 from aiosymphony.provisioning.progress import Progress
 from aiosymphony.provisioning.workers import handing_over
-from aiosymphony.provisioning.workers.handing_over import Options, follow, hand_over
+from aiosymphony.provisioning.workers.handing_over import follow
 
 from .cluster import Cluster
+from .driver import hand_over_job
 from .test_28_crashes import (
     FAULTS,
     LATE,
     ROWS,
-    SETTLE,
     SLOW,
     WANTED,
     Case,
@@ -51,10 +51,11 @@ class Handed:
     jobs: Driver
     name: str
     pids: list[int] = attrs.field(factory=list)
+    database: str = "journals"
 
     @property
     def order(self) -> dict[str, Any]:
-        store = self.cluster.url()
+        store = self.cluster.url(self.database)
         return {**self.case.order, "store": store, "lease": LEASE}
 
     async def start(self, **options: Any) -> int:
@@ -63,16 +64,10 @@ class Handed:
         return pid
 
     def store(self, *, read_only: bool = False) -> PostgresStore:
-        return PostgresStore(self.cluster.url(), job=self.name, read_only=read_only)
+        return PostgresStore(self.cluster.url(self.database), job=self.name, read_only=read_only)
 
-    async def hand_over(self) -> None:
-        order = self.case.order
-        auth = ClientCredentials(order["client_id"], order["client_secret"], token_url=f"{order['url']}/oauth/token")
-        async with ConnectClient(auth, base_url=order["url"]) as client, self.store() as store:
-            target = ConnectTarget(client, order["company"])
-            plan = await make_plan(target, Desired.read(order["file"], "connect"))
-            options = Options(concurrency=8, settle=SETTLE, attempts=20)
-            await hand_over(store, plan, options, shards=SHARDS)
+    async def hand_over(self, **options: Any) -> None:
+        await hand_over_job({**self.order, "hand_over": self.name, **options})
 
     async def ended(self) -> Report:
         async with self.store() as store:
@@ -100,7 +95,7 @@ class Handed:
         return job.state
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        return self.cluster.execute(f"SET search_path = {SEARCH_PATH}; {statement}")
+        return self.cluster.execute(f"SET search_path = {SEARCH_PATH}; {statement}", database=self.database)
 
 
 @pytest.fixture
