@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import sys
 
-COMPARISONS = ("calls", "bulk", "decode", "provision", "stores")
+COMPARISONS = ("calls", "bulk", "decode", "provision", "stores", "workers")
 
 
 def main() -> int:

@@ -51,12 +51,14 @@ class Page(Generic[T]):
         total: How many there are in all, if the answer says so.
         number: The number of this page, if the answer says so.
         next: The cursor or the offset of the next page, if the answer has one.
+        before: How many items of the listing came before this page; the pager fills it in.
     """
 
     items: Sequence[T]
     total: int | None = None
     number: int | None = None
     next: str | int | None = None
+    before: int = 0
 
 
 class Strategy(Protocol):
@@ -110,7 +112,6 @@ class CurrentPage:
 
     def __init__(self, page_size: int) -> None:
         self._size = _checked(page_size)
-        self._seen = 0
         self._first: Sequence[Any] = ()
 
     def first(self) -> Query:
@@ -124,8 +125,7 @@ class CurrentPage:
         if _same(page.items, self._first):
             raise PaginationError("the server ignores currentPage: it answered with the first page again")
         self._first = self._first or page.items
-        self._seen += len(page.items)
-        if not page.items or (page.total is not None and self._seen >= page.total):
+        if not page.items or (page.total is not None and page.before + len(page.items) >= page.total):
             return None
         return {**query, "current_page": number + 1}
 
@@ -282,6 +282,14 @@ class PageMemory(Generic[T]):
         return False
 
 
+class _Resume(dict[str, Any]):
+    """The arguments of a page to resume at, with the count of the items before it: some listings end by it."""
+
+    def __init__(self, query: Query, items_seen: int) -> None:
+        super().__init__(query)
+        self.items_seen = items_seen
+
+
 class Pager(Generic[T]):
     """A listing. Nothing is sent until it is read; each reading starts from the beginning::
 
@@ -343,7 +351,7 @@ class Pager(Generic[T]):
 
     def starting_at(self, resume: Query) -> Self:
         """The same listing from ``resume`` of a ``PaginationError`` on. Do not store that value: cursors expire."""
-        return self._with(start=dict(resume))
+        return self._with(start=resume)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._items()
@@ -387,21 +395,22 @@ class Pager(Generic[T]):
         strategy = self._strategy()
         query: Query | None = {**strategy.first(), **self._start}
         memory = self.memory
-        handed_out = 0
+        handed_out = self._start.items_seen if isinstance(self._start, _Resume) else 0
         first = True
         while query is not None:
             try:
-                page = await self._fetch(query)
+                page = attrs.evolve(await self._fetch(query), before=handed_out)
                 following = strategy.following(query, page)
                 if following is not None:
                     memory.add(page.items)
             except PaginationError as error:
-                error.resume, error.items_seen = query, handed_out
+                error.resume, error.items_seen = _Resume(query, handed_out), handed_out
                 raise
             except SymphonyError as error:
                 if first:
                     raise
-                stopped = PaginationError(f"the listing stopped: {error}", resume=query, items_seen=handed_out)
+                resume = _Resume(query, handed_out)
+                stopped = PaginationError(f"the listing stopped: {error}", resume=resume, items_seen=handed_out)
                 stopped.copy_request_from(error)
                 raise stopped from error
             yield page

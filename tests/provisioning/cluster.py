@@ -176,13 +176,13 @@ class DatabaseClock(SteppedClock):
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(**settings: str) -> Iterator[Cluster]:
     """A cluster that runs, with two databases for jobs: ``journals``, and ``stepped`` with a clock for tests."""
     where = binaries()
     assert where is not None
     made = Cluster(where)
     try:
-        made.start()
+        made.start(**settings)
         made.make()
         made.make("stepped", stepped=True)
         yield made

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiosymphony.errors import ConfigError, NotFound, PaginationError
+from aiosymphony.errors import ConfigError, NotFound, PaginationError, ServerError
 from aiosymphony.paging import CurrentPage, Cursor, LastId, Offset, Page, Pager, SkipLimit, TimeWindow
 
 Query = Mapping[str, Any]
@@ -323,6 +323,45 @@ def test_an_error_of_the_first_page_comes_as_it_is_and_a_later_one_says_where(ah
         collect(failing(6))
     assert isinstance(caught.value.__cause__, NotFound)
     assert (caught.value.resume, caught.value.items_seen, caught.value.trace_id) == ({"skip": 6, "limit": 3}, 6, "t1")
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+@pytest.mark.parametrize("failing", [2, 3, 5, 8])
+@pytest.mark.parametrize("first_page", [0, 1])
+def test_a_listing_that_is_resumed_ends_where_it_would_have_ended(ahead: int, failing: int, first_page: int) -> None:
+    """The server gives its last page again for each page beyond it, so that only the total tells the end."""
+    items, size, asked = [*range(57)], 7, 0
+    last = first_page + (len(items) - 1) // size
+
+    async def fetch(query: Query) -> Page[int]:
+        nonlocal asked
+        asked += 1
+        if asked in (failing, failing + 1):
+            raise ServerError("down", status=500)
+        number = min(query.get("current_page", first_page), last)
+        start = (number - first_page) * size
+        return Page(items[start : start + size], total=len(items), number=number)
+
+    pager, found, counted = Pager(fetch, lambda: CurrentPage(size)).prefetch(ahead), [], []
+
+    async def read() -> None:
+        nonlocal pager
+        while True:
+            try:
+                async for page in pager.pages():
+                    found.extend(page)
+            except PaginationError as error:
+                counted.append(error.items_seen == len(found))
+                pager = pager.starting_at(error.resume)
+            except ServerError:
+                pass  # the first page of what is left failed again
+            else:
+                return
+
+    asyncio.run(read())
+    assert found == items
+    assert all(counted)
+    assert asked == 11
 
 
 class Bang(BaseException):
