@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from aiohttp import web
 
 from aiosymphony import ConfigError
-from aiosymphony.dashboard import server
 from aiosymphony.dashboard.reading import reading_of
 from aiosymphony.dashboard.server import Dashboard
+from aiosymphony.provisioning.journal.postgres.jobs import set_wish
 
+from .browser import BROWSER, browser
 from .test_28_crashes import FAULTS, ROWS, SLOW, case, jobs  # noqa: F401 - two of them are fixtures
 from .test_workers import SHARDS, Handed, handed  # noqa: F401 - one is a fixture
 
@@ -141,52 +142,42 @@ async def test_a_journal_in_a_file_is_shown_too(case: Any, jobs: Any, tmp_path: 
         reading_of(str(tmp_path / "none"))
 
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
-
 @pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
-async def test_a_browser_shows_it_without_an_error(
-    handed: Handed,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_browser_shows_it_without_an_error(handed: Handed, tmp_path: Path) -> None:  # noqa: F811
     handed.name = "<img src=x onerror=alert(1)>"
     await handed.hand_over()
     await handed.start()
     await handed.ended()
+    async with page(handed.cluster.url()) as dashboard, browser(dashboard.url, tmp_path) as shown:
+        text = await shown.shows(f"{ROWS:,} of {ROWS:,} rows")
+        assert handed.name in text, "it is text"
+        assert await shown.value("document.querySelectorAll('img').length") == 0
+        assert shown.complaints == []
 
-    # A browser prints a page when it is loaded: so it waits for one more script, which comes when events have come.
-    read, told = server._read, asyncio.Event()
-    waiting = '<script defer src="healthz"></script></body>'
-    monkeypatch.setattr(server, "_read", lambda name: read(name).replace("</body>", waiting))
 
-    async def wait(_self: Dashboard, _request: web.Request) -> web.Response:
-        await told.wait()
-        return web.Response(content_type="text/javascript")
-
-    message = Dashboard._message
-
-    def tell(self: Dashboard) -> bytes:
-        asyncio.get_running_loop().call_later(1.0, told.set)
-        return message(self)
-
-    monkeypatch.setattr(Dashboard, "_health", wait)
-    monkeypatch.setattr(Dashboard, "_message", tell)
-    async with page(handed.cluster.url()) as dashboard:
-        assert BROWSER is not None
-        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        process = await asyncio.create_subprocess_exec(
-            BROWSER,
-            *options,
-            "--enable-logging=stderr",
-            "--dump-dom",
-            dashboard.url,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        shown, errors = await process.communicate()
-    text = shown.decode()
-    assert "&lt;img src=x onerror=alert(1)&gt;" in text
-    assert handed.name not in text
-    assert f"{ROWS:,} of {ROWS:,} rows" in text
-    assert "CONSOLE" not in errors.decode()
+@pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
+async def test_a_browser_shows_how_a_worker_is_killed_and_replaced(handed: Handed, tmp_path: Path) -> None:  # noqa: F811
+    await handed.hand_over()
+    async with page(handed.cluster.url()) as dashboard, browser(dashboard.url, tmp_path) as shown:
+        await shown.shows("waiting", f"0 of {ROWS:,} rows")
+        first = await handed.half_way()
+        await shown.shows("running", f"process {first} on ")
+        os.kill(first, signal.SIGKILL)
+        second = await handed.start()
+        # The figures of the moment, while nothing moves: those of the database.
+        await handed.until(600)
+        set_wish(handed.cluster.url(), handed.name, "pause")
+        while handed.ask("SELECT 1 FROM shard WHERE owner IS NOT NULL"):
+            await asyncio.sleep(0.05)
+        counts = dict(handed.ask("SELECT state, count(*) FROM entry GROUP BY state"))
+        assert 400 <= counts["DONE"] < ROWS
+        ((takeovers,),) = handed.ask("SELECT count(*) FROM takeover")
+        assert takeovers > 0
+        in_flight = [f"{counts['IN_FLIGHT']:,} in flight"] if counts.get("IN_FLIGHT") else []
+        await shown.shows("paused", f"{counts['DONE']:,} of {ROWS:,} rows", f"process {second} on ", *in_flight)
+        assert await shown.value("document.querySelectorAll('#takeovers tr').length") == takeovers
+        set_wish(handed.cluster.url(), handed.name, "run")
+        handed.case.sandbox.faults = FAULTS
+        await handed.ends_well()
+        await shown.shows("finished", f"{ROWS:,} of {ROWS:,} rows")
+        assert shown.complaints == []

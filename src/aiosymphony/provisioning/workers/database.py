@@ -152,15 +152,15 @@ class Database:
         """
         return await self._ask(lambda connection: connection.execute(statement, [job]).fetchone() is not None)
 
-    async def without_task(self, every: float) -> list[Task]:
+    async def without_task(self, every: float) -> list[Task] | None:
         """The tasks that have to be there: for shards with rows left that nobody owns, jobs to end, and schedules.
 
-        None at all if another worker looked within ``every`` seconds.
+        None if another worker looked within ``every`` seconds.
         """
 
-        def ask(connection: Connection) -> list[Task]:
+        def ask(connection: Connection) -> list[Task] | None:
             if connection.execute(_TURN, [every]).fetchone() is None:
-                return []
+                return None
             connection.execute((_TIDY % _KEPT_DAYS).encode())
             left, due = connection.execute(_LEFT).fetchall(), connection.execute(_DUE).fetchall()
             return [

@@ -307,8 +307,10 @@ class Worker:
             return
         every = self._lease / 6
         needed = await self._database.without_task(every * 0.9)
-        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lease / 2) if needed else ()
-        for task in stalled:
+        if needed is None:
+            return
+        # A task is brought back before its lease ends: a process of this machine that is gone is replaced at once.
+        for task in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=self._lease / 2):
             # Another worker may have brought it back meanwhile.
             with contextlib.suppress(ConnectorException):
                 await app.job_manager.retry_job(task)
