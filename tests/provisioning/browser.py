@@ -55,9 +55,13 @@ class Browser:
 
     async def shows(self, *wanted: str) -> str:
         """Wait until the page shows all of these; what it shows then."""
-        while not all(each in (text := await self.text()) for each in wanted):
+        until = asyncio.get_running_loop().time() + 30
+        while True:
+            text = await self.text()
+            if all(each in text for each in wanted):
+                return text
+            assert asyncio.get_running_loop().time() < until, f"{wanted} does not come: {text}"
             await asyncio.sleep(0.05)
-        return text
 
 
 @asynccontextmanager
