@@ -186,6 +186,6 @@ async def run() -> None:
         database.execute("DELETE FROM aiosymphony.job")
         took = [await takeover(database, url, str(number)) for number in range(3)]
         say(
-            f"one that is killed is replaced by one of its machine after {statistics.median(took):.1f} s, with a lease of "
-            f"{LEASE:g} s"
+            f"one that is killed is replaced by one of its machine after {statistics.median(took):.1f} s, with a lease "
+            f"of {LEASE:g} s"
         )
