@@ -90,5 +90,5 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev
+	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
 	@touch $@ $(VENV)/.runtime

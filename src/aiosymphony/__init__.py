@@ -18,13 +18,23 @@ if TYPE_CHECKING:
     from ._bulk import Ok as Ok
     from ._bulk import bulk as bulk
     from ._create_once import create_once as create_once
+    from .auth.base import Auth as Auth
+    from .auth.base import Grant as Grant
+    from .auth.base import OwnLoginHost as OwnLoginHost
+    from .auth.base import OwnLoginTransport as OwnLoginTransport
+    from .auth.base import Source as Source
     from .auth.certificate import CertificateAuth as CertificateAuth
     from .auth.oauth import ClientCredentials as ClientCredentials
     from .auth.on_behalf_of import OnBehalfOf as OnBehalfOf
     from .auth.rsa import RsaAuth as RsaAuth
+    from .auth.secrets import HeaderSecret as HeaderSecret
+    from .auth.secrets import Secret as Secret
     from .auth.static import StaticToken as StaticToken
     from .auth.store import FileTokenStore as FileTokenStore
+    from .auth.store import StoredToken as StoredToken
     from .auth.store import TokenStore as TokenStore
+    from .bdk import BdkAuth as BdkAuth
+    from .bdk import share_login as share_login
     from .connect.client import ConnectClient as ConnectClient
     from .errors import ApiError as ApiError
     from .errors import AuthError as AuthError
@@ -49,12 +59,21 @@ if TYPE_CHECKING:
     from .limits import Limit as Limit
     from .limits import Limits as Limits
     from .observer import Attempt as Attempt
+    from .observer import Observer as Observer
     from .paging import Pager as Pager
     from .pod.client import PodClient as PodClient
+    from .pod.extension_app import ExtensionApp as ExtensionApp
+    from .pod.extension_app import TokenPair as TokenPair
+    from .pod.extension_app import TokenPairStore as TokenPairStore
     from .pod.presence_feed import MissedChanges as MissedChanges
     from .pod.presence_feed import PresenceFeed as PresenceFeed
     from .retry import RetryPolicy as RetryPolicy
+    from .transport import RequestHeaders as RequestHeaders
+    from .transport import Response as Response
+    from .transport import Transport as Transport
+    from .wire.operation import Caller as Caller
     from .wire.operation import Operation as Operation
+    from .wire.operation import Request as Request
 
 # Without it, Python prints warnings of libraries on stderr in programs that set up no logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -63,9 +82,12 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 _HOMES = {
     "ApiError": "errors",
     "Attempt": "observer",
+    "Auth": "auth.base",
     "AuthError": "errors",
     "BadRequest": "errors",
+    "BdkAuth": "bdk",
     "BulkRun": "_bulk",
+    "Caller": "wire.operation",
     "CertificateAuth": "auth.certificate",
     "ClientCredentials": "auth.oauth",
     "CompanyFailed": "errors",
@@ -74,9 +96,12 @@ _HOMES = {
     "Conflict": "errors",
     "ConnectClient": "connect.client",
     "DecodeError": "errors",
+    "ExtensionApp": "pod.extension_app",
     "Failed": "_bulk",
     "FileTokenStore": "auth.store",
     "Forbidden": "errors",
+    "Grant": "auth.base",
+    "HeaderSecret": "auth.secrets",
     "JobError": "errors",
     "JobInterrupted": "errors",
     "JobRefused": "errors",
@@ -84,26 +109,39 @@ _HOMES = {
     "Limits": "limits",
     "MissedChanges": "pod.presence_feed",
     "NotFound": "errors",
+    "Observer": "observer",
     "Ok": "_bulk",
     "OnBehalfOf": "auth.on_behalf_of",
     "Operation": "wire.operation",
     "OutcomeUnknown": "errors",
+    "OwnLoginHost": "auth.base",
+    "OwnLoginTransport": "auth.base",
     "Pager": "paging",
     "PaginationError": "errors",
     "PodClient": "pod.client",
     "PresenceFeed": "pod.presence_feed",
     "RateLimited": "errors",
+    "Request": "wire.operation",
+    "RequestHeaders": "transport",
+    "Response": "transport",
     "RetryPolicy": "retry",
     "RsaAuth": "auth.rsa",
+    "Secret": "auth.secrets",
     "ServerError": "errors",
+    "Source": "auth.base",
     "StaticToken": "auth.static",
+    "StoredToken": "auth.store",
     "SymphonyError": "errors",
+    "TokenPair": "pod.extension_app",
+    "TokenPairStore": "pod.extension_app",
     "TokenStore": "auth.store",
+    "Transport": "transport",
     "TransportError": "errors",
     "Unauthorized": "errors",
     # Their modules have names of their own: a module that is imported hides what has its name.
     "bulk": "_bulk",
     "create_once": "_create_once",
+    "share_login": "bdk",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are names

@@ -6,9 +6,10 @@ import copy
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypedDict, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypedDict, TypeVar
 
 from .auth.base import Auth
+from .auth.secrets import HeaderSecret
 from .auth.store import TokenStore
 from .errors import ConfigError
 from .limits import Limiter, Limits
@@ -37,6 +38,9 @@ class Client:
 
     Use it as an async context manager, in one event loop. Opening sends nothing; the first call logs in.
     """
+
+    _SCHEME: ClassVar[str]
+    """The security scheme of the token that every call needs."""
 
     def __init__(
         self,
@@ -118,6 +122,30 @@ class Client:
                 "Nothing was sent."
             )
         return self._session.execute(operation.build(*args, **kwargs))
+
+    async def token(self, scheme: str | None = None, *, refused: HeaderSecret | None = None) -> HeaderSecret:
+        """The token of this client, for requests that something else sends. It logs in if there is none yet.
+
+        It shows as ``***``; ``reveal()`` gives the text. Ask for it before each request, and do not keep it: it is
+        renewed before it expires. If a server refuses it with a 401, ask once more::
+
+            token = await pod.token()
+            ...  # answered with 401
+            token = await pod.token(refused=token)
+
+        Args:
+            scheme: ``sessionToken`` or ``keyManagerToken`` of a pod, ``bearer`` of Connect; by default the token that
+                every call needs.
+            refused: The token that was refused. It is renewed, unless that was done meanwhile; all callers share one
+                login.
+
+        Raises:
+            ConfigError: The login gives no such token.
+            AuthError: The login was refused, now or within the last minute.
+            SymphonyError: The login failed otherwise.
+        """
+        cache = self._session.token_cache(self._SCHEME if scheme is None else scheme)
+        return (await (cache.get() if refused is None else cache.in_place_of(refused))).secret
 
     def with_options(
         self, *, timeout: float | None = None, retry: RetryPolicy | None = None, max_bytes: int | None = None

@@ -31,10 +31,12 @@ class PodSettings:
         agent_url: The Agent; None for the pod's.
         ca_file: A PEM file of certificate authorities to trust besides the system's; None for none.
         proxy: The URL of a proxy; None for none.
+        app: The application that acts for users, beside a bot; None for none.
     """
 
     base_url: str
     auth: Auth
+    app: Auth | None = None
     session_auth_url: str | None = None
     key_manager_url: str | None = None
     agent_url: str | None = None
@@ -51,6 +53,7 @@ class PodSettings:
         return cls(
             base_url=_needed(environment, "SYMPHONY_POD_URL"),
             auth=_pod_auth_from_env(environment),
+            app=_app_from_env(environment),
             session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
             key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
             agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
@@ -71,6 +74,7 @@ class PodSettings:
             proxy=_proxy_url(proxy) if proxy else None,
             base_url=_url(config, config.section("pod")),
             auth=_auth(config),
+            app=_app(config) if config.section("bot") and config.section("app") else None,
             session_auth_url=_own_url(config, config.section("sessionAuth")),
             key_manager_url=_own_url(config, config.section("keyManager")),
             agent_url=_own_url(config, config.section("agent")),
@@ -168,17 +172,23 @@ def _own_url(top: _Section, section: _Section) -> str | None:
 
 def _auth(config: _Section) -> Auth:
     from .auth.certificate import CertificateAuth  # noqa: PLC0415 - each loads when it is used
-    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - each loads when it is used
     from .auth.rsa import RsaAuth  # noqa: PLC0415 - each loads when it is used
 
-    bot, app = config.section("bot"), config.section("app")
+    bot = config.section("bot")
     if bot:
         if certificate := bot.section("certificate").path("path"):
             return CertificateAuth(certificate, password=bot.section("certificate").text("password"))
         return RsaAuth(bot.needed("username"), _key(bot), password=bot.section("privateKey").text("password"))
-    if app:
-        return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
+    if config.section("app"):
+        return _app(config)
     raise ConfigError(f"{config.where('bot')} is missing, and so is app: no login is configured")
+
+
+def _app(config: _Section) -> Auth:
+    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - it loads when it is used
+
+    app = config.section("app")
+    return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
 
 
 def _key(account: _Section) -> str | Path:
@@ -232,9 +242,23 @@ def _pod_auth_from_env(environment: Mapping[str, str]) -> Auth:
             _needed(environment, "SYMPHONY_PRIVATE_KEY"),
             password=environment.get("SYMPHONY_PRIVATE_KEY_PASSWORD"),
         )
+    if (app := _app_from_env(environment)) is not None:
+        return app
     raise ConfigError(
         "no login is configured: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
-        "or SYMPHONY_SESSION_TOKEN"
+        "or SYMPHONY_SESSION_TOKEN, or SYMPHONY_APP_ID and SYMPHONY_APP_PRIVATE_KEY"
+    )
+
+
+def _app_from_env(environment: Mapping[str, str]) -> Auth | None:
+    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - it loads when it is used
+
+    if not (app_id := environment.get("SYMPHONY_APP_ID")):
+        return None
+    return OnBehalfOf(
+        app_id,
+        _needed(environment, "SYMPHONY_APP_PRIVATE_KEY"),
+        password=environment.get("SYMPHONY_APP_PRIVATE_KEY_PASSWORD"),
     )
 
 

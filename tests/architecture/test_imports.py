@@ -24,7 +24,7 @@ LAYERS = (
     {"session"},
     {"client", "resource", "paging", "_bulk", "telemetry"},
     {"pod", "connect"},
-    {"postgres"},
+    {"postgres", "bdk"},
     {"provisioning"},
     {"demo", "dashboard"},
     {"cli"},

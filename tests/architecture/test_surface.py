@@ -15,11 +15,13 @@ from aiosymphony import SymphonyError
 ROOT = Path(__file__).parents[2]
 
 SURFACE = """
-    ApiError Attempt AuthError BadRequest BulkRun CertificateAuth ClientCredentials CompanyFailed CompanyTimeout
-    ConfigError Conflict ConnectClient DecodeError Failed FileTokenStore Forbidden JobError JobInterrupted
-    JobRefused Limit Limits MissedChanges NotFound Ok OnBehalfOf Operation OutcomeUnknown Pager PaginationError
-    PodClient PresenceFeed RateLimited RetryPolicy RsaAuth ServerError StaticToken SymphonyError TokenStore
-    TransportError Unauthorized __version__ bulk create_once
+    ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth ClientCredentials
+    CompanyFailed CompanyTimeout ConfigError Conflict ConnectClient DecodeError ExtensionApp Failed FileTokenStore
+    Forbidden Grant HeaderSecret JobError JobInterrupted JobRefused Limit Limits MissedChanges NotFound Observer Ok
+    OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport Pager PaginationError PodClient PresenceFeed
+    RateLimited Request RequestHeaders Response RetryPolicy RsaAuth Secret ServerError Source StaticToken
+    StoredToken SymphonyError TokenPair TokenPairStore TokenStore Transport TransportError Unauthorized __version__
+    bulk create_once share_login
 """.split()  # noqa: SIM905 - read at a glance
 
 

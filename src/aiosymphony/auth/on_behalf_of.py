@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,8 @@ from ..transport import RequestHeaders
 from ..wire.operation import Caller
 from .base import Grant, grant_of
 from .keys import PrivateKey
-from .rsa import log_in_with_jwt
-from .secrets import keeps_arguments_secret
+from .rsa import log_in_with_jwt, login_jwt
+from .secrets import Secret, keeps_arguments_secret
 from .tokens import REFUSAL_REMEMBERED, IssuedToken, TokenCache
 
 APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
@@ -24,7 +25,7 @@ _MOST_TRIES: Final = 4
 
 
 class OnBehalfOf:
-    """Logs an application in with its RSA key, to act for users::
+    """Logs an application in with its RSA key, to act for users, alone or beside a bot::
 
         async with PodClient(url, auth=OnBehalfOf("my-app", "app.pem")) as app:
             pod = app.on_behalf_of(user_id=7696581411197)
@@ -55,6 +56,15 @@ class OnBehalfOf:
     def __repr__(self) -> str:
         return f"OnBehalfOf({self._app_id!r}, {self._key!r})"
 
+    @property
+    def app_id(self) -> str:
+        """The application's id."""
+        return self._app_id
+
+    async def prove(self) -> Secret:
+        """A JWT that proves for four minutes who the application is."""
+        return await asyncio.to_thread(login_jwt, self._app_id, self._key)
+
     async def login(self, scheme: str, caller: Caller) -> Grant:
         """See :class:`~aiosymphony.auth.base.Auth`."""
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
@@ -64,6 +74,23 @@ class OnBehalfOf:
         if scheme != APP_TOKEN:
             raise ConfigError("OnBehalfOf acts for a user: call on_behalf_of(user_id=...) of the client first")
         return await log_in_with_jwt(login_pubkey_app_authenticate_post.OPERATION, self._app_id, self._key, caller)
+
+
+class AppItself:
+    """Logs an application in to call as itself; made by ``PodClient.as_app``."""
+
+    def __init__(self, app: OnBehalfOf) -> None:
+        self._app = app
+        self.identity = f"{app.identity} itself"
+
+    def __repr__(self) -> str:
+        return f"AppItself({self._app!r})"
+
+    async def login(self, scheme: str, caller: Caller) -> Grant:
+        """See :class:`~aiosymphony.auth.base.Auth`."""
+        if scheme != "sessionToken":
+            raise ConfigError(f"an application has no {scheme!r} token of its own")
+        return await self._app.login(APP_TOKEN, caller)
 
 
 class AppTokens:

@@ -144,6 +144,11 @@ class TokenCache:
             self._last_refused = rejected.secret
         return self.ready() or await self._fetch()
 
+    async def in_place_of(self, refused: HeaderSecret) -> IssuedToken:
+        """A token in place of one that another client was refused; the current one, if it is newer already."""
+        current = self._current
+        return await (self.get() if current is None or current.secret != refused else self.renew(current))
+
     async def replace(self, suspect: IssuedToken) -> IssuedToken:
         """A newer token than one that may be why a request was refused.
 
@@ -151,6 +156,10 @@ class TokenCache:
         """
         current = self.ready()
         return current if current is not None and current is not suspect else await self._fetch()
+
+    def now(self) -> float:
+        """The present time, by the clock of ``issued_at``."""
+        return self._clock.monotonic()
 
     def discard(self) -> HeaderSecret | None:
         """Forget the token, as after a logout, and return it."""

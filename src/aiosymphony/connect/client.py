@@ -36,6 +36,8 @@ class ConnectClient(Client):
         async for user in connect.users.list(company_id): ...
     """
 
+    _SCHEME = "bearer"
+
     def __init__(
         self,
         auth: ClientCredentials | StaticToken,

@@ -17,13 +17,15 @@ from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
 from ..retry import RetryPolicy
+from ..session import Session
 from ..settings import PodSettings
 from ..transport import RequestHeaders, Transport
 from ..urls import check_base_url
 from ..wire.operation import Operation
+from .extension_app import ExtensionApp, TokenPairStore
 
 if TYPE_CHECKING:
-    from ..auth.on_behalf_of import AppTokens
+    from ..auth.on_behalf_of import AppTokens, OnBehalfOf
     from .applications import Applications
     from .audit_trail import AuditTrail
     from .certificates import Certificates
@@ -53,6 +55,8 @@ class PodClient(Client):
         me = await pod.session.info()
     """
 
+    _SCHEME = "sessionToken"
+
     def __init__(
         self,
         base_url: str,
@@ -68,6 +72,7 @@ class PodClient(Client):
         transport: Transport | None = None,
         observer: Observer | None = None,
         token_store: TokenStore | None = None,
+        app: Auth | None = None,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -85,6 +90,7 @@ class PodClient(Client):
             transport: Sends the requests; closed with the client. Default: aiohttp.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
+            app: ``OnBehalfOf``: the application that acts for users, beside a bot that logs in by ``auth``.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -119,8 +125,11 @@ class PodClient(Client):
         )
         self._base_url = pod
         self._auth = auth
+        self._app = app
         self._on_behalf: OrderedDict[int | str, Self] = OrderedDict()
+        self._app_session: Session | None = None
         self._app_tokens: AppTokens | None = None
+        self._itself: Self | None = None
 
     @classmethod
     @keeps_arguments_secret
@@ -133,8 +142,12 @@ class PodClient(Client):
 
         ``SYMPHONY_POD_URL`` and one way to log in: ``SYMPHONY_BOT_USERNAME`` with ``SYMPHONY_PRIVATE_KEY`` (a path or
         PEM text), or ``SYMPHONY_CERTIFICATE`` (a path), or ``SYMPHONY_SESSION_TOKEN``. Encrypted keys take their
-        password from ``SYMPHONY_PRIVATE_KEY_PASSWORD`` or ``SYMPHONY_CERTIFICATE_PASSWORD``. Optional:
-        ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``.
+        password from ``SYMPHONY_PRIVATE_KEY_PASSWORD`` or ``SYMPHONY_CERTIFICATE_PASSWORD``.
+
+        An application that acts for users, alone or beside a bot: ``SYMPHONY_APP_ID`` with ``SYMPHONY_APP_PRIVATE_KEY``
+        and, if that is encrypted, ``SYMPHONY_APP_PRIVATE_KEY_PASSWORD``.
+
+        Optional: ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``.
 
         Args:
             environment: The variables.
@@ -151,8 +164,8 @@ class PodClient(Client):
 
         The file is YAML (needs the extra ``aiosymphony[yaml]``) or JSON. These keys are read: ``scheme``, ``host``,
         ``port``, ``context`` at the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with
-        ``username`` and ``privateKey`` or ``certificate``; without ``bot``, ``app`` with ``appId`` and ``privateKey``;
-        ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Paths are
+        ``username`` and ``privateKey`` or ``certificate``; ``app`` with ``appId`` and ``privateKey``, alone or beside
+        it; ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Paths are
         relative to the file. Other keys are ignored.
 
         Args:
@@ -178,6 +191,7 @@ class PodClient(Client):
             key_manager_url=settings.key_manager_url,
             agent_url=settings.agent_url,
             transport=transport,
+            app=settings.app,
             **options,
         )
 
@@ -199,29 +213,64 @@ class PodClient(Client):
             username: the user's name.
 
         Raises:
-            ConfigError: This client's ``auth`` is not ``OnBehalfOf``, or not exactly one user was named.
+            ConfigError: This client has no application, or not exactly one user was named.
         """
         user = user_id if user_id is not None else username
         if user is None or (user_id is not None and username is not None):
             raise ConfigError("name one user, by user_id or by username")
-        from ..auth.on_behalf_of import (  # noqa: PLC0415 - jwt loads when it is used
-            APP_TOKEN,
-            AppTokens,
-            OnBehalfOf,
-            UserOfApp,
-        )
+        from ..auth.on_behalf_of import APP_TOKEN, AppTokens, UserOfApp  # noqa: PLC0415 - jwt loads when it is used
 
-        if not isinstance(self._auth, OnBehalfOf):
-            raise ConfigError("only a client with auth=OnBehalfOf(...) can act for users")
+        app, session = self._of_app()
         if self._app_tokens is None:
-            self._app_tokens = AppTokens(self._session.token_cache(APP_TOKEN), self._session.clock)
+            self._app_tokens = AppTokens(session.token_cache(APP_TOKEN), session.clock)
         client = self._on_behalf.pop(user, None)
         if client is None:
-            client = self._with_session(self._session.with_auth(UserOfApp(self._auth, self._app_tokens, user)))
+            client = self._with_session(self._session.with_auth(UserOfApp(app, self._app_tokens, user)))
         self._on_behalf[user] = client
         if len(self._on_behalf) > _USERS_KEPT:
             self._on_behalf.popitem(last=False)
         return client
+
+    def as_app(self) -> Self:
+        """A client that calls as the application itself, over the same connections and limits.
+
+        It is closed with this one. Few operations take an application's own token: those about itself.
+
+        Raises:
+            ConfigError: This client has no application.
+        """
+        from ..auth.on_behalf_of import AppItself  # noqa: PLC0415 - jwt loads when it is used
+
+        app, _ = self._of_app()
+        if self._itself is None:
+            self._itself = self._with_session(self._session.with_auth(AppItself(app)))
+        return self._itself
+
+    def extension_app(self, *, store: TokenPairStore | None = None) -> ExtensionApp:
+        """The application of this client as an extension app: it logs its front end in, and validates JWTs of users.
+
+        Args:
+            store: Where pairs of tokens are kept; in memory by default, which is enough for one process.
+
+        Raises:
+            ConfigError: This client has no application.
+        """
+        app, session = self._of_app()
+        return ExtensionApp(app.app_id, app.prove, session, store=store)
+
+    def _of_app(self) -> tuple[OnBehalfOf, Session]:
+        """The application, and a session with its own tokens."""
+        from ..auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - jwt loads when it is used
+
+        if isinstance(self._auth, OnBehalfOf):
+            return self._auth, self._session
+        if not isinstance(self._app, OnBehalfOf):
+            raise ConfigError(
+                "this client has no application: give it auth=OnBehalfOf(…), or app=OnBehalfOf(…) beside a bot's login"
+            )
+        if self._app_session is None:
+            self._app_session = self._session.with_auth(self._app)
+        return self._app, self._app_session
 
     async def logout(self) -> None:
         """End the session at the pod and forget its token. The next call logs in again.
