@@ -73,6 +73,10 @@ class WorkersHarness(Harness):
             for worker in living:
                 self.exits[str(await worker.wait())] += 1
 
+    def _work(self) -> float:
+        """While a killed worker is replaced, the others go on: that much less is left for the moments."""
+        return 0.6 * super()._work()
+
     async def _ended(self, apply: list[str]) -> int:
         """Wait until the job has ended; with rows whose outcome is unknown it is handed over again."""
         until, reruns = time.monotonic() + self.order.longest, 0

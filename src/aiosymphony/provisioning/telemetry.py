@@ -127,10 +127,10 @@ class JobTelemetry:
         self._ready = is_ready
 
     def _asking(self, ask: Callable[[Progress], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        def tell(_options: CallbackOptions) -> Iterable[Observation]:
             return [Observation(ask(progress), where) for progress, where in tuple(self._followed.items())]
 
-        return observe
+        return tell
 
     def _readiness(self, _options: CallbackOptions) -> Iterable[Observation]:
         return [] if self._ready is None else [Observation(int(self._ready()))]
