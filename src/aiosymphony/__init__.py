@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .errors import CompanyFailed as CompanyFailed
     from .errors import CompanyTimeout as CompanyTimeout
     from .errors import ConfigError as ConfigError
+    from .errors import ConfigWarning as ConfigWarning
     from .errors import Conflict as Conflict
     from .errors import DecodeError as DecodeError
     from .errors import Forbidden as Forbidden
@@ -93,6 +94,7 @@ _HOMES = {
     "CompanyFailed": "errors",
     "CompanyTimeout": "errors",
     "ConfigError": "errors",
+    "ConfigWarning": "errors",
     "Conflict": "errors",
     "ConnectClient": "connect.client",
     "DecodeError": "errors",

@@ -127,7 +127,8 @@ class _PodAuthenticator:
             issued = await cache.in_place_of(issued.secret)
         self._given["bearer"] = self._given["sessionToken"] = issued.secret
         bearer = None if issued.authorization is None else f"Bearer {issued.authorization.reveal()}"
-        return Token(token=issued.secret.reveal(), authorization_token=bearer), generate_expiration_time()
+        answer: dict[str, Any] = {"token": issued.secret.reveal(), "authorization_token": bearer}
+        return Token(**answer), generate_expiration_time()
 
     async def _retrieve(self, scheme: str) -> HeaderSecret:
         self._given[scheme] = await self._pod.token(scheme, refused=self._given.get(scheme))

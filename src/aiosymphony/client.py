@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ssl
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from types import TracebackType
@@ -55,7 +56,10 @@ class Client:
         observer: Observer | None,
         token_store: TokenStore | None,
         token_namespace: str,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        if ssl_context is not None and transport is not None:
+            raise ConfigError("the transport knows whom to trust: give it the ssl_context, and not the client")
         if not callable(getattr(auth, "login", None)):
             # Not shown: what was given instead may be a token.
             kinds = "RsaAuth, CertificateAuth, OnBehalfOf, ClientCredentials or StaticToken"
@@ -65,7 +69,7 @@ class Client:
             from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
 
             # Waiting for a connection counts against a request's time, and logins pass the limiter by: keep spare ones.
-            transport = AiohttpTransport(limit=limits.concurrency + 8)
+            transport = AiohttpTransport(limit=limits.concurrency + 8, ssl_context=ssl_context)
         self._session = Session(
             hosts=hosts,
             auth=auth,

@@ -184,6 +184,10 @@ class SymphonyError(Exception):
         return "The server may have acted." if self.may_have_acted else ""
 
 
+class ConfigWarning(UserWarning):
+    """Something in a configuration is not understood, or means nothing here."""
+
+
 class ConfigError(SymphonyError, ValueError):
     """An option, argument, file or environment variable is not usable. Nothing was sent."""
 

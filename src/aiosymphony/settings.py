@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import attrs
-import orjson
 
 from .auth.base import Auth
 from .auth.oauth import AUDIENCE, TOKEN_URL, ClientCredentials
+from .auth.secrets import keeps_arguments_secret
+from .config_file import Section, profile_file
 from .errors import ConfigError
+from .retry import RetryPolicy
+from .transport import Transport
 
-__all__ = ["ConnectSettings", "PodSettings"]
+__all__ = ["ConnectSettings", "Network", "PodSettings"]
 
 _DEFAULT_PORT: Final = {"https": 443, "http": 80}
+
+
+@attrs.frozen(kw_only=True)
+class Network:
+    """How a server is reached.
+
+    Attributes:
+        proxy: The URL of a proxy, with its user and password; None for none.
+        ca_file: A PEM file of certificate authorities to trust besides the system's; None for none.
+        headers: What every request carries besides.
+    """
+
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_file: Path | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Self:
+        """From ``SYMPHONY_PROXY`` and ``SYMPHONY_CA_FILE``."""
+        ca_file = environment.get("SYMPHONY_CA_FILE")
+        return cls(proxy=environment.get("SYMPHONY_PROXY") or None, ca_file=Path(ca_file) if ca_file else None)
+
+    def transport(self) -> Transport | None:
+        """A transport for it; None if the client's own will do."""
+        if self == Network():
+            return None
+        from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+
+        return AiohttpTransport(proxy=self.proxy, ca_file=self.ca_file, headers=self.headers)
 
 
 @attrs.frozen(kw_only=True)
@@ -26,12 +60,13 @@ class PodSettings:
     Attributes:
         base_url: The pod.
         auth: How to log in.
+        app: The application that acts for users, beside a bot; None for none.
         session_auth_url: The host of certificate login; None for the pod's.
         key_manager_url: The key manager; None for the pod's.
         agent_url: The Agent; None for the pod's.
-        ca_file: A PEM file of certificate authorities to trust besides the system's; None for none.
-        proxy: The URL of a proxy; None for none.
-        app: The application that acts for users, beside a bot; None for none.
+        network: How servers are reached.
+        networks: Those that are reached otherwise, by their URLs.
+        retry: Bounds on retries; None for the client's own.
     """
 
     base_url: str
@@ -40,45 +75,76 @@ class PodSettings:
     session_auth_url: str | None = None
     key_manager_url: str | None = None
     agent_url: str | None = None
-    ca_file: Path | None = None
-    proxy: str | None = None
+    network: Network = attrs.field(factory=Network)
+    networks: Mapping[str, Network] = attrs.field(factory=dict)
+    retry: RetryPolicy | None = None
 
     @classmethod
+    @keeps_arguments_secret
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """From environment variables; see :meth:`aiosymphony.PodClient.from_env`.
 
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
+        if profile := environment.get("SYMPHONY_PROFILE"):
+            return cls.from_config(profile_file(profile))
+        network = Network.from_env(environment)
         return cls(
             base_url=_needed(environment, "SYMPHONY_POD_URL"),
-            auth=_pod_auth_from_env(environment),
+            auth=_pod_auth_from_env(environment, network),
             app=_app_from_env(environment),
             session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
             key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
             agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
+            network=network,
         )
 
     @classmethod
-    def from_config(cls, path: str | Path) -> Self:
+    @keeps_arguments_secret
+    def from_config(cls, path: str | Path | None = None) -> Self:
         """From a file; see :meth:`aiosymphony.PodClient.from_config`.
 
         Raises:
             ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
         """
-        file = Path(path)
-        config = _Section(_read(file), "", file)
-        proxy = config.section("proxy")
-        return cls(
-            ca_file=config.section("ssl").section("trustStore").path("path"),
-            proxy=_proxy_url(proxy) if proxy else None,
-            base_url=_url(config, config.section("pod")),
-            auth=_auth(config),
+        config = Section.read(profile_file("config") if path is None else path)
+        # These are about conversations, and about Connect.
+        config.leave("datafeed", "datahose", "manifest", "connect")
+        services = {name: config.section(name) for name in ("pod", "sessionAuth", "keyManager", "agent")}
+        pod, *others = [_url(config, section) if name == "pod" else _own_url(config, section)
+                        for name, section in services.items()]  # fmt: skip
+        assert pod is not None  # noqa: S101 - _url gives one
+        networks = {name: _network(config, section) for name, section in services.items()}
+        urls = dict(zip(services, (pod, *others), strict=True))
+        made = cls(
+            base_url=pod,
+            auth=_auth(config, networks["sessionAuth"]),
             app=_app(config) if config.section("bot") and config.section("app") else None,
-            session_auth_url=_own_url(config, config.section("sessionAuth")),
-            key_manager_url=_own_url(config, config.section("keyManager")),
-            agent_url=_own_url(config, config.section("agent")),
+            session_auth_url=urls["sessionAuth"],
+            key_manager_url=urls["keyManager"],
+            agent_url=urls["agent"],
+            network=networks["pod"],
+            networks={
+                url: networks[name]
+                for name, url in urls.items()
+                if url is not None and networks[name] != networks["pod"]
+            },
+            retry=_retry(config.section("retry")),
         )
+        config.warn()
+        return made
+
+    def transport(self) -> Transport | None:
+        """A transport for these servers; None if the client's own will do."""
+        if not self.networks:
+            return self.network.transport()
+        from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+        from .transport.by_host import TransportByHost  # noqa: PLC0415
+
+        default = self.network.transport() or AiohttpTransport()
+        others = {origin(url): each.transport() or AiohttpTransport() for url, each in self.networks.items()}
+        return TransportByHost(others, default)
 
 
 @attrs.frozen(kw_only=True)
@@ -88,70 +154,60 @@ class ConnectSettings:
     Attributes:
         auth: The partner's credentials.
         base_url: The server; None for production.
+        network: How it is reached.
     """
 
     auth: ClientCredentials
     base_url: str | None = None
+    network: Network = attrs.field(factory=Network)
 
     @classmethod
+    @keeps_arguments_secret
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """From environment variables; see :meth:`aiosymphony.ConnectClient.from_env`.
 
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
+        if profile := environment.get("SYMPHONY_PROFILE"):
+            return cls.from_config(profile_file(profile))
         auth = ClientCredentials(
             _needed(environment, "SYMPHONY_CLIENT_ID"),
             _needed(environment, "SYMPHONY_CLIENT_SECRET"),
             token_url=environment.get("SYMPHONY_TOKEN_URL") or TOKEN_URL,
             audience=environment.get("SYMPHONY_AUDIENCE") or AUDIENCE,
         )
-        return cls(auth=auth, base_url=environment.get("SYMPHONY_CONNECT_URL") or None)
+        base_url = environment.get("SYMPHONY_CONNECT_URL") or None
+        return cls(auth=auth, base_url=base_url, network=Network.from_env(environment))
+
+    @classmethod
+    @keeps_arguments_secret
+    def from_config(cls, path: str | Path | None = None) -> Self:
+        """From a file; see :meth:`aiosymphony.ConnectClient.from_config`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
+        """
+        config = Section.read(profile_file("config") if path is None else path)
+        connect = config.section("connect")
+        auth = ClientCredentials(
+            connect.needed("clientId"),
+            connect.needed("clientSecret"),
+            token_url=connect.text("tokenUrl") or TOKEN_URL,
+            audience=connect.text("audience") or AUDIENCE,
+        )
+        made = cls(auth=auth, base_url=connect.text("url"), network=_network(config, connect))
+        connect.warn()
+        return made
 
 
-class _Section:
-    """A part of a configuration file, with its name for errors."""
-
-    def __init__(self, content: Any, name: str, file: Path) -> None:
-        if content is None:
-            content = {}
-        if not isinstance(content, dict):
-            raise ConfigError(f"{file}: {name or 'the file'} is not a mapping")
-        self._content: dict[str, Any] = content
-        self._name = name
-        self._file = file
-
-    def __bool__(self) -> bool:
-        return bool(self._content)
-
-    def where(self, key: str) -> str:
-        """How errors name a key."""
-        return f"{self._file}: {self._name}.{key}" if self._name else f"{self._file}: {key}"
-
-    def section(self, key: str) -> _Section:
-        name = f"{self._name}.{key}" if self._name else key
-        return _Section(self._content.get(key), name, self._file)
-
-    def text(self, key: str) -> str | None:
-        value = self._content.get(key)
-        if value is None or value == "":
-            return None
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return str(value)
-        raise ConfigError(f"{self.where(key)} is not a text or a number")
-
-    def needed(self, key: str) -> str:
-        value = self.text(key)
-        if value is None:
-            raise ConfigError(f"{self.where(key)} is missing")
-        return value
-
-    def path(self, key: str) -> Path | None:
-        value = self.text(key)
-        return None if value is None else self._file.parent / Path(value).expanduser()
+def origin(url: str) -> str:
+    """The scheme, host and port of a URL."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
-def _url(top: _Section, section: _Section) -> str:
+def _url(top: Section, section: Section) -> str:
     """The URL of a host; parts that it lacks come from the top of the file."""
     scheme = section.text("scheme") or top.text("scheme") or "https"
     host = section.text("host") or top.needed("host")
@@ -165,33 +221,68 @@ def _url(top: _Section, section: _Section) -> str:
     return f"{url}/{context}" if context else url
 
 
-def _own_url(top: _Section, section: _Section) -> str | None:
+def _own_url(top: Section, section: Section) -> str | None:
     """The URL of an optional host; None if the file does not name it, so that the pod's is used."""
     return _url(top, section) if section.text("host") or top.text("host") else None
 
 
-def _auth(config: _Section) -> Auth:
+def _network(top: Section, section: Section) -> Network:
+    """How a server is reached; what its part lacks comes from the top of the file."""
+    proxy = section.section("proxy") or top.section("proxy")
+    return Network(
+        proxy=_proxy_url(proxy) if proxy else None,
+        ca_file=top.section("ssl").section("trustStore").path("path"),
+        headers={**top.texts("defaultHeaders"), **section.texts("defaultHeaders")},
+    )
+
+
+def _proxy_url(proxy: Section) -> str:
+    user, password = proxy.text("username"), proxy.text("password")
+    login = "" if user is None else f"{quote(user, safe='')}:{quote(password or '', safe='')}@"
+    return f"http://{login}{proxy.needed('host')}:{proxy.needed('port')}"
+
+
+def _retry(section: Section) -> RetryPolicy | None:
+    """The bounds on retries, as the BDK has them; a negative count of attempts means no end."""
+    attempts, multiplier = section.number("maxAttempts"), section.number("multiplier")
+    first, longest = section.number("initialIntervalMillis"), section.number("maxIntervalMillis")
+    del multiplier  # waits double here
+    given: dict[str, Any] = {}
+    if attempts is not None:
+        given["attempts"] = sys.maxsize if attempts < 0 else int(attempts)
+    if first is not None:
+        given["base"] = first / 1000
+    if longest is not None:
+        given["cap"] = longest / 1000
+    return RetryPolicy(**given) if given else None
+
+
+def _auth(config: Section, logins: Network) -> Auth:
     from .auth.certificate import CertificateAuth  # noqa: PLC0415 - each loads when it is used
     from .auth.rsa import RsaAuth  # noqa: PLC0415 - each loads when it is used
 
     bot = config.section("bot")
     if bot:
         if certificate := bot.section("certificate").path("path"):
-            return CertificateAuth(certificate, password=bot.section("certificate").text("password"))
+            password = bot.section("certificate").text("password")
+            bot.leave("username")
+            return CertificateAuth(
+                certificate, password=password, ca_file=logins.ca_file, proxy=logins.proxy, headers=logins.headers
+            )
         return RsaAuth(bot.needed("username"), _key(bot), password=bot.section("privateKey").text("password"))
     if config.section("app"):
         return _app(config)
     raise ConfigError(f"{config.where('bot')} is missing, and so is app: no login is configured")
 
 
-def _app(config: _Section) -> Auth:
+def _app(config: Section) -> Auth:
     from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - it loads when it is used
 
     app = config.section("app")
     return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
 
 
-def _key(account: _Section) -> str | Path:
+def _key(account: Section) -> str | Path:
     key = account.section("privateKey")
     found = key.text("content") or key.path("path")
     if found is None:
@@ -199,35 +290,7 @@ def _key(account: _Section) -> str | Path:
     return found
 
 
-def _proxy_url(proxy: _Section) -> str:
-    if proxy.text("username"):
-        raise ConfigError(f"{proxy.where('username')}: proxies that ask for a password are not supported")
-    return f"http://{proxy.needed('host')}:{proxy.needed('port')}"
-
-
-def _read(file: Path) -> Any:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
-    if file.suffix == ".json":
-        try:
-            return orjson.loads(content)
-        except ValueError:
-            raise ConfigError(f"{file} is not JSON") from None
-    try:
-        import yaml  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise ConfigError(f"reading {file} needs PyYAML: pip install 'aiosymphony[yaml]'") from None
-    try:
-        return yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{file} is not YAML{where}") from None
-
-
-def _pod_auth_from_env(environment: Mapping[str, str]) -> Auth:
+def _pod_auth_from_env(environment: Mapping[str, str], network: Network) -> Auth:
     from .auth.certificate import CertificateAuth  # noqa: PLC0415 - each loads when it is used
     from .auth.rsa import RsaAuth  # noqa: PLC0415 - each loads when it is used
     from .auth.static import StaticToken  # noqa: PLC0415 - each loads when it is used
@@ -235,7 +298,12 @@ def _pod_auth_from_env(environment: Mapping[str, str]) -> Auth:
     if token := environment.get("SYMPHONY_SESSION_TOKEN"):
         return StaticToken(token)
     if certificate := environment.get("SYMPHONY_CERTIFICATE"):
-        return CertificateAuth(certificate, password=environment.get("SYMPHONY_CERTIFICATE_PASSWORD"))
+        return CertificateAuth(
+            certificate,
+            password=environment.get("SYMPHONY_CERTIFICATE_PASSWORD"),
+            ca_file=network.ca_file,
+            proxy=network.proxy,
+        )
     if environment.get("SYMPHONY_BOT_USERNAME"):
         return RsaAuth(
             environment["SYMPHONY_BOT_USERNAME"],

@@ -20,7 +20,7 @@ LAYERS = (
     {"errors", "clock", "context", "files", "jsontext", "text"},
     {"wire", "urls", "retry", "limits", "apidiff", "_create_once"},
     {"transport", "auth", "observer"},
-    {"routes", "call", "lifecycle", "settings"},
+    {"routes", "call", "lifecycle", "settings", "config_file"},
     {"session"},
     {"client", "resource", "paging", "_bulk", "telemetry"},
     {"pod", "connect"},

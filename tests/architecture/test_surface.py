@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 
 SURFACE = """
     ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth ClientCredentials
-    CompanyFailed CompanyTimeout ConfigError Conflict ConnectClient DecodeError ExtensionApp Failed FileTokenStore
-    Forbidden Grant HeaderSecret JobError JobInterrupted JobRefused Limit Limits MissedChanges NotFound Observer Ok
-    OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport Pager PaginationError PodClient PresenceFeed
-    RateLimited Request RequestHeaders Response RetryPolicy RsaAuth Secret ServerError Source StaticToken
-    StoredToken SymphonyError TokenPair TokenPairStore TokenStore Transport TransportError Unauthorized __version__
-    bulk create_once share_login
+    CompanyFailed CompanyTimeout ConfigError ConfigWarning Conflict ConnectClient DecodeError ExtensionApp
+    Failed FileTokenStore Forbidden Grant HeaderSecret JobError JobInterrupted JobRefused Limit Limits
+    MissedChanges NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport Pager
+    PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response RetryPolicy RsaAuth
+    Secret ServerError Source StaticToken StoredToken SymphonyError TokenPair TokenPairStore TokenStore
+    Transport TransportError Unauthorized __version__ bulk create_once share_login
 """.split()  # noqa: SIM905 - read at a glance
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -27,6 +28,8 @@ class CertificateAuth:
         *,
         password: str | None = None,
         ca_file: str | Path | None = None,
+        proxy: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Take the certificate.
 
@@ -35,6 +38,8 @@ class CertificateAuth:
             private_key: A PEM file with the key.
             password: Decrypts the key.
             ca_file: A PEM file of certificate authorities to trust for the login hosts, besides the system's.
+            proxy: A proxy to reach the login hosts by, as for :class:`AiohttpTransport`.
+            headers: What each login carries besides.
 
         Raises:
             ConfigError: A file is missing or unusable; the message says what is wrong and what to do.
@@ -45,7 +50,13 @@ class CertificateAuth:
         self.identity = f"certificate:{self._certificate}"
         """Identifies this account in a token store."""
         self.login_transport: Transport = AiohttpTransport(
-            limit=2, client_cert=certificate, client_key=private_key, client_key_password=password, ca_file=ca_file
+            limit=2,
+            client_cert=certificate,
+            client_key=private_key,
+            client_key_password=password,
+            ca_file=ca_file,
+            proxy=proxy,
+            headers=headers,
         )
         """The transport of logins; closed with the client."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,8 +36,20 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="Login and server from ~/.symphony/NAME.yaml or .json."),
+    ] = None,
+    proxy: Annotated[
+        str | None, typer.Option("--proxy", metavar="URL", help="Reach every server by this proxy.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option("--ca-file", help="Certificate authorities to trust besides the system's.")
+    ] = None,
 ) -> None:
     del version  # its callback has done it
+    given = {"SYMPHONY_PROFILE": profile, "SYMPHONY_PROXY": proxy, "SYMPHONY_CA_FILE": ca_file}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
 
 
 app.command("call")(call.call)
@@ -53,10 +67,15 @@ app.add_typer(store.app)
 app.add_typer(api.app)
 
 
+def _say_warning(message: Warning | str, *_where: object, **_more: object) -> None:
+    say(f"aiosymphony: {message}", stderr=True)
+
+
 def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code."""
     as_json = "--json" in arguments
     make_printable()
+    warnings.showwarning = _say_warning
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="aiosymphony", standalone_mode=False)
     except SymphonyError as error:

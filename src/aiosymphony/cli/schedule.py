@@ -96,7 +96,7 @@ def schedule(
     except ImportError:
         raise ConfigError(MISSING) from None
     chosen: dict[Verb, bool] = {"pause": pause, "resume": resume, "remove": remove}
-    verbs = [verb for verb, wanted in chosen.items() if wanted]
+    verbs: list[Verb] = [verb for verb, wanted in chosen.items() if wanted]
     if len(verbs) + (cron is not None) != 1:
         raise ConfigError("give --cron to make a schedule, or one of --pause, --resume and --remove to change one")
     if verbs:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..auth.base import LOGIN_API, OwnLoginHost
@@ -50,6 +52,7 @@ class ConnectClient(Client):
         transport: Transport | None = None,
         observer: Observer | None = None,
         token_store: TokenStore | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -63,6 +66,7 @@ class ConnectClient(Client):
             transport: Sends the requests; closed with the client. Default: aiohttp.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
+            ssl_context: Says whom to trust, in place of the system's authorities; without ``transport`` alone.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -90,6 +94,7 @@ class ConnectClient(Client):
             observer=observer,
             token_store=token_store,
             token_namespace=base,
+            ssl_context=ssl_context,
         )
         self._base_url = base
 
@@ -103,7 +108,9 @@ class ConnectClient(Client):
         """A client of this class, from environment variables.
 
         ``SYMPHONY_CLIENT_ID`` and ``SYMPHONY_CLIENT_SECRET``. Optional: ``SYMPHONY_CONNECT_URL``,
-        ``SYMPHONY_TOKEN_URL``, ``SYMPHONY_AUDIENCE``; production by default.
+        ``SYMPHONY_TOKEN_URL``, ``SYMPHONY_AUDIENCE``, production by default; ``SYMPHONY_PROXY``, a URL, and
+        ``SYMPHONY_CA_FILE``, certificate authorities to trust besides the system's. Or ``SYMPHONY_PROFILE`` alone, the
+        name of a configuration file in ``~/.symphony``, without its ending.
 
         Args:
             environment: The variables.
@@ -112,8 +119,29 @@ class ConnectClient(Client):
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
-        settings = ConnectSettings.from_env(environment)
-        return cls(settings.auth, base_url=settings.base_url or BASE_URL, **options)
+        return cls._from_settings(ConnectSettings.from_env(environment), options)
+
+    @classmethod
+    def from_config(cls, path: str | Path | None = None, **options: Unpack[ClientOptions]) -> Self:
+        """A client of this class, from a file, which may be the one of a pod.
+
+        It is YAML (needs the extra ``aiosymphony[yaml]``) or JSON. Its part ``connect`` has ``clientId`` and
+        ``clientSecret``, and may have ``url``, ``tokenUrl``, ``audience``, ``proxy`` and ``defaultHeaders``. The last
+        two and ``ssl.trustStore.path`` may stand at the top, as for :meth:`PodClient.from_config`.
+
+        Args:
+            path: The file; ``~/.symphony/config.yaml`` or ``.json`` by default.
+            options: As for :meth:`from_env`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
+        """
+        return cls._from_settings(ConnectSettings.from_config(path), options)
+
+    @classmethod
+    def _from_settings(cls, settings: ConnectSettings, options: ClientOptions) -> Self:
+        base_url = settings.base_url or BASE_URL
+        return cls(settings.auth, base_url=base_url, transport=settings.network.transport(), **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property
@@ -73,6 +74,7 @@ class PodClient(Client):
         observer: Observer | None = None,
         token_store: TokenStore | None = None,
         app: Auth | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -91,6 +93,7 @@ class PodClient(Client):
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
             app: ``OnBehalfOf``: the application that acts for users, beside a bot that logs in by ``auth``.
+            ssl_context: Says whom to trust, in place of the system's authorities; without ``transport`` alone.
 
         Raises:
             ConfigError: A URL is not usable.
@@ -122,6 +125,7 @@ class PodClient(Client):
             observer=observer,
             token_store=token_store,
             token_namespace=pod,
+            ssl_context=ssl_context,
         )
         self._base_url = pod
         self._auth = auth
@@ -147,7 +151,9 @@ class PodClient(Client):
         An application that acts for users, alone or beside a bot: ``SYMPHONY_APP_ID`` with ``SYMPHONY_APP_PRIVATE_KEY``
         and, if that is encrypted, ``SYMPHONY_APP_PRIVATE_KEY_PASSWORD``.
 
-        Optional: ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``.
+        Optional: ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``;
+        ``SYMPHONY_PROXY``, a URL, and ``SYMPHONY_CA_FILE``, certificate authorities to trust besides the system's. Or
+        ``SYMPHONY_PROFILE`` alone, the name of a configuration file in ``~/.symphony``, without its ending.
 
         Args:
             environment: The variables.
@@ -159,17 +165,21 @@ class PodClient(Client):
         return cls._from_settings(PodSettings.from_env(environment), options)
 
     @classmethod
-    def from_config(cls, path: str | Path, **options: Unpack[ClientOptions]) -> Self:
+    def from_config(cls, path: str | Path | None = None, **options: Unpack[ClientOptions]) -> Self:
         """A client of this class, from a file like the BDK's ``config.yaml``.
 
         The file is YAML (needs the extra ``aiosymphony[yaml]``) or JSON. These keys are read: ``scheme``, ``host``,
-        ``port``, ``context`` at the top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with
-        ``username`` and ``privateKey`` or ``certificate``; ``app`` with ``appId`` and ``privateKey``, alone or beside
-        it; ``ssl.trustStore``; and ``proxy``. ``privateKey`` and ``certificate`` may have a ``password``. Paths are
-        relative to the file. Other keys are ignored.
+        ``port``, ``context``, ``proxy`` (``host``, ``port``, ``username``, ``password``) and ``defaultHeaders`` at the
+        top and in ``pod``, ``agent``, ``keyManager`` and ``sessionAuth``; ``bot`` with ``username`` and ``privateKey``
+        or ``certificate``; ``app`` with ``appId`` and ``privateKey``, alone or beside it; ``ssl.trustStore.path``; and
+        ``retry``. ``privateKey`` and ``certificate`` may have a ``password``. Paths are relative to the file, or to the
+        working directory if they lead somewhere only there.
+
+        A key that is not understood is named in a ``ConfigWarning``. What concerns conversations, such as
+        ``datafeed``, is left to the BDK without a word.
 
         Args:
-            path: The file.
+            path: The file; ``~/.symphony/config.yaml`` or ``.json`` by default.
             options: As for :meth:`from_env`.
 
         Raises:
@@ -179,18 +189,14 @@ class PodClient(Client):
 
     @classmethod
     def _from_settings(cls, settings: PodSettings, options: ClientOptions) -> Self:
-        transport = None
-        if settings.ca_file is not None or settings.proxy is not None:
-            from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-
-            transport = AiohttpTransport(ca_file=settings.ca_file, proxy=settings.proxy)
+        options = {"retry": settings.retry, **options}
         return cls(
             settings.base_url,
             settings.auth,
             session_auth_url=settings.session_auth_url,
             key_manager_url=settings.key_manager_url,
             agent_url=settings.agent_url,
-            transport=transport,
+            transport=settings.transport(),
             app=settings.app,
             **options,
         )

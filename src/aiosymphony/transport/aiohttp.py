@@ -26,7 +26,7 @@ from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError, TransportError
 from .aiohttp_connector import UNREPEATABLE, Connector
 from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
-from .base import COMMON_HEADERS, MAX_BYTES, Response
+from .base import COMMON_HEADERS, MAX_BYTES, Response, checked_headers
 from .deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class AiohttpTransport:
         client_key: str | Path | None = None,
         client_key_password: str | None = None,
         proxy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Configure the transport; nothing is opened yet.
 
@@ -69,10 +71,16 @@ class AiohttpTransport:
             client_key_password: The password of that key.
             proxy: An ``http://`` proxy to go through, with ``user:password@`` before the host if it asks for them.
                 Proxies in the environment are ignored.
+            headers: What every request carries besides, such as those that a gateway of yours wants.
+            ssl_context: Verifies servers, in place of what the files say.
 
         Raises:
-            ConfigError: A certificate file is missing or unusable, or the proxy's URL is.
+            ConfigError: A certificate file is missing or unusable, or the proxy's URL is; a header is not to be set; or
+                a context and files are given.
         """
+        self._headers = {**COMMON_HEADERS, **checked_headers(headers or {})}
+        if ssl_context is not None and (ca_file is not None or client_cert is not None):
+            raise ConfigError("ssl_context knows whom to trust: leave out ca_file and client_cert")
         self._limit = limit
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else _proxy_url(proxy)
@@ -80,7 +88,7 @@ class AiohttpTransport:
         del proxy  # its password must not stand in the traceback of what fails below
         if has_proxy and self._proxy is None:
             raise ConfigError("proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128")
-        self._ssl = _ssl_context(ca_file, client_cert, client_key, client_key_password)
+        self._ssl = ssl_context or _ssl_context(ca_file, client_cert, client_key, client_key_password)
         self._connecting = _connecting(connect_timeout)
         self._pool: _Pool | None = None
         self._retired: list[_Pool] = []
@@ -181,7 +189,7 @@ class AiohttpTransport:
     def _open(self) -> _Pool:
         session = aiohttp.ClientSession(
             connector=Connector(limit=self._limit, tls=self._ssl),
-            headers=COMMON_HEADERS,
+            headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=_MAX_FIELD,
         )

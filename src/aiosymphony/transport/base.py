@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from .._version import __version__
+from ..errors import ConfigError
 
 MAX_BYTES = 16 * 1024 * 1024
 """The default limit of an answer's size, after decompression: 16 MiB."""
@@ -17,6 +18,29 @@ COMMON_HEADERS: Mapping[str, str] = MappingProxyType(
 """Headers that every transport adds to a request without its own."""
 
 _SHOWN = frozenset({"accept", "content-type", "user-agent", "x-trace-id"})
+
+
+_NOT_YOURS = frozenset(
+    {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "keymanagertoken",
+     "proxy-authorization", "sessiontoken", "transfer-encoding", "x-trace-id"}
+)  # fmt: skip
+"""Headers that say who calls, or how the message is sent."""
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers for every request.
+
+    Raises:
+        ConfigError: One is not to be set, or cannot be sent.
+    """
+    for name, value in headers.items():
+        if name.lower() in _NOT_YOURS:
+            raise ConfigError(f"the header {name} is set by the client, and cannot be a default")
+        if not (name.isascii() and name.isprintable() and name) or any(sign in name for sign in " :\t"):
+            raise ConfigError(f"{name!r} cannot be the name of a header")
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(f"the value of the header {name} holds characters that cannot stand there")
+    return dict(headers)
 
 
 class RequestHeaders(dict[str, str]):
