@@ -7,6 +7,7 @@ models, no HTTP library, no command line and no sandbox.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from ._lazy import lazy
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .bdk import BdkAuth as BdkAuth
     from .bdk import share_login as share_login
     from .connect.client import ConnectClient as ConnectClient
+    from .context import trace_id as trace_id
     from .errors import ApiError as ApiError
     from .errors import AuthError as AuthError
     from .errors import BadRequest as BadRequest
@@ -57,6 +59,11 @@ if TYPE_CHECKING:
     from .errors import SymphonyError as SymphonyError
     from .errors import TransportError as TransportError
     from .errors import Unauthorized as Unauthorized
+    from .health import Health as Health
+    from .health import TokenHealth as TokenHealth
+    from .health import serve_health as serve_health
+    from .life import Life as Life
+    from .life import run as run
     from .limits import Limit as Limit
     from .limits import Limits as Limits
     from .observer import Attempt as Attempt
@@ -78,6 +85,10 @@ if TYPE_CHECKING:
 
 # Without it, Python prints warnings of libraries on stderr in programs that set up no logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+if _level := os.environ.get("AIOSYMPHONY_LOG"):
+    from .logs import show_logs
+
+    show_logs(_level)
 
 # Name -> module. A test holds this against the imports above, which type-checkers read.
 _HOMES = {
@@ -104,9 +115,11 @@ _HOMES = {
     "Forbidden": "errors",
     "Grant": "auth.base",
     "HeaderSecret": "auth.secrets",
+    "Health": "health",
     "JobError": "errors",
     "JobInterrupted": "errors",
     "JobRefused": "errors",
+    "Life": "life",
     "Limit": "limits",
     "Limits": "limits",
     "MissedChanges": "pod.presence_feed",
@@ -134,6 +147,7 @@ _HOMES = {
     "StaticToken": "auth.static",
     "StoredToken": "auth.store",
     "SymphonyError": "errors",
+    "TokenHealth": "health",
     "TokenPair": "pod.extension_app",
     "TokenPairStore": "pod.extension_app",
     "TokenStore": "auth.store",
@@ -143,6 +157,9 @@ _HOMES = {
     # Their modules have names of their own: a module that is imported hides what has its name.
     "bulk": "_bulk",
     "create_once": "_create_once",
+    "trace_id": "context",
+    "run": "life",
+    "serve_health": "health",
     "share_login": "bdk",
 }
 

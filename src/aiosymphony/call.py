@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .auth.base import LOGIN_API, Source
 from .auth.tokens import IssuedToken, TokenCache
+from .context import TRACE_ID
 from .errors import AuthError, OutcomeUnknown, SymphonyError, TransportError, Unauthorized
 from .observer import Attempt
 from .retry import Failure, classify
@@ -50,7 +51,7 @@ class Call:
 
     def __init__(self, started: float) -> None:
         self.started = started
-        self.trace_id = f"{random.getrandbits(24):06x}"
+        self.trace_id = TRACE_ID.get() or f"{random.getrandbits(24):06x}"
         self.sends = 1
         self.failures = 0
         self.outcome_unknown = False

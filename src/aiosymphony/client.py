@@ -13,6 +13,7 @@ from .auth.base import Auth
 from .auth.secrets import HeaderSecret
 from .auth.store import TokenStore
 from .errors import ConfigError
+from .health import Health
 from .limits import Limiter, Limits
 from .observer import Observer
 from .retry import RetryPolicy
@@ -170,6 +171,10 @@ class Client:
             del other.__dict__[name]
         other._session = session
         return other
+
+    def health(self) -> Health:
+        """How this client fares: its tokens, its limiter, its last success and failure. Nothing is sent."""
+        return self._session.health()
 
     @property
     def limiter(self) -> Limiter:

@@ -22,9 +22,10 @@ from .call import Call, final_error
 from .clock import SYSTEM_CLOCK, Clock
 from .context import SENDS
 from .errors import ApiError, ConfigError, SymphonyError, TransportError, Unauthorized
+from .health import Health
 from .lifecycle import Lifecycle
 from .limits import Limiter, Limits
-from .observer import Observer
+from .observer import Attempt, Observer
 from .retry import Failure, RetryBudget, RetryPolicy, classify, delay
 from .routes import Route, Router
 from .transport import MAX_BYTES, RequestHeaders, Transport
@@ -39,6 +40,27 @@ logger = logging.getLogger("aiosymphony.session")
 
 _MOST_FROM_STORE: Final = 3
 """How many tokens that others put into a store may be refused to one call before it fails."""
+
+
+@attrs.define(eq=False)
+class _Lately:
+    """What became of requests lately; shared by all copies of a session."""
+
+    sent_at: float | None = None
+    """When the last one was sent that succeeded."""
+    failed_at: float | None = None
+    failure: SymphonyError | None = None
+
+
+def _fields(attempt: Attempt) -> dict[str, Any]:
+    """What a log record of an attempt has as fields."""
+    return {
+        "operation": attempt.operation.id,
+        "status": attempt.status,
+        "duration": attempt.duration,
+        "trace_id": attempt.trace_id,
+        "attempt": attempt.number,
+    }
 
 
 class Session:
@@ -93,6 +115,7 @@ class Session:
         self._owner = True
         self._clock = clock
         self._budget = RetryBudget()
+        self._lately = _Lately()
         self._retry = RetryPolicy() if retry is None else retry
         self._timeout = _positive(timeout, "timeout")
         self._max_bytes = max_bytes
@@ -198,8 +221,11 @@ class Session:
                 finally:
                     if has_place and limiter is not None:
                         limiter.release()
-                    if self._observer is not None and call.sent_at is not None:
-                        self._observer(call.attempt(request, route.base_url, clock.monotonic() - call.sent_at))
+                    if call.sent_at is not None:
+                        if call.failure is None:
+                            self._lately.sent_at = call.sent_at
+                        if self._observer is not None or logger.isEnabledFor(logging.DEBUG):
+                            self._tell(call.attempt(request, route.base_url, clock.monotonic() - call.sent_at))
                 route = await self._prepare_next(operation, route, call, call.failure)
                 call.begin_again()
         except SymphonyError:
@@ -212,6 +238,17 @@ class Session:
                 life.idle.set()
         # Raised here, not in the handler, which would make what was caught the __context__ of what is raised.
         raise call.end(ended, request)
+
+    def _tell(self, attempt: Attempt) -> None:
+        """Tell the observer and the log of an attempt that has just ended."""
+        if self._observer is not None:
+            self._observer(attempt)
+        if logger.isEnabledFor(logging.DEBUG):
+            outcome = attempt.status if attempt.error is None else attempt.error
+            logger.debug(
+                "%s: attempt %d: %s in %.3f s", attempt.operation.id, attempt.number, outcome, attempt.duration,
+                extra=_fields(attempt),
+            )  # fmt: skip
 
     async def _wait_in_line(self, limiter: Limiter, route: Route, call: Call) -> bool:
         """Take a place; whether one was taken. A call leaves the line when it may not be repeated any more."""
@@ -229,6 +266,7 @@ class Session:
         No refusal of a later attempt takes back what an earlier one may have done.
         """
         call.outcome_unknown |= failure.may_have_acted
+        self._lately.failed_at, self._lately.failure = self._clock.monotonic(), failure
         try:
             return await self._make_ready(operation, route, call, failure)
         except SymphonyError as error:
@@ -252,7 +290,11 @@ class Session:
         wait = self._wait_before_retry(failure, operation, route.limiter, call.failures, elapsed)
         if wait is None:
             raise final_error(failure, operation)
-        logger.info("%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure)
+        logger.info(
+            "%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure,
+            extra={"operation": operation.id, "status": getattr(failure, "status", None), "trace_id": call.trace_id,
+                   "attempt": call.sends},
+        )  # fmt: skip
         if wait:
             await life.while_repeating(clock.sleep(wait))
         call.repeats = failure
@@ -324,6 +366,21 @@ class Session:
     def limiter(self) -> Limiter:
         """The limiter that all operations share."""
         return self._router.limiter
+
+    def health(self) -> Health:
+        """How it fares. Nothing is sent."""
+        now, lately, limiter = self._clock.monotonic(), self._lately, self._router.limiter
+        return Health(
+            is_closed=self._life.is_closed,
+            tokens=[cache.health() for cache in self._router.tokens.values()],
+            in_flight=limiter.in_flight,
+            waiting=limiter.waiting,
+            concurrency=limiter.concurrency,
+            paused_for=limiter.pause,
+            success_ago=None if lately.sent_at is None else now - lately.sent_at,
+            failure_ago=None if lately.failed_at is None else now - lately.failed_at,
+            failure="" if lately.failure is None else str(lately.failure),
+        )
 
     @property
     def clock(self) -> Clock:

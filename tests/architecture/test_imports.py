@@ -17,12 +17,12 @@ GENERATED = ROOT / "generated" / "aiosymphony_api"
 # neither when it is imported, nor in a function, nor for types alone.
 LAYERS = (
     {"_version", "_lazy", "codes"},
-    {"errors", "clock", "context", "files", "jsontext", "text"},
+    {"errors", "clock", "context", "files", "health", "jsontext", "logs", "stop_signals", "text"},
     {"wire", "urls", "retry", "limits", "apidiff", "_create_once"},
     {"transport", "auth", "observer"},
     {"routes", "call", "lifecycle", "settings", "config_file"},
     {"session"},
-    {"client", "resource", "paging", "_bulk", "telemetry"},
+    {"client", "resource", "paging", "_bulk", "life", "telemetry"},
     {"pod", "connect"},
     {"postgres", "bdk"},
     {"provisioning"},

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 SURFACE = """
     ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth ClientCredentials
     CompanyFailed CompanyTimeout ConfigError ConfigWarning Conflict ConnectClient DecodeError ExtensionApp
-    Failed FileTokenStore Forbidden Grant HeaderSecret JobError JobInterrupted JobRefused Limit Limits
-    MissedChanges NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport Pager
-    PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response RetryPolicy RsaAuth
-    Secret ServerError Source StaticToken StoredToken SymphonyError TokenPair TokenPairStore TokenStore
-    Transport TransportError Unauthorized __version__ bulk create_once share_login
+    Failed FileTokenStore Forbidden Grant HeaderSecret Health JobError JobInterrupted JobRefused Life Limit
+    Limits MissedChanges NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport
+    Pager PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response RetryPolicy RsaAuth
+    Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth TokenPair TokenPairStore
+    TokenStore Transport TransportError Unauthorized __version__ bulk create_once run serve_health share_login
+    trace_id
 """.split()  # noqa: SIM905 - read at a glance
 
 

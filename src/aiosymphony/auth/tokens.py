@@ -27,6 +27,7 @@ import jwt
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
+from ..health import TokenHealth
 from .base import Grant, Source
 from .secrets import HeaderSecret
 from .store import BestEffortStore, StoredToken
@@ -156,6 +157,19 @@ class TokenCache:
         """
         current = self.ready()
         return current if current is not None and current is not suspect else await self._fetch()
+
+    def health(self) -> TokenHealth:
+        """How the token stands. Nothing is sent."""
+        now, token = self._clock.monotonic(), self._current
+        left = None if token is None or token.expires_at == _NEVER else token.expires_at - now
+        refusal = self._refusal if self._is_refused(now) else None
+        return TokenHealth(
+            scheme=self._name,
+            held=token is not None and (left is None or left > 0),
+            age=None if token is None else now - token.issued_at,
+            expires_in=left,
+            refused="" if refusal is None else str(refusal),
+        )
 
     def now(self) -> float:
         """The present time, by the clock of ``issued_at``."""

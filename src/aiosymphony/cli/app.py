@@ -11,6 +11,7 @@ import typer
 
 from .._version import __version__
 from ..errors import SymphonyError
+from ..logs import show_logs
 from . import api, auth, call, dashboard, demo, provision, sandbox, store, worker
 from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
 
@@ -46,8 +47,13 @@ def _root(
     ca_file: Annotated[
         Path | None, typer.Option("--ca-file", help="Certificate authorities to trust besides the system's.")
     ] = None,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Log what is done, on standard error; -vv each request.")
+    ] = 0,
 ) -> None:
     del version  # its callback has done it
+    if verbose:
+        show_logs("info" if verbose == 1 else "debug")
     given = {"SYMPHONY_PROFILE": profile, "SYMPHONY_PROXY": proxy, "SYMPHONY_CA_FILE": ca_file}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
 

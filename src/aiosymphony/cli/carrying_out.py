@@ -11,7 +11,7 @@ import typer
 
 from ..errors import JobError, JobInterrupted, JobRefused
 from ..provisioning import Job, Plan
-from .interrupts import on_stop_signals
+from ..stop_signals import on_stop_signals
 
 __all__ = ["carry_out"]
 

@@ -12,7 +12,7 @@ import typer
 
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
-from .interrupts import on_stop_signals
+from ..stop_signals import on_stop_signals
 from .invocation import host_and_port
 from .output import say
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..provisioning import JobStore, Plan, Progress
-from .interrupts import on_stop_signals
+from ..stop_signals import on_stop_signals
 from .output import say
 from .worker import MISSING
 

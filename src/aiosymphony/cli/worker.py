@@ -11,8 +11,9 @@ import typer
 
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError
+from ..health import serve_health
 from ..limits import Limits
-from .interrupts import on_stop_signals
+from ..stop_signals import on_stop_signals
 from .invocation import host_and_port
 from .output import STOPPED, end_at_once, say
 from .telemetry import TelemetryOption, telemetry_of
@@ -81,7 +82,6 @@ def worker(
 async def run_worker(worker: Worker, health: tuple[str, int] | None = None) -> int:
     """Run a worker under the signals of its process; the exit code. It does not return if the worker was fenced."""
     from ..provisioning.journal.base import Fenced
-    from ..provisioning.workers.health import serving_health
 
     asked = left = False
 
@@ -95,7 +95,7 @@ async def run_worker(worker: Worker, health: tuple[str, int] | None = None) -> i
             say("finishing requests in flight, and putting back the rest; Ctrl-C again to stop now", stderr=True)
             worker.drain()
 
-    serving = contextlib.nullcontext() if health is None else serving_health(worker, *health)
+    serving = contextlib.nullcontext() if health is None else serve_health(lambda: worker.is_ready, *health)
     with on_stop_signals(stop):
         try:
             async with serving:

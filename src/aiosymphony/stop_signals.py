@@ -1,4 +1,4 @@
-"""Signals that ask a command to stop, on every kind of event loop."""
+"""Signals that ask a program to stop, on every kind of event loop."""
 
 from __future__ import annotations
 

@@ -1,0 +1,29 @@
+"""A bot as its author writes it: it follows presences, and tells of itself, until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiosymphony import Life, PodClient, SymphonyError, run
+
+
+async def main(life: Life) -> None:
+    async with PodClient.from_env() as pod:
+        life.watch(pod)
+
+        async def greet() -> None:
+            while await life.sleep(0.05):
+                try:
+                    await pod.session.info()
+                except SymphonyError as error:
+                    print(f"failed: {error}", flush=True)
+
+        async with asyncio.TaskGroup() as tasks, pod.presence.feed() as feed:
+            tasks.create_task(greet())
+            async for change in life.until_stopped(feed):
+                print(change, flush=True)
+
+
+if __name__ == "__main__":
+    run(main, grace=3.0, health=sys.argv[1])
