@@ -206,9 +206,9 @@ def test_a_schedule_is_for_one_target(scheduled: Scheduled) -> None:
         ("0 9 * * 1-5", "Europe/Zurich", "2026-11-27T12:00:00+00:00", "2026-11-30T08:00:00+00:00"),
         ("0 9 * * *", "Europe/Zurich", "2026-10-24T12:00:00+00:00", "2026-10-25T08:00:00+00:00"),
         ("0 9 * * *", "Europe/Zurich", "2026-03-28T12:00:00+00:00", "2026-03-29T07:00:00+00:00"),
-        # In the hour that a night lacks it comes at its end, and in the one that a night has twice, twice.
-        ("30 2 * * *", "Europe/Zurich", "2026-03-29T00:00:00+00:00", "2026-03-29T01:00:00+00:00"),
-        ("30 2 * * *", "Europe/Zurich", "2026-10-25T00:30:00+00:00", "2026-10-25T01:30:00+00:00"),
+        # In the hour that a night lacks it comes an hour later, and in the one that a night has twice, once.
+        ("30 2 * * *", "Europe/Zurich", "2026-03-29T00:00:00+00:00", "2026-03-29T01:30:00+00:00"),
+        ("30 2 * * *", "Europe/Zurich", "2026-10-25T00:30:00+00:00", "2026-10-26T01:30:00+00:00"),
     ],
 )
 def test_the_next_time(cron: str, zone: str, after: str, expected: str) -> None:

@@ -28,7 +28,7 @@ def options_for_workers(*, concurrency: int, settle: float, attempts: int, audit
     """
     try:
         from ..provisioning.workers.handing_over import Options
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(MISSING) from None
     return Options(concurrency=concurrency, settle=settle, attempts=attempts, audit=audit)
 

@@ -28,7 +28,7 @@ def jobs(store: StoreOption, as_json: JsonOption = False) -> None:
     """List the jobs of a database, the newest first, and how they stand."""
     try:
         from ..provisioning.journal.postgres.jobs import list_jobs
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(NEEDS_POSTGRES) from None
     found = list_jobs(store)
     if as_json:
@@ -80,7 +80,7 @@ def cancel(job: JobArgument, store: StoreOption, as_json: JsonOption = False) ->
 def _set(store: str, job: str, wish: Wish, told: str, *, as_json: bool) -> None:
     try:
         from ..provisioning.journal.postgres.jobs import set_wish
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(NEEDS_POSTGRES) from None
     name = set_wish(store, job, wish)
     if as_json:

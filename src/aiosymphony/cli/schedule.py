@@ -93,7 +93,7 @@ def schedule(
     try:
         from ..provisioning.workers.handing_over import Options
         from ..provisioning.workers.schedules import Planning, Schedule, change_schedule, save_schedule
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(MISSING) from None
     chosen: dict[Verb, bool] = {"pause": pause, "resume": resume, "remove": remove}
     verbs: list[Verb] = [verb for verb, wanted in chosen.items() if wanted]
@@ -167,7 +167,7 @@ def schedules(store: StoreOption, as_json: JsonOption = False) -> None:
     """List the schedules of a database, and what became of their last time."""
     try:
         from ..provisioning.workers.schedules import list_schedules
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(NEEDS_POSTGRES) from None
     found = list_schedules(store)
     if as_json:

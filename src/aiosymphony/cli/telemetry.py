@@ -34,6 +34,6 @@ def telemetry_of(wanted: bool) -> tuple[JobTelemetry, Observer] | tuple[None, No
     try:
         from ..provisioning.telemetry import JobTelemetry
         from ..telemetry import OpenTelemetryObserver
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(_MISSING) from None
     return JobTelemetry(), OpenTelemetryObserver()

@@ -69,7 +69,7 @@ def worker(
         from ..postgres import PostgresRate, PostgresTokenStore
         from ..provisioning.workers.credentials import Targets
         from ..provisioning.workers.worker import Worker
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigError(MISSING) from None
     shared = PostgresRate(store, egress=egress)
     limits = Limits(shared=shared) if rate is None else Limits(rate=rate, shared=shared)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import attrs
-from croniter import CroniterError, croniter
+from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 
 from ...auth.secrets import keeps_arguments_secret
 from ...errors import ConfigError, JobRefused
@@ -169,11 +169,15 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime:
         raise ConfigError(f"there is no time zone {zone!r}: it is a name such as Europe/Zurich") from None
     if len(cron.split()) != _FIELDS:
         raise ConfigError(f"{cron!r} is no cron expression: it has five fields, such as '0 2 * * 1-5'")
+    # By the clock on the wall, of which releases of croniter differ in the nights that it is changed.
+    local = after.astimezone(where).replace(tzinfo=None)
     try:
-        found = croniter(cron, after.astimezone(where)).get_next(datetime)
-    except (CroniterError, ValueError) as error:
+        times = croniter(cron, local)
+        while (found := times.get_next(datetime).replace(tzinfo=where).astimezone(UTC)) <= after:
+            pass  # in the hour that comes twice
+    except (CroniterBadCronError, CroniterBadDateError, ValueError) as error:
         raise ConfigError(f"{cron!r} is no cron expression: {error}") from None
-    return found.astimezone(UTC)
+    return found
 
 
 @keeps_arguments_secret
