@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from attrs import asdict, field, fields, frozen
@@ -50,6 +51,13 @@ def _at(value: Mapping[Any, Any]) -> dict[tuple[str, int], Fault]:
     return script
 
 
+def did_you_mean(unknown: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    """Each name that is not known, with the one that comes closest."""
+    for name in sorted(unknown):
+        close = difflib.get_close_matches(name, known, 1)
+        yield f"{name} (did you mean {close[0]}?)" if close else name
+
+
 def _names(value: Any) -> frozenset[str] | None:
     return None if value is None else frozenset(value)
 
@@ -90,9 +98,9 @@ class Faults:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Faults:
         """Read faults from parsed JSON; its keys are the names of the fields. Raises ValueError for anything else."""
-        unknown = set(value) - {attribute.name for attribute in fields(cls)}
-        if unknown:
-            msg = f"unknown faults: {', '.join(sorted(unknown))}"
+        known = {attribute.name for attribute in fields(cls)}
+        if unknown := set(value) - known:
+            msg = f"unknown faults: {', '.join(did_you_mean(unknown, known))}; there are {', '.join(sorted(known))}"
             raise ValueError(msg)
         try:
             return cls(**value)

@@ -7,10 +7,11 @@ import asyncio
 import gc
 import math
 import os
+import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ def serve(
     *,
     directory: Path | None = None,
     as_json: bool = False,
+    as_env: bool = False,
     output: IO[str] | None = None,
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM.
@@ -39,6 +41,7 @@ def serve(
         directory: Where the bot's private key is written, with mode 0600; a new temporary folder if None. The key
             file is removed at the end.
         as_json: One line of JSON instead of lines for people.
+        as_env: Lines for a shell to evaluate, with the variables that clients and the command line read.
         output: Where to describe it.
 
     Raises:
@@ -48,10 +51,10 @@ def serve(
     # The state is large, long-lived and free of cycles. With the default thresholds, listing 100,000 users spent most
     # of its time in the garbage collector.
     gc.set_threshold(200_000, 20, 100)
-    asyncio.run(_serve(sandbox, directory, as_json=as_json, output=output or sys.stdout))
+    asyncio.run(_serve(sandbox, directory, as_json=as_json, as_env=as_env, output=output or sys.stdout))
 
 
-async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, output: IO[str]) -> None:
+async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, as_env: bool, output: IO[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,7 +80,9 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
                 "token_url": f"{sandbox.url}/oauth/token",
                 "pid": os.getpid(),
             }
-            if as_json:
+            if as_env:
+                text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(sandbox, key_file))
+            elif as_json:
                 text = orjson.dumps(facts).decode()
             else:
                 width = max(map(len, facts))
@@ -89,6 +94,21 @@ async def _serve(sandbox: Sandbox, directory: Path | None, *, as_json: bool, out
         key_file.unlink(missing_ok=True)
         if temporary is not None:
             temporary.cleanup()
+
+
+def _variables(sandbox: Sandbox, key_file: Path) -> Iterator[tuple[str, str]]:
+    """The variables of a login to the pod and to Connect, and a company that is COMPLETED."""
+    given = sandbox.client_credentials
+    yield "SYMPHONY_POD_URL", sandbox.url
+    yield "SYMPHONY_BOT_USERNAME", sandbox.bot.username
+    yield "SYMPHONY_PRIVATE_KEY", str(key_file)
+    yield "SYMPHONY_CONNECT_URL", sandbox.url
+    yield "SYMPHONY_TOKEN_URL", f"{sandbox.url}/oauth/token"
+    yield "SYMPHONY_CLIENT_ID", given.client_id
+    yield "SYMPHONY_CLIENT_SECRET", given.client_secret
+    for company in sandbox.state.db.companies:
+        yield "COMPANY", company.id
+        break
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -151,7 +171,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--validate-responses", action="store_true", help="check each response against the API documents")
     add("--faults", type=_faults, metavar="JSON|FILE", help='for example {"rate_429": 0.02, "rate_503": 0.01}')
     add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
-    add("--json", action="store_true", help="print how to reach the sandbox as one line of JSON")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print how to reach the sandbox as one line of JSON")
+    how.add_argument(
+        "--env", action="store_true", help="print it as variables for a shell, with a company that is ready as $COMPANY"
+    )
     return parser
 
 
@@ -160,7 +184,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosy
     given = _parser(prog).parse_args(arguments)
     sandbox = Sandbox(
         given.users,
-        given.companies,
+        max(1, given.companies) if given.env else given.companies,
         external_users=given.external_users,
         page_base=given.page_base,
         page_cap=given.page_cap,
@@ -176,7 +200,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosy
         validate_responses=given.validate_responses,
     )
     try:
-        serve(sandbox, directory=given.dir, as_json=given.json)
+        serve(sandbox, directory=given.dir, as_json=given.json, as_env=given.env)
     except OSError as error:
         sys.stderr.write(f"the sandbox cannot start: {error}\n")
         return 64

@@ -20,7 +20,7 @@ from .auth import Auth, Bot, ClientCredentials, bot_key
 from .connect import problem
 from .control import Control
 from .documents import Operation, load, specs_folder
-from .faults import Fault, Faults, FaultScript
+from .faults import Fault, Faults, FaultScript, did_you_mean
 from .handlers import HANDLERS, Answer, Call, HttpError
 from .oauth import OAUTH
 from .seeds import seed_app, seed_bot, seed_companies, seed_pod, seed_users
@@ -147,9 +147,9 @@ class Sandbox:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         unknown = {name for name, _ in faults.at} | (faults.operations or set())
-        unknown -= {operation.id for operation in self._operations}
-        if unknown:
-            msg = f"faults for unknown operations: {', '.join(sorted(unknown))}"
+        known = {operation.id for operation in self._operations}
+        if unknown := unknown - known:
+            msg = f"faults for unknown operations: {', '.join(did_you_mean(unknown, known))}"
             raise ValueError(msg)
         self._script = FaultScript(faults)
         self.state.lag_by(faults.lookup_lag)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pytest_asyncio import fixture
 
     from aiosymphony import ConnectClient, PodClient
-    from aiosymphony.sandbox import Sandbox
+
+    from .sandbox import SandboxWithClients
 else:
     try:
         from pytest_asyncio import fixture
@@ -37,10 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @fixture
-async def symphony_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """A running Sandbox. It checks its own answers; the test fails if one is not as documented.
+async def symphony_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[SandboxWithClients]:
+    """A running sandbox, with `pod()` and `connect()` for more clients than the fixtures'.
 
-    Arguments of `Sandbox` come from the marker `symphony_sandbox`.
+    It checks its own answers; the test fails if one is not as documented. Arguments come from the marker
+    `symphony_sandbox`.
     """
     marker = request.node.get_closest_marker("symphony_sandbox")
     options: dict[str, Any] = {"validate_responses": True, **(marker.kwargs if marker else {})}
@@ -51,31 +53,24 @@ async def symphony_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sand
 
 
 @fixture
-async def symphony_pod(symphony_sandbox: Sandbox) -> AsyncIterator[PodClient]:
+async def symphony_pod(symphony_sandbox: SandboxWithClients) -> AsyncIterator[PodClient]:
     """A PodClient with the key of the sandbox's service account; its first call logs in."""
-    from aiosymphony import PodClient, RsaAuth  # noqa: PLC0415
-
-    auth = RsaAuth(symphony_sandbox.bot.username, symphony_sandbox.bot.private_key)
-    async with PodClient(symphony_sandbox.url, auth) as pod:
+    async with symphony_sandbox.pod() as pod:
         yield pod
 
 
 @fixture
-async def symphony_connect(symphony_sandbox: Sandbox) -> AsyncIterator[ConnectClient]:
+async def symphony_connect(symphony_sandbox: SandboxWithClients) -> AsyncIterator[ConnectClient]:
     """A ConnectClient with the credentials of the sandbox's partner; its first call logs in."""
-    from aiosymphony import ClientCredentials, ConnectClient  # noqa: PLC0415
-
-    url, credentials = symphony_sandbox.url, symphony_sandbox.client_credentials
-    auth = ClientCredentials(credentials.client_id, credentials.client_secret, token_url=f"{url}/oauth/token")
-    async with ConnectClient(auth, base_url=url) as connect:
+    async with symphony_sandbox.connect() as connect:
         yield connect
 
 
-def _sandbox(**options: Any) -> Sandbox:
+def _sandbox(**options: Any) -> SandboxWithClients:
     try:
-        from aiosymphony.sandbox import Sandbox  # noqa: PLC0415
+        from .sandbox import SandboxWithClients  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("aiosymphony"):
             raise
         pytest.fail(f"the fixture needs {error.name}: pip install 'aiosymphony[sandbox]'", pytrace=False)
-    return Sandbox(**options)
+    return SandboxWithClients(**options)
