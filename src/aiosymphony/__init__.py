@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from .health import Health as Health
     from .health import TokenHealth as TokenHealth
     from .health import serve_health as serve_health
+    from .ids import standard_id as standard_id
+    from .ids import tenant_of as tenant_of
+    from .ids import url_safe_id as url_safe_id
     from .life import Life as Life
     from .life import run as run
     from .limits import Limit as Limit
@@ -157,6 +160,9 @@ _HOMES = {
     # Their modules have names of their own: a module that is imported hides what has its name.
     "bulk": "_bulk",
     "create_once": "_create_once",
+    "url_safe_id": "ids",
+    "tenant_of": "ids",
+    "standard_id": "ids",
     "trace_id": "context",
     "run": "life",
     "serve_health": "health",

@@ -18,7 +18,7 @@ GENERATED = ROOT / "generated" / "aiosymphony_api"
 LAYERS = (
     {"_version", "_lazy", "codes"},
     {"errors", "clock", "context", "files", "health", "jsontext", "logs", "stop_signals", "text"},
-    {"wire", "urls", "retry", "limits", "apidiff", "_create_once"},
+    {"wire", "ids", "urls", "retry", "limits", "apidiff", "_create_once"},
     {"transport", "auth", "observer"},
     {"routes", "call", "lifecycle", "settings", "config_file"},
     {"session"},

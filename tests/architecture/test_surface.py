@@ -22,7 +22,7 @@ SURFACE = """
     Pager PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response RetryPolicy RsaAuth
     Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth TokenPair TokenPairStore
     TokenStore Transport TransportError Unauthorized __version__ bulk create_once run serve_health share_login
-    trace_id
+    standard_id tenant_of trace_id url_safe_id
 """.split()  # noqa: SIM905 - read at a glance
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .users import Users
 
 BASE_URL = "https://community.symphony.com"
+UAT_URL = "https://community.uat.symphony.com"
 
 
 class ConnectClient(Client):
@@ -142,6 +143,14 @@ class ConnectClient(Client):
     def _from_settings(cls, settings: ConnectSettings, options: ClientOptions) -> Self:
         base_url = settings.base_url or BASE_URL
         return cls(settings.auth, base_url=base_url, transport=settings.network.transport(), **options)
+
+    @classmethod
+    def uat(cls, auth: ClientCredentials | StaticToken, **options: Unpack[ClientOptions]) -> Self:
+        """A client of Connect's environment for acceptance tests, ``https://community.uat.symphony.com``.
+
+        No host of tokens is documented for it: ask for yours, and give ``ClientCredentials`` its ``token_url``.
+        """
+        return cls(auth, base_url=UAT_URL, **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
