@@ -137,7 +137,7 @@ def schedule(
     desired = Desired.read(path, known.kind, columns=planning.columns, encoding=encoding, sheet=sheet, strict=strict)
     if job is not None and job.reading != desired.reading and not (column_map or encoding or sheet):
         raise ConfigError(f"{file}: {_READING}")
-    if disable_missing and desired.is_rest:
+    if planning.disable_missing and desired.is_rest:
         raise ConfigError(f"{path} holds what is left of a job, not everybody: leave out --disable-missing")
     where = asyncio.run(_name(known.kind, connection))
     made = Schedule(

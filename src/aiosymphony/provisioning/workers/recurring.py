@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import threading
 from collections.abc import Callable
@@ -138,7 +139,9 @@ async def _in_thread(function: Callable[[], T]) -> T:
             value = function()
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
             failure = error
-        loop.call_soon_threadsafe(settle, value, failure)
+        # The worker may have left meanwhile, and its loop with it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, value, failure)
 
     threading.Thread(target=run, name="aiosymphony planning", daemon=True).start()
     return await result
