@@ -49,7 +49,8 @@ class _Lately:
     sent_at: float | None = None
     """When the last one was sent that succeeded."""
     failed_at: float | None = None
-    failure: SymphonyError | None = None
+    failure: str = ""
+    """What the last one failed with. As text: an error would keep the frames alive that raised it."""
 
 
 def _fields(attempt: Attempt) -> dict[str, Any]:
@@ -217,15 +218,13 @@ class Session:
                         limiter.succeeded()
                     if not route.proven:
                         self._routes[operation] = attrs.evolve(route, proven=True)
+                    self._lately.sent_at = call.sent_at
                     return result
                 finally:
                     if has_place and limiter is not None:
                         limiter.release()
-                    if call.sent_at is not None:
-                        if call.failure is None:
-                            self._lately.sent_at = call.sent_at
-                        if self._observer is not None or logger.isEnabledFor(logging.DEBUG):
-                            self._tell(call.attempt(request, route.base_url, clock.monotonic() - call.sent_at))
+                    if call.sent_at is not None and (self._observer is not None or logger.isEnabledFor(logging.DEBUG)):
+                        self._tell(call.attempt(request, route.base_url, clock.monotonic() - call.sent_at))
                 route = await self._prepare_next(operation, route, call, call.failure)
                 call.begin_again()
         except SymphonyError:
@@ -244,7 +243,7 @@ class Session:
         if self._observer is not None:
             self._observer(attempt)
         if logger.isEnabledFor(logging.DEBUG):
-            outcome = attempt.status if attempt.error is None else attempt.error
+            outcome = attempt.error or attempt.status or "broken off"
             logger.debug(
                 "%s: attempt %d: %s in %.3f s", attempt.operation.id, attempt.number, outcome, attempt.duration,
                 extra=_fields(attempt),
@@ -266,7 +265,7 @@ class Session:
         No refusal of a later attempt takes back what an earlier one may have done.
         """
         call.outcome_unknown |= failure.may_have_acted
-        self._lately.failed_at, self._lately.failure = self._clock.monotonic(), failure
+        self._lately.failed_at, self._lately.failure = self._clock.monotonic(), str(failure)
         try:
             return await self._make_ready(operation, route, call, failure)
         except SymphonyError as error:
@@ -379,7 +378,7 @@ class Session:
             paused_for=limiter.pause,
             success_ago=None if lately.sent_at is None else now - lately.sent_at,
             failure_ago=None if lately.failed_at is None else now - lately.failed_at,
-            failure="" if lately.failure is None else str(lately.failure),
+            failure=lately.failure,
         )
 
     @property
