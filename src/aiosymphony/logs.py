@@ -11,9 +11,21 @@ import logging
 import sys
 from typing import TextIO
 
-__all__ = ["show_logs"]
+__all__ = ["log", "show_logs"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def log(logger: logging.Logger, level: int, message: str, *arguments: object, **fields: object) -> None:
+    """Log a message with fields of its record.
+
+    Not by ``extra``: that raises if a program's factory of records, such as that of symphony-bdk-python, has set a
+    field of the same name, and no call may fail for its log.
+    """
+    if logger.isEnabledFor(level):
+        record = logger.makeRecord(logger.name, level, __file__, 0, message, arguments, None)
+        record.__dict__.update(fields)
+        logger.handle(record)
 
 
 class _Shown(logging.StreamHandler[TextIO]):

@@ -25,6 +25,7 @@ from .errors import ApiError, ConfigError, SymphonyError, TransportError, Unauth
 from .health import Health
 from .lifecycle import Lifecycle
 from .limits import Limiter, Limits
+from .logs import log
 from .observer import Attempt, Observer
 from .retry import Failure, RetryBudget, RetryPolicy, classify, delay
 from .routes import Route, Router
@@ -51,17 +52,6 @@ class _Lately:
     failed_at: float | None = None
     failure: str = ""
     """What the last one failed with. As text: an error would keep the frames alive that raised it."""
-
-
-def _fields(attempt: Attempt) -> dict[str, Any]:
-    """What a log record of an attempt has as fields."""
-    return {
-        "operation": attempt.operation.id,
-        "status": attempt.status,
-        "duration": attempt.duration,
-        "trace_id": attempt.trace_id,
-        "attempt": attempt.number,
-    }
 
 
 class Session:
@@ -244,10 +234,20 @@ class Session:
             self._observer(attempt)
         if logger.isEnabledFor(logging.DEBUG):
             outcome = attempt.error or attempt.status or "broken off"
-            logger.debug(
-                "%s: attempt %d: %s in %.3f s", attempt.operation.id, attempt.number, outcome, attempt.duration,
-                extra=_fields(attempt),
-            )  # fmt: skip
+            log(
+                logger,
+                logging.DEBUG,
+                "%s: attempt %d: %s in %.3f s",
+                attempt.operation.id,
+                attempt.number,
+                outcome,
+                attempt.duration,
+                operation=attempt.operation.id,
+                status=attempt.status,
+                duration=attempt.duration,
+                trace_id=attempt.trace_id,
+                attempt=attempt.number,
+            )
 
     async def _wait_in_line(self, limiter: Limiter, route: Route, call: Call) -> bool:
         """Take a place; whether one was taken. A call leaves the line when it may not be repeated any more."""
@@ -289,11 +289,19 @@ class Session:
         wait = self._wait_before_retry(failure, operation, route.limiter, call.failures, elapsed)
         if wait is None:
             raise final_error(failure, operation)
-        logger.info(
-            "%s: attempt %d failed, next in %.2f s: %s", operation.id, call.failures, wait, failure,
-            extra={"operation": operation.id, "status": getattr(failure, "status", None), "trace_id": call.trace_id,
-                   "attempt": call.sends},
-        )  # fmt: skip
+        log(
+            logger,
+            logging.INFO,
+            "%s: attempt %d failed, next in %.2f s: %s",
+            operation.id,
+            call.failures,
+            wait,
+            failure,
+            operation=operation.id,
+            status=getattr(failure, "status", None),
+            trace_id=call.trace_id,
+            attempt=call.sends,
+        )
         if wait:
             await life.while_repeating(clock.sleep(wait))
         call.repeats = failure

@@ -150,6 +150,29 @@ async def test_each_attempt_is_a_record_with_fields(pod: PodClient, caplog: pyte
     assert (retried.operation, retried.status, retried.trace_id) == ("v2_sessioninfo_get", 503, "abc123")
 
 
+async def test_a_program_whose_records_have_such_fields_already_fails_no_call(
+    pod: PodClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As those of a program that uses symphony-bdk-python do."""
+    caplog.set_level(logging.DEBUG, "aiosymphony")
+    factory = logging.getLogRecordFactory()
+
+    def with_fields(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = factory(*args, **kwargs)
+        record.trace_id = record.operation = record.status = "theirs"
+        return record
+
+    logging.setLogRecordFactory(with_fields)
+    try:
+        with respx.mock(base_url="https://acme.symphony.test") as wire:
+            wire.get("/pod/v2/sessioninfo").mock(side_effect=[Response(503), Response(200, json={"id": 7})])
+            assert (await pod.session.info()).id == 7
+    finally:
+        logging.setLogRecordFactory(factory)
+    records: list[Any] = [record for record in caplog.records if record.levelno == logging.DEBUG]
+    assert [record.status for record in records if record.name == "aiosymphony.session"] == [503, 200]
+
+
 @pytest.mark.parametrize(("level", "shown"), [("debug", 2), ("info", 1), ("error", 0), ("nonsense", 1), ("", 0)])
 def test_the_environment_shows_the_log(level: str, shown: int) -> None:
     script = (
