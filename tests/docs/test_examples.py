@@ -33,10 +33,13 @@ PROGRAMS = dict(_programs())
 async def run_program(arguments: list[str], sandbox: Sandbox, folder: Path) -> str:
     """Run a Python program in a folder with the bot's key; its output."""
     (folder / "bot.pem").write_text(sandbox.bot.private_key)
+    (folder / "app.pem").write_text(sandbox.app.private_key)
     environment = os.environ | {
         "SYMPHONY_POD_URL": sandbox.url,
         "SYMPHONY_BOT_USERNAME": sandbox.bot.username,
         "SYMPHONY_PRIVATE_KEY": "bot.pem",
+        "SYMPHONY_APP_ID": sandbox.app.username,
+        "SYMPHONY_APP_PRIVATE_KEY": "app.pem",
         "SYMPHONY_CONNECT_URL": sandbox.url,
         "SYMPHONY_TOKEN_URL": f"{sandbox.url}/oauth/token",
         "SYMPHONY_CLIENT_ID": sandbox.client_credentials.client_id,
@@ -72,6 +75,7 @@ EXPECTED = {
               "^allowed: .*canCreatePublicRoom", "^roles: INDIVIDUAL, USER_PROVISIONING$", "AUDIT_TRAIL_MANAGEMENT"],
     "rooms": ["^talking to .* which is the same$", "^found room Rates desk", r"^member \d+ who owns it$",
               "^active: False$", "^in .*IM"],
+    "extension_app": ["^a pair that is valid: True$", "^refused: the JWT is not valid", "^as .+ in .+"],
     "connections": ["^asked .* PENDING_OUTGOING$", r"^answered \d+ ACCEPTED$", r"^answered \d+ REJECTED$",
                     r"^connected to \d+ ACCEPTED$", r"^removed \d+$"],
     "presence": ["^I am BUSY$", r"^\d+ is AWAY$", r"^everybody: \d+ AWAY$", r"^changed: \d+ BUSY$"],
