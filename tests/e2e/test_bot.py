@@ -100,11 +100,13 @@ async def test_a_bot_lives_through_everything_and_ends_when_it_is_asked_to(tmp_p
 
 
 def _rotate(sandbox: Sandbox, key: Path) -> None:
-    """A new key at the pod and in the file; the old one is good no more."""
+    """A new key at the pod, and then in the file. As in a pod, the one before it stays good for a while."""
     made = rsa.generate_private_key(65537, 2048)
     public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     user = sandbox.state.user(username=sandbox.bot.username)
     assert user is not None
+    before = user.attributes["currentKey"]
+    user.attributes["previousKey"] = before | {"expirationDate": int(time.time() * 1000) + 5000}
     user.attributes["currentKey"] = {"key": public}
     key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
