@@ -79,7 +79,9 @@ class Scheduled:
             await follow(store, Progress(), every=0.1)
 
     def jobs(self) -> list[str]:
-        return [job.name.removeprefix(self.handed.name) for job in list_jobs(self.address)]
+        """Those that it made: other tests have left theirs."""
+        name = self.handed.name
+        return [job.name.removeprefix(name) for job in list_jobs(self.address) if job.name.startswith(f"{name}/")]
 
 
 @pytest.fixture

@@ -106,13 +106,18 @@ async def handed(
     cluster: Cluster,
 ) -> AsyncIterator[Handed]:
     handed = Handed(cluster, case, jobs, request.node.name)
+    clear(handed)  # of what other tests left
     yield handed
     for pid in handed.pids:
         if os.path.exists(f"/proc/{pid}"):  # noqa: PTH110
             os.kill(pid, signal.SIGCONT)
             os.kill(pid, signal.SIGKILL)
             await jobs.wait(pid)
-    for table in ("job", "procrastinate_jobs", "worker"):
+    clear(handed)
+
+
+def clear(handed: Handed) -> None:
+    for table in ("job", "procrastinate_jobs", "schedule", "takeover", "worker"):
         handed.ask(f"DELETE FROM {table}")
 
 
