@@ -120,7 +120,8 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
     validate(document, str(path))
     if document["info"]["version"] != api.version:
         raise CodegenError(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")
-    return make_package(document, target, api=api.api, reviewed=_read_reviewed(specs / api.operations))
+    reviewed, present = _read_reviewed(specs / api.operations)
+    return make_package(document, target, api=api.api, reviewed=reviewed, present=present)
 
 
 def _read_apis(path: Path) -> list[Api]:
@@ -133,13 +134,19 @@ def _read_apis(path: Path) -> list[Api]:
     return apis
 
 
-def _read_reviewed(path: Path) -> dict[str, Reviewed]:
-    """The reviewed facts for generated code, by operation id. The others are for the facade and tests."""
+def _read_reviewed(path: Path) -> tuple[dict[str, Reviewed], dict[str, list[str]]]:
+    """The reviewed facts for generated code: by operation id, and the fields that are always there by schema.
+
+    The others are for the facade and tests.
+    """
+    table = _read_toml(path)
+    present = table.pop("present", {})
     names = [field.name for field in fields(Reviewed)]
-    return {
+    reviewed = {
         operation: Reviewed(**{name: _frozen(entry[name]) for name in names if name in entry})
-        for operation, entry in _read_toml(path).items()
+        for operation, entry in table.items()
     }
+    return reviewed, present
 
 
 def _frozen(value: Any) -> Any:

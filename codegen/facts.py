@@ -31,12 +31,14 @@ class Field:
         python: Its name in Python.
         description: The document's words.
         deprecated: Whether the document marks it so.
+        present: Whether the reviewed facts say that answers always have it, although the document does not.
     """
 
     wire: str
     python: str
     description: str
     deprecated: bool
+    present: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ Nothing is dropped silently: what cannot be expressed is refused with its place,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .facts import Counts, Normalised, Reviewed
@@ -20,20 +20,28 @@ from .references import References
 from .schemas import Schemas
 
 
-def normalise(document: dict[str, Any], *, api: str, reviewed: Mapping[str, Reviewed] | None = None) -> Normalised:
+def normalise(
+    document: dict[str, Any],
+    *,
+    api: str,
+    reviewed: Mapping[str, Reviewed] | None = None,
+    present: Mapping[str, Collection[str]] | None = None,
+) -> Normalised:
     """Bring an OpenAPI 3 document into plain form.
 
     Args:
         document: A valid OpenAPI 3.0 or 3.1 document.
         api: Which host serves it; goes into every operation.
         reviewed: Reviewed facts by operation id.
+        present: Properties that answers always have, by the schema's name; what a document lacks of them is passed
+            over, as a table is for all versions of an API.
 
     Raises:
         CodegenError: Something in the document cannot be expressed; says where.
     """
     notes: list[str] = []
     references = References(document)
-    schemas = Schemas(references, notes)
+    schemas = Schemas(references, notes, present or {})
     classes = schemas.read_components()
     operations = Operations(references, schemas, notes, api=api, reviewed=reviewed or {})
     operations.read()

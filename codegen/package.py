@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,12 @@ class Report:
 
 
 def make_package(
-    document: dict[str, Any], target: Path, *, api: str, reviewed: Mapping[str, Reviewed] | None = None
+    document: dict[str, Any],
+    target: Path,
+    *,
+    api: str,
+    reviewed: Mapping[str, Reviewed] | None = None,
+    present: Mapping[str, Collection[str]] | None = None,
 ) -> Report:
     """Generate a package. The files are complete but not yet formatted.
 
@@ -74,11 +79,12 @@ def make_package(
         target: The folder of the package; replaced if it is there.
         api: Which host serves the API.
         reviewed: Reviewed facts by operation id.
+        present: Properties that answers always have, by the schema's name.
 
     Raises:
         CodegenError: Something in the document cannot be expressed, or was lost on the way.
     """
-    plain = normalise(document, api=api, reviewed=reviewed)
+    plain = normalise(document, api=api, reviewed=reviewed, present=present)
     if target.exists():
         shutil.rmtree(target)
     _generate(plain, target)

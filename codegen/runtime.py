@@ -21,7 +21,7 @@ IMPORTS: dict[str, dict[str, tuple[str, ...]]] = {
     "model": {
         "aiosymphony.wire.decoding": (*_DECODERS, "Variant", "extra", "read_dict"),
         "aiosymphony.wire.encoding": _ENCODERS,
-        "aiosymphony.wire.models": ("NO_EXTRA", "Model", "know_types"),
+        "aiosymphony.wire.models": ("ABSENT", "NO_EXTRA", "Model", "drop_absent", "know_types"),
     },
     "enum": {
         "aiosymphony.wire.decoding": ("decode_int", "plain"),

@@ -6,7 +6,7 @@ not. Compositions (``allOf``) are merged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,7 +64,10 @@ class Schemas:
         components: The schema of each class in plain form, for the generator.
     """
 
-    def __init__(self, references: References, notes: list[str]) -> None:
+    def __init__(
+        self, references: References, notes: list[str], present: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        self._present = present or {}
         self.components: dict[str, Any] = {}
         self._references = references
         self._notes = notes
@@ -275,6 +278,7 @@ class Schemas:
 
     def _emit_model(self, name: str, component: dict[str, Any], flat: dict[str, Any], place: str) -> None:
         required = set(flat.get("required") or [])
+        present = self._present.get(place.removeprefix(f"{SCHEMAS}/"), ())  # an inline schema has no name there
         for phantom in sorted(required - set(flat["properties"])):
             self._notes.append(f"{place}: requires {phantom!r}, which is not among its properties; not required")
         python_names = distinct(flat["properties"], lambda wire: identifier(wire, reserved=RESERVED_FIELDS))
@@ -290,7 +294,13 @@ class Schemas:
             words = self.words(value, below)
             if wire in required and not words.optional:
                 required_keys.append(key)
-            fields[key] = Field(wire=wire, python=python, description=words.description, deprecated=words.deprecated)
+            fields[key] = Field(
+                wire=wire,
+                python=python,
+                description=words.description,
+                deprecated=words.deprecated,
+                present=wire in present and key not in required_keys,
+            )
             values = enum_values(self.flatten(value, below))
             if values is not None and len(values) == 1:
                 constants[wire] = list(values)

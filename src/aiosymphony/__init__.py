@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .errors import JobError as JobError
     from .errors import JobInterrupted as JobInterrupted
     from .errors import JobRefused as JobRefused
+    from .errors import MissingField as MissingField
     from .errors import NotFound as NotFound
     from .errors import OutcomeUnknown as OutcomeUnknown
     from .errors import PaginationError as PaginationError
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from .pod.extension_app import TokenPairStore as TokenPairStore
     from .pod.presence_feed import MissedChanges as MissedChanges
     from .pod.presence_feed import PresenceFeed as PresenceFeed
+    from .pod.roles import Role as Role
     from .retry import RetryPolicy as RetryPolicy
     from .transport import RequestHeaders as RequestHeaders
     from .transport import Response as Response
@@ -126,6 +128,7 @@ _HOMES = {
     "Limit": "limits",
     "Limits": "limits",
     "MissedChanges": "pod.presence_feed",
+    "MissingField": "errors",
     "NotFound": "errors",
     "Observer": "observer",
     "Ok": "_bulk",
@@ -143,6 +146,7 @@ _HOMES = {
     "RequestHeaders": "transport",
     "Response": "transport",
     "RetryPolicy": "retry",
+    "Role": "pod.roles",
     "RsaAuth": "auth.rsa",
     "Secret": "auth.secrets",
     "ServerError": "errors",

@@ -14,6 +14,7 @@
     │   ├── RateLimited        429, or 400 with Retry-After; .retry_after
     │   └── ServerError        500 to 599
     ├── DecodeError            the answer could not be read; .path says where
+    │   └── MissingField       the answer lacks a field that it should have; .model and .field name it
     ├── PaginationError        a listing stopped early; .resume says where
     ├── CompanyFailed          Connect could not create a company; .state and .error_message say why
     ├── CompanyTimeout         a company was not ready before the timeout
@@ -30,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
-from .codes import ConnectCode
+from .codes import ConnectCode, leaves_outcome_unknown
 
 __all__ = [
     "ApiError",
@@ -45,6 +46,7 @@ __all__ = [
     "JobError",
     "JobInterrupted",
     "JobRefused",
+    "MissingField",
     "NotFound",
     "OutcomeUnknown",
     "PaginationError",
@@ -56,8 +58,6 @@ __all__ = [
 ]
 
 _SHORTEST_SECRET = 8
-# 408, 500, 502, 503 and 504 leave open whether the request took effect; so do the unnamed 5xx of gateways.
-_OPEN_4XX = frozenset({408})
 
 
 class OperationFacts(Protocol):
@@ -388,6 +388,28 @@ class DecodeError(SymphonyError):
         return not self._reads
 
 
+class MissingField(DecodeError, AttributeError):
+    """A field was read that answers of its kind always have, and that this one lacks.
+
+    The rest of the answer is as good as any: only the field is missing. It is an AttributeError too, so that
+    ``getattr(model, name, None)`` reads a field that may be missing.
+
+    Attributes:
+        model: The class of the object, such as ``V2UserDetail``.
+        field: The name of the attribute.
+    """
+
+    model: str
+    field: str
+
+    def __init__(self, message: str = "", *, model: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.model, self.field = model, field
+
+    def _leaves_open(self) -> bool:
+        return False
+
+
 class PaginationError(SymphonyError):
     """A listing stopped before its end.
 
@@ -473,13 +495,3 @@ class JobRefused(JobError):
 
 class JobInterrupted(JobError):
     """A provisioning job stopped; the same call resumes it."""
-
-
-def is_throttled(status: int, retry_after: float | None) -> bool:
-    """Whether an answer throttles: 429, or a 400 with Retry-After, which an Agent sends for a backend's 429."""
-    return status == 429 or (status == 400 and retry_after is not None)
-
-
-def leaves_outcome_unknown(status: int, retry_after: float | None) -> bool:
-    """Whether a status leaves the outcome unknown. A 503 with Retry-After was refused before anything was done."""
-    return (status >= 500 and not (status == 503 and retry_after is not None)) or status in _OPEN_4XX

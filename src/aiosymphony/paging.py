@@ -33,7 +33,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import attrs
 
-from .errors import ConfigError, PaginationError, SymphonyError
+from .errors import ConfigError, MissingField, PaginationError, SymphonyError
 
 __all__ = ["CurrentPage", "Cursor", "LastId", "Offset", "Page", "Pager", "SkipLimit", "Strategy", "TimeWindow"]
 
@@ -272,7 +272,7 @@ class PageMemory(Generic[T]):
 
     def _came_before(self, items: Sequence[T]) -> bool:
         last, self._last = self._last, items
-        ends = None if self._key is None else (self._key(items[0]), self._key(items[-1]))
+        ends = None if self._key is None else (_key_of(self._key, items[0]), _key_of(self._key, items[-1]))
         if ends is None or None in ends:
             return _same(items, last)
         known = (len(items), *ends)
@@ -454,11 +454,19 @@ def _same(items: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(items) == len(others) > 0 and items[0] == others[0] and items[-1] == others[-1]
 
 
+def _key_of(key: Callable[[T], Hashable], item: T) -> Hashable:
+    """The key of an item; None if the server has left out what it is made of."""
+    try:
+        return key(item)
+    except MissingField:
+        return None
+
+
 def _new_only(items: Sequence[T], key: Callable[[T], Hashable], seen: set[Hashable]) -> list[T]:
     found = []
     for item in items:
-        its_key = key(item)
-        if its_key not in seen:
+        its_key = _key_of(key, item)
+        if its_key is None or its_key not in seen:
             seen.add(its_key)
             found.append(item)
     return found

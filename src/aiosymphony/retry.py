@@ -23,14 +23,13 @@ from typing import Any
 
 import attrs
 
+from .codes import is_throttled, leaves_outcome_unknown
 from .errors import (
     ApiError,
     ConfigError,
     DecodeError,
     SymphonyError,
     TransportError,
-    is_throttled,
-    leaves_outcome_unknown,
 )
 
 

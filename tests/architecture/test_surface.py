@@ -18,11 +18,11 @@ SURFACE = """
     ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth ClientCredentials
     CompanyFailed CompanyTimeout ConfigError ConfigWarning Conflict ConnectClient DecodeError ExtensionApp
     Failed FileTokenStore Forbidden Grant HeaderSecret Health JobError JobInterrupted JobRefused Life Limit
-    Limits MissedChanges NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost OwnLoginTransport
-    Pager PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response RetryPolicy RsaAuth
-    Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth TokenPair TokenPairStore
-    TokenStore Transport TransportError Unauthorized __version__ bulk create_once run serve_health share_login
-    standard_id tenant_of trace_id url_safe_id
+    Limits MissedChanges MissingField NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost
+    OwnLoginTransport Pager PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response
+    RetryPolicy Role RsaAuth Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth
+    TokenPair TokenPairStore TokenStore Transport TransportError Unauthorized __version__ bulk create_once run
+    serve_health share_login standard_id tenant_of trace_id url_safe_id
 """.split()  # noqa: SIM905 - read at a glance
 
 

@@ -12,13 +12,20 @@ import attrs
 import orjson
 import pytest
 
-from aiosymphony.errors import ConfigError, DecodeError
+from aiosymphony.errors import ConfigError, DecodeError, MissingField
 from aiosymphony.wire.encoding import json_body, path_segment, query_string
 from aiosymphony.wire.models import NO_EXTRA, TextInt
 from aiosymphony_api.connect.models import Company, CompanyState
 from aiosymphony_api.login.models import Token
 from aiosymphony_api.pod import OPERATIONS
-from aiosymphony_api.pod.models import Password, UserV2, V2UserCreate
+from aiosymphony_api.pod.models import (
+    Password,
+    UserSystemInfo,
+    UserV2,
+    V2UserAttributes,
+    V2UserCreate,
+    V2UserDetail,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +60,8 @@ def test_models_are_values() -> None:
         assert other == company
         assert other is not company
         assert other.to_dict() == company.to_dict()
-    assert attrs.evolve(company, name="Other") != company
+    whole = Company.from_dict({"id": "1", "name": "Acme", "vanityName": "acme", "emailDomains": [], "state": "STARTED"})
+    assert attrs.evolve(whole, name="Other") != whole
     assert company != object()
     with pytest.raises(TypeError):
         hash(company)
@@ -63,6 +71,33 @@ def test_models_are_values() -> None:
         company.nmae = "typo"  # type: ignore[attr-defined]
     empty = pickle.loads(pickle.dumps(UserV2(id=1)))
     assert empty.additional_properties is NO_EXTRA
+
+
+def test_a_field_that_is_missing_is_met_when_it_is_read() -> None:
+    read = V2UserDetail.from_dict({"userAttributes": {"userName": "anna"}, "userSystemInfo": None})
+    assert read.user_attributes.user_name == "anna"
+    with pytest.raises(
+        MissingField, match=r"^this V2UserDetail has no user_system_info: the server has left it out$"
+    ) as caught:
+        _ = read.user_system_info
+    assert (caught.value.model, caught.value.field) == ("V2UserDetail", "user_system_info")
+    assert getattr(read, "user_system_info", None) is None
+    assert not hasattr(read, "user_system_info")
+    assert read.to_dict() == {"userAttributes": {"userName": "anna"}, "userSystemInfo": None}
+    assert repr(read).startswith("V2UserDetail(user_attributes=V2UserAttributes(user_name='anna')")
+    assert read != V2UserDetail.from_dict({"userSystemInfo": {}})
+    made = V2UserDetail(user_attributes=V2UserAttributes(user_name="anna"))
+    assert made == V2UserDetail.from_dict({"userAttributes": {"userName": "anna"}})
+    with pytest.raises(MissingField):
+        _ = made.user_system_info
+    made.user_system_info = UserSystemInfo(id=7)
+    assert made.to_dict()["userSystemInfo"] == {"id": 7}
+
+
+def test_a_name_that_no_model_has_is_no_missing_field() -> None:
+    with pytest.raises(AttributeError, match="'UserV2' object has no attribute 'nmae'") as caught:
+        _ = UserV2().nmae  # type: ignore[attr-defined]
+    assert not isinstance(caught.value, MissingField)
 
 
 def test_open_enumerations() -> None:

@@ -74,7 +74,32 @@ class Operation:
 
 @cache
 def load_toml(name: str) -> dict[str, Any]:
-    return tomllib.loads((SPECS / name).read_text(encoding="utf-8"))
+    """A table of ``specs/``, of operations without what it says of schemas."""
+    table = tomllib.loads((SPECS / name).read_text(encoding="utf-8"))
+    table.pop("present", None)
+    return table
+
+
+def fields_of(document: dict[str, Any], schema: dict[str, Any]) -> set[str]:
+    """The properties of a schema, with those that it is composed of."""
+    if "$ref" in schema:
+        return fields_of(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]])
+    inherited = [fields_of(document, part) for part in schema.get("allOf", ())]
+    return set(schema.get("properties", ())).union(*inherited)
+
+
+@pytest.mark.parametrize("table", ["pod/operations.toml", "connect/operations.toml", "login/operations.toml"])
+def test_fields_that_answers_always_have_are_in_a_document_and_not_required_by_it(table: str) -> None:
+    present = tomllib.loads((SPECS / table).read_text(encoding="utf-8"))["present"]
+    assert list(present) == sorted(present)
+    documents = [load_document(api["document"]) for api in APIS if api["operations"] == table]
+    schemas = [(document, document["components"]["schemas"]) for document in documents]
+    for name, fields in present.items():
+        known = [fields_of(document, here[name]) for document, here in schemas if name in here]
+        assert known, f"{name}: no document has it"
+        assert set(fields) <= set().union(*known), name
+        required = [set(here[name].get("required", ())) for _, here in schemas if name in here]
+        assert not set(fields) & set.intersection(*required), f"{name}: the documents require it by themselves"
 
 
 @cache

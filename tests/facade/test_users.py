@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from aiosymphony import BadRequest, ConfigError, OutcomeUnknown, PodClient, ServerError
+from aiosymphony import BadRequest, ConfigError, MissingField, OutcomeUnknown, PodClient, Role, ServerError
 from aiosymphony.pod.users import MAX_AVATAR, FoundUsers
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.testing import SentRequest, make_response
@@ -481,7 +481,7 @@ async def test_a_life_in_the_sandbox(pod: PodClient, symphony_sandbox: Sandbox) 
     detail = await users.detail(uid)
     assert detail.user_attributes is not None
     assert detail.user_attributes.title == "Trader"
-    assert set(detail.roles or ()) == {"INDIVIDUAL", "SUPER_ADMINISTRATOR"}
+    assert set(detail.roles) == {Role.INDIVIDUAL, Role.SUPER_ADMINISTRATOR}
     assert ("canCreatePublicRoom", True) in [(f.entitlment, f.enabled) for f in await users.list_features(uid)]
 
     await users.disable(uid)
@@ -492,3 +492,16 @@ async def test_a_life_in_the_sandbox(pod: PodClient, symphony_sandbox: Sandbox) 
     assert (await users.get_status(uid)).suspended
     await users.unsuspend(uid)
     assert not (await users.get_status(uid)).suspended
+
+
+async def test_a_listing_goes_on_over_a_user_of_whom_parts_are_missing(wire: Wire) -> None:
+    whole = {"userAttributes": {"userName": "anna"}, "userSystemInfo": {"id": 1}, "roles": []}
+    nobody, lacking = {"userSystemInfo": {}}, {"userAttributes": {"userName": "berta"}}
+    wire.answers([whole, lacking, nobody, {**whole, "userSystemInfo": {"id": 4}}], [])
+    users = await wire.pod.users.list().unique().collect()
+    assert [getattr(user, "user_attributes", None) is not None for user in users] == [True, True, False, True]
+    assert users[3].user_system_info.id == 4
+    with pytest.raises(MissingField, match="this V3UserDetail has no user_system_info"):
+        _ = users[1].user_system_info
+    with pytest.raises(MissingField, match="this UserSystemInfo has no id"):
+        _ = users[2].user_system_info.id

@@ -28,7 +28,7 @@ from aiosymphony.testing import ScriptedTransport, SentRequest, make_response
 from aiosymphony_api.connect.models import Company, User
 from aiosymphony_api.pod.api.pod import v1_podcert_get
 from aiosymphony_api.pod.api.user_administration import v2_admin_user_uid_get
-from aiosymphony_api.pod.models import UserV2, V2Presence, V2UserDetail
+from aiosymphony_api.pod.models import StreamTypeType, UserV2, V2Presence, V2UserDetail
 
 
 async def a_bot() -> None:
@@ -39,6 +39,9 @@ async def a_bot() -> None:
             assert_type(user.display_name, str | None)
         detail = await pod.users.detail(1)
         assert_type(detail, V2UserDetail)
+        assert_type(detail.user_system_info.id, int)
+        assert_type((await pod.rooms.get("room")).room_system_info.id, str)
+        assert_type([stream.stream_type.type_ async for stream in pod.streams.list()], list[StreamTypeType])
         quick = pod.with_options(timeout=5, retry=RetryPolicy(attempts=1))
         assert_type(quick, PodClient)
 
@@ -68,7 +71,7 @@ async def presence(pod: PodClient) -> None:
                 assert_type(change.since, int)
             else:
                 assert_type(change, V2Presence)
-                assert_type(change.user_id, int | None)
+                assert_type(change.user_id, int)
 
 
 async def many(pod: PodClient) -> None:

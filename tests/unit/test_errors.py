@@ -30,6 +30,7 @@ from aiosymphony.errors import (
     JobError,
     JobInterrupted,
     JobRefused,
+    MissingField,
     NotFound,
     OutcomeUnknown,
     PaginationError,
@@ -69,6 +70,7 @@ EXAMPLES: list[SymphonyError] = [
         )
     ),
     DecodeError("no", path="$.users[3].id", status=201, operation=POST),
+    MissingField("this UserV2 has no id", model="UserV2", field="id"),
     PaginationError("stopped", resume={"skip": 300}, items_seen=300, operation=GET),
     CompanyFailed("not created", company_id="c1", state="TENANT_CREATION_ERROR", error_message="no"),
     CompanyTimeout("not yet", company_id="c1", state="STARTED"),
@@ -116,7 +118,7 @@ def fail(number: int) -> None:
 
 def test_errors_survive_multiprocessing() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        for number in (3, 5, 13):
+        for number in (3, 5, 13, 15):
             with pytest.raises(type(EXAMPLES[number])) as caught:
                 pool.apply(fail, (number,))
             assert vars(caught.value) == vars(EXAMPLES[number])

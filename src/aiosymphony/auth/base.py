@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import ConfigError, DecodeError
 from ..transport import Transport
+from ..wire.models import or_none
 from ..wire.operation import Caller
 from .secrets import HeaderSecret
 
@@ -98,7 +99,7 @@ def grant_of(answer: Token) -> Grant:
     Raises:
         DecodeError: The answer holds no token, or one that cannot stand in a header.
     """
-    token = _secret(answer.token)
+    token = _secret(or_none(lambda: answer.token))
     if token is None:
         raise DecodeError("the answer to the login holds no usable token", path="$.token")
     return Grant(token, authorization=_secret(answer.authorization_token, prefix="Bearer "))

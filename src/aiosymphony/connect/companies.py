@@ -16,6 +16,7 @@ from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
 from ..errors import CompanyFailed, CompanyTimeout, ConfigError
 from ..resource import Resource, check_echo, texts
 from ..text import clean_text
+from ..wire.models import or_none
 
 
 class Companies(Resource):
@@ -48,8 +49,8 @@ class Companies(Resource):
         check_echo(
             self._session,
             request.operation,
-            ("vanityName", vanity_name, company.vanity_name),
-            ("name", name, company.name),
+            ("vanityName", vanity_name, or_none(lambda: company.vanity_name)),
+            ("name", name, or_none(lambda: company.name)),
         )
         return company
 
@@ -113,9 +114,10 @@ class Companies(Resource):
         deadline = None if timeout is None else clock.monotonic() + timeout
         while True:
             company = await self.get(company_id)
-            if company.state is CompanyState.COMPLETED:
+            came = or_none(_state_of, company)
+            if came is CompanyState.COMPLETED:
                 return company
-            state = clean_text(company.state or "unknown", 64)
+            state = clean_text(came or "unknown", 64)
             # New states may come; as of today, those that nothing follows end like this.
             if state.endswith("_ERROR"):
                 raise _failed(company_id, state, company.error_message)
@@ -138,3 +140,7 @@ def _failed(company_id: str, state: str, message: str | None) -> CompanyFailed:
         state=state,
         error_message=message,
     )
+
+
+def _state_of(company: Company) -> CompanyState:
+    return company.state

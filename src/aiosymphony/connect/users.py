@@ -19,12 +19,13 @@ from aiosymphony_api.connect.api.users import (
 from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
 from .._bulk import Ok, bulk
-from ..codes import ConnectCode
-from ..errors import ApiError, ConfigError, RateLimited, SymphonyError, leaves_outcome_unknown
+from ..codes import ConnectCode, leaves_outcome_unknown
+from ..errors import ApiError, ConfigError, RateLimited, SymphonyError
 from ..paging import CurrentPage, Page, Pager, Query
 from ..resource import Resource, mismatch
 from ..text import clean_text, fold
 from ..wire.encoding import JSON, json_body, path_segment
+from ..wire.models import or_none
 from ..wire.operation import Operation, Request
 from ..wire.responses import error_type, read_code
 
@@ -241,8 +242,8 @@ class Users(Resource):
             raise mismatch(self._session, operation, "it mentions no user")
         by_email: defaultdict[str, deque[User]] = defaultdict(deque)
         for row in rows:
-            if row is not None and isinstance(row.email, str):
-                by_email[fold(row.email)].append(row)
+            if row is not None and isinstance(email := or_none(_email_of, row), str):
+                by_email[fold(email)].append(row)
         matched = [mine.popleft() if (mine := by_email[fold(user.email)]) else None for user in users]
         for left in by_email.values():
             if left:
@@ -251,8 +252,9 @@ class Users(Resource):
         if len(rows) > len(users):
             raise mismatch(self._session, operation, f"it has {len(rows)} rows for {len(users)} users")
         # If two rows have the same id, it belongs to neither.
-        ids = Counter(row.id for row in matched if row is not None and isinstance(row.id, str))
-        return [None if row is not None and isinstance(row.id, str) and ids[row.id] > 1 else row for row in matched]
+        ids = [None if row is None else id_of(row) for row in matched]
+        often = Counter(ids)
+        return [None if each is not None and often[each] > 1 else row for each, row in zip(ids, matched, strict=True)]
 
 
 class _AllCreated(NamedTuple):
@@ -280,6 +282,16 @@ def _parse(status: int, headers: Mapping[str, str], content: bytes) -> _AllCreat
 
 _OPERATION: Operation[..., Any] = api_v2_companies_company_id_users_post.OPERATION
 _CREATE: Operation[..., _AllCreated | list[User]] = attrs.evolve(_OPERATION, parse=_parse)
+
+
+def id_of(user: User) -> str | None:
+    """The id of a user; None if the server has left it out or sent what is none, as for one it refused."""
+    came: Any = or_none(lambda: user.id)
+    return came if isinstance(came, str) else None
+
+
+def _email_of(user: User) -> str:
+    return user.email
 
 
 def _check_size(users: Sequence[object]) -> None:

@@ -58,7 +58,7 @@ async def create_company(connect: ConnectClient, new: NewCompany, *, stage: Stag
         lambda: connect.companies.create(name=new.name, vanity_name=new.vanity_name, email_domains=new.email_domains),
         find,
     )
-    company_id = company.id or ""
+    company_id = company.id
     await connect.companies.wait_until_completed(company_id, timeout=60.0, interval=0.1)
     advance(1)
     return company_id, looked_up

@@ -14,6 +14,7 @@ from .._create_once import create_once
 from ..errors import DecodeError
 from ..pod.client import PodClient
 from ..provisioning.rows.wanted import WantedRow
+from ..wire.models import or_none
 from .comparing import Thing
 from .progress import Stage
 
@@ -96,7 +97,7 @@ async def populate(pod: PodClient, population: Population, *, stage: Stage) -> P
     done = Populated()
     me = await pod.session.info()
     done.owner = me.username or ""
-    done.before = frozenset([user.user_system_info.id or 0 async for user in pod.users.list() if user.user_system_info])
+    done.before = frozenset([user.user_system_info.id async for user in pod.users.list()])
 
     async def create_user(row: WantedRow) -> tuple[str, int]:
         return row.user.label, await _create_user(pod, done, row)
@@ -145,7 +146,7 @@ async def _create_user(pod: PodClient, done: Populated, row: WantedRow) -> int:
             display_name=attributes["displayName"],
             roles=["INDIVIDUAL"],
         )
-        return None if created.user_system_info is None else created.user_system_info.id
+        return or_none(lambda: created.user_system_info.id)
 
     async def find() -> int | None:
         done.looked_up += 1
@@ -162,7 +163,7 @@ async def _create_room(pod: PodClient, done: Populated, name: str) -> str:
     async def find() -> str | None:
         done.looked_up += 1
         async for room in _rooms(pod, name):
-            if room.room_attributes is not None and room.room_attributes.name == name:
+            if room.room_attributes.name == name:
                 return _room_id(room)
         return None
 
@@ -178,21 +179,17 @@ async def read_back(pod: PodClient, done: Populated) -> AsyncIterator[Thing]:
     names: dict[int, str] = {}
     async for user in pod.users.list():
         info, attributes = user.user_system_info, user.user_attributes
-        if info is None or info.id is None or attributes is None:
-            continue
         names[info.id] = attributes.user_name or ""
         if info.id not in done.before:
             yield Thing(USER, names[info.id], attributes.to_dict())
-    for room_name, room_id in done.rooms.items():
+    for room_name in done.rooms:
         # A search by name also finds a second room of the same name.
         async for room in _rooms(pod, room_name):
-            if room.room_attributes is not None and room.room_attributes.name == room_name:
-                members = await pod.rooms.list_members(_room_id(room) or room_id)
-                yield Thing(
-                    ROOM, room_name, {"members": sorted(names.get(one.id or 0, str(one.id)) for one in members)}
-                )
+            if room.room_attributes.name == room_name:
+                members = await pod.rooms.list_members(_room_id(room))
+                yield Thing(ROOM, room_name, {"members": sorted(names.get(one.id, str(one.id)) for one in members)})
     async for presence in pod.presence.list():
-        uid = presence.user_id or 0
+        uid = presence.user_id
         if uid not in done.before:
             yield Thing(PRESENCE, names.get(uid, str(uid)), {"category": presence.category})
 
@@ -210,8 +207,8 @@ def _attributes(row: WantedRow) -> dict[str, str]:
     }
 
 
-def _room_id(room: V3RoomDetail) -> str | None:
-    return None if room.room_system_info is None else room.room_system_info.id
+def _room_id(room: V3RoomDetail) -> str:
+    return room.room_system_info.id
 
 
 def _known(found: V | None, what: str) -> V:

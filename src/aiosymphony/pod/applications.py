@@ -13,6 +13,7 @@ from aiosymphony_api.pod.api.application import (
 from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
 
 from ..resource import Resource, check_echo
+from ..wire.models import or_none
 
 
 class Applications(Resource):
@@ -37,7 +38,11 @@ class Applications(Resource):
         """
         request = v1_admin_app_create_post.build(body=application)
         created = await self._session.execute(request)
-        check_echo(self._session, request.operation, ("appId", _app_id(application), _app_id(created)))
+        check_echo(
+            self._session,
+            request.operation,
+            ("appId", or_none(_app_id, application), or_none(_app_id, created)),
+        )
         return created
 
     async def get(self, app_id: str) -> ApplicationDetail:
@@ -81,5 +86,5 @@ class Applications(Resource):
 _UPDATE_WITHOUT_KEY = attrs.evolve(v1_admin_app_id_update_post.OPERATION, idempotent=True)
 
 
-def _app_id(application: ApplicationDetail) -> str | None:
-    return None if application.application_info is None else application.application_info.app_id
+def _app_id(application: ApplicationDetail) -> str:
+    return application.application_info.app_id

@@ -150,5 +150,5 @@ def _attributes(
     )
 
 
-def _finger_print(item: CompanyCertInfoListItem) -> str | None:
-    return None if item.company_cert_info is None else item.company_cert_info.finger_print
+def _finger_print(item: CompanyCertInfoListItem) -> str:
+    return item.company_cert_info.finger_print

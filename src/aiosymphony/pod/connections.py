@@ -16,6 +16,7 @@ from aiosymphony_api.pod.models import (
     SuccessResponse,
     UserConnection,
     UserConnectionRequest,
+    UserConnectionStatus,
     V1ConnectionListGetStatus,
 )
 
@@ -28,12 +29,15 @@ class Connections(Resource):
     Every method raises the errors of :meth:`Session.execute`.
     """
 
-    async def list(self, *, status: str | None = None, user_ids: Iterable[int] | None = None) -> list[UserConnection]:
+    async def list(
+        self, *, status: UserConnectionStatus | str | None = None, user_ids: Iterable[int] | None = None
+    ) -> list[UserConnection]:
         """The caller's connections, all in one answer (``GET /pod/v1/connection/list``).
 
         Args:
-            status: ``PENDING_INCOMING``, ``PENDING_OUTGOING``, ``ACCEPTED``, ``REJECTED`` or ``ALL``, in either case.
-                Pending ones of both directions if None.
+            status: A ``UserConnectionStatus`` of ``aiosymphony_api.pod.models``, or as text ``PENDING_INCOMING``,
+                ``PENDING_OUTGOING``, ``ACCEPTED``, ``REJECTED`` or ``ALL``, in either case. Pending ones of both
+                directions if None.
             user_ids: Only connections with these users. Users of the caller's own pod are listed only if named here,
                 with the status ``ACCEPTED``.
         """

@@ -20,6 +20,7 @@ from aiosymphony_api.pod.api.pod import v1_podcert_get
 from ..auth.secrets import Secret
 from ..errors import AuthError, DecodeError
 from ..session import Session
+from ..wire.models import or_none
 
 # jwt, cryptography and the operations load when they are used.
 
@@ -115,7 +116,7 @@ class ExtensionApp:
         body = AuthenticateExtensionAppRequest(app_token=own.reveal(), auth_token=proof.reveal())
         request = login_v1_pubkey_app_authenticate_extension_app_post.build(body=body)
         answer = await self._session.without_tokens().execute(request)
-        if not answer.symphony_token:
+        if not or_none(lambda: answer.symphony_token):
             raise DecodeError("the answer to the login of the app holds no token", path="$.symphonyToken")
         expires_at = None if answer.expire_at is None else answer.expire_at / 1000
         pair = TokenPair(own, Secret(answer.symphony_token, name="symphony token"), expires_at)
@@ -174,7 +175,7 @@ class ExtensionApp:
             if self._key is None or now - self._fetched_at >= kept:
                 answer = await self._session.without_tokens().execute(v1_podcert_get.build())
                 try:
-                    key = load_pem_x509_certificate((answer.certificate or "").encode()).public_key()
+                    key = load_pem_x509_certificate((or_none(lambda: answer.certificate) or "").encode()).public_key()
                 except ValueError:
                     raise DecodeError("the pod's certificate cannot be read", path="$.certificate") from None
                 if not isinstance(key, RSAPublicKey):

@@ -86,7 +86,7 @@ class Messages(Resource):
             answer = await self._session.execute(build(**query))
             return Page(answer.message_receipt_detail or (), next=next_cursor(answer.pagination))
 
-        return Pager(fetch, Cursor, key=lambda receipt: None if receipt.user is None else receipt.user.id)
+        return Pager(fetch, Cursor, key=lambda receipt: receipt.user.id)
 
     async def suppress(self, message_id: str) -> MessageSuppressionResponse:
         """Hide a message from everyone (``POST /pod/v1/admin/messagesuppression/{id}/suppress``). It cannot be undone.

@@ -10,6 +10,7 @@ from aiosymphony_api.pod.models import Pagination
 
 from ..paging import Page, Pager, Query, SkipLimit
 from ..session import Session
+from ..wire.models import or_none
 from ..wire.operation import Request
 
 T = TypeVar("T")
@@ -41,6 +42,4 @@ def array_pager(
 def next_cursor(pagination: Pagination | AgentPagination | None) -> str | None:
     """The cursor of the next page; None on the last one. No part of ``pagination`` need be there."""
     # The documents require cursors, and answers have been known to lack what documents require.
-    if pagination is None or pagination.cursors is None:
-        return None
-    return pagination.cursors.after
+    return None if pagination is None else or_none(lambda: pagination.cursors.after)

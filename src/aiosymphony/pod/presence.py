@@ -16,15 +16,22 @@ from aiosymphony_api.pod.api.presence import (
     v3_user_presence_post,
     v3_user_uid_presence_get,
 )
-from aiosymphony_api.pod.models import SuccessResponse, V2Presence, V2PresenceStatus, V2UserPresence
+from aiosymphony_api.pod.models import (
+    PresenceCategory,
+    SuccessResponse,
+    V2Presence,
+    V2PresenceStatus,
+    V2UserPresence,
+)
 
 from ..paging import LastId, Page, Pager, Query
 from ..resource import Resource, mismatch
+from ..wire.models import or_none
 from .presence_feed import PresenceFeed
 
 
 class Presence(Resource):
-    """Presence. Its category is text, such as ``AVAILABLE``, ``BUSY``, ``DO_NOT_DISTURB``, ``AWAY`` or ``OFFLINE``.
+    """Presence. Its category is a ``PresenceCategory`` of ``aiosymphony_api.pod.models``, which is text as well.
 
     Besides the errors that each method names, all raise those of :meth:`Session.execute`.
     """
@@ -33,18 +40,18 @@ class Presence(Resource):
         """The caller's presence (``GET /pod/v2/user/presence``)."""
         return await self._session.execute(v2_user_presence_get.build())
 
-    async def set_own(self, category: str, *, soft: bool | None = None) -> V2Presence:
+    async def set_own(self, category: PresenceCategory | str, *, soft: bool | None = None) -> V2Presence:
         """Set the caller's presence (``POST /pod/v2/user/presence``).
 
         Args:
-            category: The new category.
+            category: The new category, such as ``PresenceCategory.BUSY`` or ``"BUSY"``.
             soft: True to respect the user's activity: a user who is OFFLINE gets the presence when coming online, and
                 activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
         """
-        request = v2_user_presence_post.build(body=V2PresenceStatus(category=category), soft=soft)
+        request = v2_user_presence_post.build(body=V2PresenceStatus(category=PresenceCategory(category)), soft=soft)
         return await self._session.execute(request)
 
     async def get(self, uid: int, *, local: bool | None = None) -> V2Presence:
@@ -56,19 +63,21 @@ class Presence(Resource):
         """
         return await self._session.execute(v3_user_uid_presence_get.build(uid, local=local))
 
-    async def set(self, uid: int, category: str, *, soft: bool | None = None) -> V2Presence:
+    async def set(self, uid: int, category: PresenceCategory | str, *, soft: bool | None = None) -> V2Presence:
         """Set the presence of any user of this pod, as an administrator (``POST /pod/v3/user/presence``).
 
         Args:
             uid: The user.
-            category: The new category.
+            category: The new category, such as ``PresenceCategory.BUSY`` or ``"BUSY"``.
             soft: True to respect the user's activity: a user who is OFFLINE gets the presence when coming online, and
                 activity may turn AVAILABLE into AWAY. False if None.
 
         Returns:
             The presence as it is now.
         """
-        request = v3_user_presence_post.build(body=V2UserPresence(category=category, user_id=uid), soft=soft)
+        request = v3_user_presence_post.build(
+            body=V2UserPresence(category=PresenceCategory(category), user_id=uid), soft=soft
+        )
         return await self._session.execute(request)
 
     def list(self, *, page_size: int = 5000) -> Pager[V2Presence]:
@@ -88,7 +97,7 @@ class Presence(Resource):
         # The answer may begin with the last user of the page before.
         return Pager(
             fetch,
-            lambda: LastId(page_size, last_id=lambda presence: presence.user_id or 0),
+            lambda: LastId(page_size, last_id=lambda presence: or_none(lambda: presence.user_id) or 0),
             key=lambda presence: presence.user_id,
             overlapping=True,
         )
@@ -137,9 +146,9 @@ class Presence(Resource):
         """
         request = v1_presence_feed_create_post.build()
         feed = await self._session.execute(request)
-        if not feed.id:
+        if not (feed_id := or_none(lambda: feed.id)):
             raise mismatch(self._session, request.operation, "it has no id")
-        return feed.id
+        return feed_id
 
     async def read_feed(self, feed_id: str) -> builtins.list[V2Presence]:
         """The changes since the feed was last read (``GET /pod/v1/presence/feed/{feedId}/read``).

@@ -37,6 +37,7 @@ from aiosymphony_api.pod.models import (
 
 from ..paging import Page, Pager, Query, SkipLimit
 from ..resource import Resource, check_echo, texts
+from ..wire.models import or_none
 
 
 class Rooms(Resource):
@@ -108,7 +109,7 @@ class Rooms(Resource):
         )
         request = v3_room_create_post.build(body=body)
         room = await self._session.execute(request)
-        came = None if room.room_attributes is None else room.room_attributes.name
+        came = or_none(lambda: room.room_attributes.name)
         check_echo(self._session, request.operation, ("name", name, came))
         return room
 
@@ -295,5 +296,5 @@ def _tags(keywords: Mapping[str, str] | None) -> list[RoomTag] | None:
     return None if keywords is None else [RoomTag(key=key, value=value) for key, value in keywords.items()]
 
 
-def _id_of(room: V3RoomDetail) -> str | None:
-    return None if room.room_system_info is None else room.room_system_info.id
+def _id_of(room: V3RoomDetail) -> str:
+    return room.room_system_info.id

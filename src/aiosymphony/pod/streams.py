@@ -207,5 +207,5 @@ def _filter(types: Iterable[str] | None, include_inactive: bool | None) -> Strea
     return StreamFilter(stream_types=kinds, include_inactive_streams=include_inactive)
 
 
-def _id_of_member(member: V2MemberInfo) -> int | None:
-    return None if member.user is None else member.user.user_id
+def _id_of_member(member: V2MemberInfo) -> int:
+    return member.user.user_id

@@ -25,6 +25,7 @@ from aiosymphony_api.pod.models import FileExtension, Protocol, RoleDetail, SsoC
 
 from ..paging import Cursor, Page, Pager, Query
 from ..resource import Resource
+from ..wire.models import or_none
 from .pagers import array_pager, next_cursor
 
 PROTOCOLS_PAGE_SIZE = 1000
@@ -102,7 +103,7 @@ class System(Resource):
 
         async def fetch(query: Query) -> Page[FileExtension]:
             answer = await self._session.execute(file_ext_v1_allowed_extensions_get.build(**query))
-            return Page(answer.data or (), next=next_cursor(answer.paging))
+            return Page(or_none(lambda: answer.data) or (), next=next_cursor(or_none(lambda: answer.paging)))
 
         return Pager(fetch, lambda: Cursor(page_size), key=lambda item: item.extension)
 

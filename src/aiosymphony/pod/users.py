@@ -77,6 +77,7 @@ from ..errors import ConfigError
 from ..paging import Cursor, Page, Pager, Query, SkipLimit
 from ..resource import Resource, check_echo, texts
 from ..text import fold
+from ..wire.models import or_none
 from .pagers import array_pager, next_cursor
 
 K = TypeVar("K", int, str)
@@ -187,7 +188,7 @@ class Users(Resource):
         if (uids is None) + (emails is None) + (usernames is None) != 2:
             raise ConfigError("users.get_many takes exactly one of uids, emails and usernames. Nothing was sent.")
         if uids is not None:
-            return await self._get_many("uid", uids, lambda user: user.id, local, active, concurrency)
+            return await self._get_many("uid", uids, _id_of, local, active, concurrency)
         if emails is not None:
             emails = texts("emails", emails)
             return await self._get_many("email", emails, lambda user: user.email_address, local, active, concurrency)
@@ -210,13 +211,14 @@ class Users(Resource):
             answer = await self._session.execute(v3_users_get.build(**{parameter: chunk}, local=local, active=active))
             # Its errors name the keys without a user; so does every other key that no user comes back for.
             for user in (answer and answer.users) or ():
-                found[user.id if isinstance(user.id, int) else id(user)] = user
+                uid = or_none(_id_of, user)
+                found[uid if isinstance(uid, int) else id(user)] = user
 
         async with bulk(_chunks(parameter, asked), look_up, concurrency=concurrency) as run:
             async for outcome in run:
                 if isinstance(outcome, Failed):
                     raise outcome.error
-        present = {fold(key_of(user)) for user in found.values()}
+        present = {fold(or_none(key_of, user)) for user in found.values()}
         return FoundUsers(list(found.values()), [key for key in asked if fold(key) not in present])
 
     async def detail(self, uid: int) -> V2UserDetail:
@@ -384,7 +386,8 @@ class Users(Resource):
             raise ConfigError("users.create takes a V2UserCreate or keyword arguments, not both. Nothing was sent.")
         request = v2_admin_user_create_post.build(body=user)
         created = await self._session.execute(request)
-        asked, came = user.user_attributes or V2UserAttributes(), created.user_attributes or V2UserAttributes()
+        asked = user.user_attributes or V2UserAttributes()
+        came = or_none(lambda: created.user_attributes) or V2UserAttributes()
         check_echo(
             self._session,
             request.operation,
@@ -689,6 +692,10 @@ def _read_picture(path: str | PathLike[str]) -> bytes:
         raise ConfigError(f"image: the file {str(path)!r} cannot be read: {why}. Nothing was sent.") from None
 
 
-def _id_of_detail(user: UserDetail | V2UserDetail | V3UserDetail) -> int | None:
-    info: UserSystemInfo | None = user.user_system_info
-    return None if info is None else info.id
+def _id_of(user: UserV2) -> int:
+    return user.id
+
+
+def _id_of_detail(user: UserDetail | V2UserDetail | V3UserDetail) -> int:
+    info: UserSystemInfo = user.user_system_info
+    return info.id

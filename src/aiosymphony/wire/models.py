@@ -7,12 +7,24 @@ strings are kept, and written back as they came. A field that is None is not wri
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum, StrEnum
 from reprlib import recursive_repr
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
-__all__ = ["NO_EXTRA", "Model", "OpenIntEnum", "OpenStrEnum", "TextInt", "know_types"]
+from ..errors import MissingField
+
+__all__ = [
+    "ABSENT",
+    "NO_EXTRA",
+    "Model",
+    "OpenIntEnum",
+    "OpenStrEnum",
+    "TextInt",
+    "drop_absent",
+    "know_types",
+    "or_none",
+]
 
 
 class _NoExtra(Mapping[str, Any]):
@@ -37,6 +49,13 @@ class _NoExtra(Mapping[str, Any]):
 
 
 NO_EXTRA: Mapping[str, Any] = _NoExtra()
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ABSENT: Final[Any] = Ellipsis
+"""What a constructor takes for a field that answers always have, and that was not given. No model keeps it."""
+
 # Tokens and passwords travel in models of logins and of users: no repr, and so no log and no traceback, shows them.
 _NAMES_A_SECRET = re.compile(r"token\Z|password|salt\Z|secret", re.IGNORECASE).search
 
@@ -46,6 +65,10 @@ class Model:
 
     Fields are keyword arguments and attributes; an absent field is None. ``additional_properties`` holds fields that
     the document does not name, and those that a server sent as an explicit null. Models compare by value.
+
+    A field that answers always have is never None. If a server leaves it out, reading the answer goes well, and
+    reading the field raises :class:`~aiosymphony.MissingField`, which names it; ``getattr(model, name, None)`` does
+    not.
     """
 
     __slots__: tuple[str, ...] = ()
@@ -56,11 +79,21 @@ class Model:
         """The JSON object, ready for a JSON encoder. Fields that are None are left out."""
         raise NotImplementedError
 
+    if not TYPE_CHECKING:  # type-checkers know the fields, and must refuse every other name
+
+        def __getattr__(self, name: str) -> Any:
+            # Called for what is not set: a field that has a slot and no value, or a name that there is not.
+            model = type(self).__name__
+            if name in type(self).__slots__:
+                message = f"this {model} has no {name}: the server has left it out"
+                raise MissingField(message, model=model, field=name)
+            raise AttributeError(f"{model!r} object has no attribute {name!r}", name=name, obj=self)
+
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
         try:
-            return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+            return all(getattr(self, name, None) == getattr(other, name, None) for name in self.__slots__)
         except RecursionError:  # too deep to be compared: a listing that goes on is better than one that breaks
             return False
 
@@ -68,7 +101,7 @@ class Model:
 
     @recursive_repr("…")
     def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in self.__slots__)
+        shown = ((name, getattr(self, name, None)) for name in self.__slots__)
         try:
             fields = ", ".join(
                 f"{name}=***" if _NAMES_A_SECRET(name) else f"{name}={_masked(value)!r}"
@@ -78,6 +111,21 @@ class Model:
         except RecursionError:  # a log line must not fail over what a server nested
             fields = "…"
         return f"{self.__class__.__name__}({fields})"
+
+
+def drop_absent(model: Model, names: Iterable[str]) -> None:
+    """Unset the fields of a new model that were not given, so that reading one tells that it is missing."""
+    for name in names:
+        if getattr(model, name) is ABSENT:
+            delattr(model, name)
+
+
+def or_none(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What ``read`` returns; None if it reads a field that the server has left out."""
+    try:
+        return read(*args, **kwargs)
+    except MissingField:
+        return None
 
 
 def know_types(cls: type[Any], names: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ..codes import ConnectCode
+from ..codes import ConnectCode, is_throttled, leaves_outcome_unknown
 from ..errors import (
     ApiError,
     BadRequest,
@@ -25,8 +25,6 @@ from ..errors import (
     ServerError,
     SymphonyError,
     Unauthorized,
-    is_throttled,
-    leaves_outcome_unknown,
 )
 from ..jsontext import is_deeper, parse_exactly
 from ..text import SHOWN_LIMIT, clean_text

@@ -10,14 +10,14 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.company_state import CompanyState, decode_company_state, known_company_state
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Company(Model):
     """A company that the partner sponsors. Name, vanity name and email domains are what creating it needs.
 
@@ -38,13 +38,16 @@ class Company(Model):
     name: str
     vanity_name: str
     email_domains: list[str]
-    id: str | None = None
+    id: str = ABSENT
     created_at: str | None = None
     updated_at: str | None = None
     public_url: str | None = None
-    state: CompanyState | None = None
+    state: CompanyState = ABSENT
     error_message: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id", "state"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Company:
@@ -53,13 +56,13 @@ class Company(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.name) is not None:
+        if (v1 := getattr(self, "name", None)) is not None:
             d["name"] = v1
-        if (v2 := self.vanity_name) is not None:
+        if (v2 := getattr(self, "vanity_name", None)) is not None:
             d["vanityName"] = v2
-        if (v3 := self.email_domains) is not None:
+        if (v3 := getattr(self, "email_domains", None)) is not None:
             d["emailDomains"] = v3
-        if (v4 := self.id) is not None:
+        if (v4 := getattr(self, "id", None)) is not None:
             d["id"] = v4
         if (v5 := self.created_at) is not None:
             d["createdAt"] = v5
@@ -67,7 +70,7 @@ class Company(Model):
             d["updatedAt"] = v6
         if (v7 := self.public_url) is not None:
             d["publicUrl"] = v7
-        if (v8 := self.state) is not None:
+        if (v8 := getattr(self, "state", None)) is not None:
             d["state"] = v8
         if (v9 := self.error_message) is not None:
             d["errorMessage"] = v9
@@ -78,15 +81,19 @@ def decode_company(d: dict[str, Any]) -> Company:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Company)  # unchecked, as any field may be absent
     pop = d.pop
-    self.name = pop("name", None)
-    self.vanity_name = pop("vanityName", None)
-    self.email_domains = pop("emailDomains", None)
-    self.id = pop("id", None)
+    if (v := pop("name", None)) is not None:
+        self.name = v
+    if (v := pop("vanityName", None)) is not None:
+        self.vanity_name = v
+    if (v := pop("emailDomains", None)) is not None:
+        self.email_domains = v
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.created_at = pop("createdAt", None)
     self.updated_at = pop("updatedAt", None)
     self.public_url = pop("publicUrl", None)
-    v = pop("state", None)
-    self.state = None if v is None else known_company_state(v) or decode_company_state(v)
+    if (v := pop("state", None)) is not None:
+        self.state = known_company_state(v) or decode_company_state(v)
     self.error_message = pop("errorMessage", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Company = self

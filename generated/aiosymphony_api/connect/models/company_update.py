@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class CompanyUpdate(Model):
     """What can be changed of a company.
 
@@ -33,7 +33,7 @@ class CompanyUpdate(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.email_domains) is not None:
+        if (v1 := getattr(self, "email_domains", None)) is not None:
             d["emailDomains"] = v1
         return d
 
@@ -42,7 +42,8 @@ def decode_company_update(d: dict[str, Any]) -> CompanyUpdate:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(CompanyUpdate)  # unchecked, as any field may be absent
     pop = d.pop
-    self.email_domains = pop("emailDomains", None)
+    if (v := pop("emailDomains", None)) is not None:
+        self.email_domains = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: CompanyUpdate = self
     return decoded

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class User(Model):
     """A user of a company. Email, first and last name are what creating one needs; in the answer to a create, `status`
     and `error` say what became of it.
@@ -43,7 +43,7 @@ class User(Model):
     email: str
     first_name: str
     last_name: str
-    id: str | None = None
+    id: str = ABSENT
     created_at: str | None = None
     updated_at: str | None = None
     symphony_user_id: int | None = None
@@ -57,6 +57,9 @@ class User(Model):
     location: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> User:
         """Read a JSON object. ``source`` is left as it is."""
@@ -64,13 +67,13 @@ class User(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.email) is not None:
+        if (v1 := getattr(self, "email", None)) is not None:
             d["email"] = v1
-        if (v2 := self.first_name) is not None:
+        if (v2 := getattr(self, "first_name", None)) is not None:
             d["firstName"] = v2
-        if (v3 := self.last_name) is not None:
+        if (v3 := getattr(self, "last_name", None)) is not None:
             d["lastName"] = v3
-        if (v4 := self.id) is not None:
+        if (v4 := getattr(self, "id", None)) is not None:
             d["id"] = v4
         if (v5 := self.created_at) is not None:
             d["createdAt"] = v5
@@ -101,10 +104,14 @@ def decode_user(d: dict[str, Any]) -> User:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(User)  # unchecked, as any field may be absent
     pop = d.pop
-    self.email = pop("email", None)
-    self.first_name = pop("firstName", None)
-    self.last_name = pop("lastName", None)
-    self.id = pop("id", None)
+    if (v := pop("email", None)) is not None:
+        self.email = v
+    if (v := pop("firstName", None)) is not None:
+        self.first_name = v
+    if (v := pop("lastName", None)) is not None:
+        self.last_name = v
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.created_at = pop("createdAt", None)
     self.updated_at = pop("updatedAt", None)
     v = pop("symphonyUserId", None)

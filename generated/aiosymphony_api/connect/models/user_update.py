@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserUpdate(Model):
     """What can be changed of a user.
 
@@ -33,7 +33,7 @@ class UserUpdate(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.active) is not None:
+        if (v1 := getattr(self, "active", None)) is not None:
             d["active"] = v1
         return d
 
@@ -42,7 +42,8 @@ def decode_user_update(d: dict[str, Any]) -> UserUpdate:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserUpdate)  # unchecked, as any field may be absent
     pop = d.pop
-    self.active = pop("active", None)
+    if (v := pop("active", None)) is not None:
+        self.active = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserUpdate = self
     return decoded

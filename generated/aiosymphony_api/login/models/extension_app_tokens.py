@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class ExtensionAppTokens(Model):
     """Tokens of an extension app.
 
@@ -28,11 +28,14 @@ class ExtensionAppTokens(Model):
         expire_at: When the tokens end, epoch milliseconds.
     """
 
-    app_id: str | None = None
-    app_token: str | None = None
-    symphony_token: str | None = None
+    app_id: str = ABSENT
+    app_token: str = ABSENT
+    symphony_token: str = ABSENT
     expire_at: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["app_id", "app_token", "symphony_token"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> ExtensionAppTokens:
@@ -41,11 +44,11 @@ class ExtensionAppTokens(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.app_id) is not None:
+        if (v1 := getattr(self, "app_id", None)) is not None:
             d["appId"] = v1
-        if (v2 := self.app_token) is not None:
+        if (v2 := getattr(self, "app_token", None)) is not None:
             d["appToken"] = v2
-        if (v3 := self.symphony_token) is not None:
+        if (v3 := getattr(self, "symphony_token", None)) is not None:
             d["symphonyToken"] = v3
         if (v4 := self.expire_at) is not None:
             d["expireAt"] = v4 if type(v4) is int else encode_int(v4)
@@ -56,9 +59,12 @@ def decode_extension_app_tokens(d: dict[str, Any]) -> ExtensionAppTokens:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(ExtensionAppTokens)  # unchecked, as any field may be absent
     pop = d.pop
-    self.app_id = pop("appId", None)
-    self.app_token = pop("appToken", None)
-    self.symphony_token = pop("symphonyToken", None)
+    if (v := pop("appId", None)) is not None:
+        self.app_id = v
+    if (v := pop("appToken", None)) is not None:
+        self.app_token = v
+    if (v := pop("symphonyToken", None)) is not None:
+        self.symphony_token = v
     v = pop("expireAt", None)
     self.expire_at = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

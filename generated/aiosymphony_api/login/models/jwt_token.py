@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class JwtToken(Model):
     """A bearer token.
 
@@ -29,8 +29,11 @@ class JwtToken(Model):
 
     token_type: str | None = None
     expires_in: int | None = None
-    access_token: str | None = None
+    access_token: str = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["access_token"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> JwtToken:
@@ -43,7 +46,7 @@ class JwtToken(Model):
             d["token_type"] = v1
         if (v2 := self.expires_in) is not None:
             d["expires_in"] = v2 if type(v2) is int else encode_int(v2)
-        if (v3 := self.access_token) is not None:
+        if (v3 := getattr(self, "access_token", None)) is not None:
             d["access_token"] = v3
         return d
 
@@ -55,7 +58,8 @@ def decode_jwt_token(d: dict[str, Any]) -> JwtToken:
     self.token_type = pop("token_type", None)
     v = pop("expires_in", None)
     self.expires_in = v if type(v) is int or v is None else decode_int(v)
-    self.access_token = pop("access_token", None)
+    if (v := pop("access_token", None)) is not None:
+        self.access_token = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: JwtToken = self
     return decoded

@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class PodCertificate(Model):
     """The certificate of the pod.
 
@@ -23,8 +23,11 @@ class PodCertificate(Model):
         certificate: X.509 certificate in PEM.
     """
 
-    certificate: str | None = None
+    certificate: str = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["certificate"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> PodCertificate:
@@ -33,7 +36,7 @@ class PodCertificate(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.certificate) is not None:
+        if (v1 := getattr(self, "certificate", None)) is not None:
             d["certificate"] = v1
         return d
 
@@ -42,7 +45,8 @@ def decode_pod_certificate(d: dict[str, Any]) -> PodCertificate:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(PodCertificate)  # unchecked, as any field may be absent
     pop = d.pop
-    self.certificate = pop("certificate", None)
+    if (v := pop("certificate", None)) is not None:
+        self.certificate = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: PodCertificate = self
     return decoded

@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Token(Model):
     """A token and the header that it goes into.
 
@@ -26,9 +26,12 @@ class Token(Model):
     """
 
     name: str | None = None
-    token: str | None = None
+    token: str = ABSENT
     authorization_token: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["token"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Token:
@@ -39,7 +42,7 @@ class Token(Model):
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.name) is not None:
             d["name"] = v1
-        if (v2 := self.token) is not None:
+        if (v2 := getattr(self, "token", None)) is not None:
             d["token"] = v2
         if (v3 := self.authorization_token) is not None:
             d["authorizationToken"] = v3
@@ -51,7 +54,8 @@ def decode_token(d: dict[str, Any]) -> Token:
     self: Any = _new(Token)  # unchecked, as any field may be absent
     pop = d.pop
     self.name = pop("name", None)
-    self.token = pop("token", None)
+    if (v := pop("token", None)) is not None:
+        self.token = v
     self.authorization_token = pop("authorizationToken", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Token = self

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from .policy_policy_type import PolicyPolicyType as PolicyPolicyType
     from .presence import Presence as Presence
     from .presence_category import PresenceCategory as PresenceCategory
+    from .presence_category_2 import PresenceCategory2 as PresenceCategory2
     from .product import Product as Product
     from .protocol import Protocol as Protocol
     from .role_detail import RoleDetail as RoleDetail
@@ -250,6 +251,7 @@ _HOMES = {
     "PolicyPolicyType": "policy_policy_type",
     "Presence": "presence",
     "PresenceCategory": "presence_category",
+    "PresenceCategory2": "presence_category_2",
     "Product": "product",
     "Protocol": "protocol",
     "RoleDetail": "role_detail",
@@ -413,6 +415,7 @@ __all__ = [
     "PolicyPolicyType",
     "Presence",
     "PresenceCategory",
+    "PresenceCategory2",
     "Product",
     "Protocol",
     "RoleDetail",

@@ -39,7 +39,7 @@ from ..models.admin_stream_filter_status import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class AdminStreamFilter(Model):
     """Which streams to list; what is absent does not restrict.
 

@@ -21,7 +21,7 @@ from ..models.admin_stream_type_enum_type import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class AdminStreamTypeEnum(Model):
     """A type of streams.
 

@@ -11,12 +11,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class ApplicationDetail(Model):
     """An application.
 
@@ -33,7 +33,7 @@ class ApplicationDetail(Model):
         properties: Settings that the application's web page gets to see; no place for secrets.
     """
 
-    application_info: ApplicationInfo | None = None
+    application_info: ApplicationInfo = ABSENT
     icon_url: str | None = None
     description: str | None = None
     allow_origins: str | None = None
@@ -44,6 +44,9 @@ class ApplicationDetail(Model):
     properties: list[AppProperty] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["application_info"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> ApplicationDetail:
         """Read a JSON object. ``source`` is left as it is."""
@@ -51,7 +54,7 @@ class ApplicationDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.application_info) is not None:
+        if (v1 := getattr(self, "application_info", None)) is not None:
             d["applicationInfo"] = v1.to_dict()
         if (v2 := self.icon_url) is not None:
             d["iconUrl"] = v2
@@ -76,8 +79,8 @@ def decode_application_detail(d: dict[str, Any]) -> ApplicationDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(ApplicationDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("applicationInfo", None)
-    self.application_info = None if v is None else decode_application_info(v)
+    if (v := pop("applicationInfo", None)) is not None:
+        self.application_info = decode_application_info(v)
     self.icon_url = pop("iconUrl", None)
     self.description = pop("description", None)
     self.allow_origins = pop("allowOrigins", None)

@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class ApplicationInfo(Model):
     """What an application needs in order to exist.
 
@@ -27,12 +27,15 @@ class ApplicationInfo(Model):
         publisher: Who publishes it.
     """
 
-    app_id: str | None = None
+    app_id: str = ABSENT
     name: str | None = None
     app_url: str | None = None
     domain: str | None = None
     publisher: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["app_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> ApplicationInfo:
@@ -41,7 +44,7 @@ class ApplicationInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.app_id) is not None:
+        if (v1 := getattr(self, "app_id", None)) is not None:
             d["appId"] = v1
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -58,7 +61,8 @@ def decode_application_info(d: dict[str, Any]) -> ApplicationInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(ApplicationInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    self.app_id = pop("appId", None)
+    if (v := pop("appId", None)) is not None:
+        self.app_id = v
     self.name = pop("name", None)
     self.app_url = pop("appUrl", None)
     self.domain = pop("domain", None)

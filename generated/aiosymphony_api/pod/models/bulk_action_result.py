@@ -21,7 +21,7 @@ from ..models.bulk_action_result_overall_result import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class BulkActionResult(Model):
     """What became of each item of a request.
 

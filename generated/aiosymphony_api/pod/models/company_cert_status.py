@@ -21,7 +21,7 @@ from ..models.company_cert_status_type import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class CompanyCertStatus(Model):
     """How far a certificate is trusted.
 

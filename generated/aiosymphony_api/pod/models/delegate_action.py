@@ -23,7 +23,7 @@ from ..models.delegate_action_action import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class DelegateAction(Model):
     """A change of a user's delegates.
 

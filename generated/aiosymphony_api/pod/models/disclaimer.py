@@ -12,14 +12,14 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.disclaimer_format import DisclaimerFormat, decode_disclaimer_format, known_disclaimer_format
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Disclaimer(Model):
     """A text that users must confirm.
 
@@ -35,7 +35,7 @@ class Disclaimer(Model):
         format_: How the text is written.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     name: str | None = None
     content: str | None = None
     frequency_in_hours: int | None = None
@@ -46,6 +46,9 @@ class Disclaimer(Model):
     format_: DisclaimerFormat | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Disclaimer:
         """Read a JSON object. ``source`` is left as it is."""
@@ -53,7 +56,7 @@ class Disclaimer(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -78,7 +81,8 @@ def decode_disclaimer(d: dict[str, Any]) -> Disclaimer:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Disclaimer)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.name = pop("name", None)
     self.content = pop("content", None)
     v = pop("frequencyInHours", None)

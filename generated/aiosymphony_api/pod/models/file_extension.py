@@ -21,7 +21,7 @@ from ..models.file_extension_source import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class FileExtension(Model):
     """A file extension and where files of it may go.
 
@@ -47,7 +47,7 @@ class FileExtension(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.extension) is not None:
+        if (v1 := getattr(self, "extension", None)) is not None:
             d["extension"] = v1
         if (v2 := self.scope_internal) is not None:
             d["scope_internal"] = v2
@@ -64,7 +64,8 @@ def decode_file_extension(d: dict[str, Any]) -> FileExtension:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(FileExtension)  # unchecked, as any field may be absent
     pop = d.pop
-    self.extension = pop("extension", None)
+    if (v := pop("extension", None)) is not None:
+        self.extension = v
     self.scope_internal = pop("scope_internal", None)
     self.scope_external = pop("scope_external", None)
     self.scope_xpod = pop("scope_xpod", None)

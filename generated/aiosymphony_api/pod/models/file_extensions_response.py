@@ -16,7 +16,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class FileExtensionsResponse(Model):
     """A page of file extensions.
 
@@ -36,9 +36,9 @@ class FileExtensionsResponse(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.data) is not None:
+        if (v1 := getattr(self, "data", None)) is not None:
             d["data"] = [None if i is None else i.to_dict() for i in v1]
-        if (v2 := self.paging) is not None:
+        if (v2 := getattr(self, "paging", None)) is not None:
             d["paging"] = v2.to_dict()
         return d
 
@@ -47,14 +47,10 @@ def decode_file_extensions_response(d: dict[str, Any]) -> FileExtensionsResponse
     """Read a JSON object, which is used up by it."""
     self: Any = _new(FileExtensionsResponse)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("data", None)
-    self.data = (
-        None
-        if v is None
-        else [None if i is None else decode_file_extension(i) for i in (v if type(v) is list else array(v))]
-    )
-    v = pop("paging", None)
-    self.paging = None if v is None else decode_pagination(v)
+    if (v := pop("data", None)) is not None:
+        self.data = [None if i is None else decode_file_extension(i) for i in (v if type(v) is list else array(v))]
+    if (v := pop("paging", None)) is not None:
+        self.paging = decode_pagination(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: FileExtensionsResponse = self
     return decoded

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Group(Model):
     """An information barrier group.
 
@@ -31,7 +31,7 @@ class Group(Model):
         modified_date: When it was last changed, epoch milliseconds.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     name: str | None = None
     active: bool | None = None
     member_count: int | None = None
@@ -40,6 +40,9 @@ class Group(Model):
     modified_date: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Group:
         """Read a JSON object. ``source`` is left as it is."""
@@ -47,7 +50,7 @@ class Group(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -68,7 +71,8 @@ def decode_group(d: dict[str, Any]) -> Group:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Group)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.name = pop("name", None)
     self.active = pop("active", None)
     v = pop("memberCount", None)

@@ -13,12 +13,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageDetail(Model):
     """A message and how many receipts it has.
 
@@ -34,7 +34,7 @@ class MessageDetail(Model):
         download_receipt_counts: Downloads, by file.
     """
 
-    message_id: str | None = None
+    message_id: str = ABSENT
     creator: MessageUser | None = None
     on_behalf_of_user: MessageUser | None = None
     stream: MessageStream | None = None
@@ -45,6 +45,9 @@ class MessageDetail(Model):
     download_receipt_counts: list[MessageDownloadReceiptCount] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["message_id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageDetail:
         """Read a JSON object. ``source`` is left as it is."""
@@ -52,7 +55,7 @@ class MessageDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.message_id) is not None:
+        if (v1 := getattr(self, "message_id", None)) is not None:
             d["messageId"] = v1
         if (v2 := self.creator) is not None:
             d["creator"] = v2.to_dict()
@@ -77,7 +80,8 @@ def decode_message_detail(d: dict[str, Any]) -> MessageDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    self.message_id = pop("messageId", None)
+    if (v := pop("messageId", None)) is not None:
+        self.message_id = v
     v = pop("creator", None)
     self.creator = None if v is None else decode_message_user(v)
     v = pop("onBehalfOfUser", None)

@@ -21,7 +21,7 @@ from ..models.message_metadata_parent_relationship_type import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageMetadataParent(Model):
     """The message that a message refers to.
 

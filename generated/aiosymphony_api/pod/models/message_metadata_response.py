@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageMetadataResponse(Model):
     """Relations of a message to others.
 
@@ -27,12 +27,15 @@ class MessageMetadataResponse(Model):
         form_replies: Ids of the messages that answer its form.
     """
 
-    message_id: str | None = None
+    message_id: str = ABSENT
     parent: MessageMetadataParent | None = None
     replies: list[str] | None = None
     forwards: list[str] | None = None
     form_replies: list[str] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["message_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageMetadataResponse:
@@ -41,7 +44,7 @@ class MessageMetadataResponse(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.message_id) is not None:
+        if (v1 := getattr(self, "message_id", None)) is not None:
             d["messageId"] = v1
         if (v2 := self.parent) is not None:
             d["parent"] = v2.to_dict()
@@ -58,7 +61,8 @@ def decode_message_metadata_response(d: dict[str, Any]) -> MessageMetadataRespon
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageMetadataResponse)  # unchecked, as any field may be absent
     pop = d.pop
-    self.message_id = pop("messageId", None)
+    if (v := pop("messageId", None)) is not None:
+        self.message_id = v
     v = pop("parent", None)
     self.parent = None if v is None else decode_message_metadata_parent(v)
     self.replies = pop("replies", None)

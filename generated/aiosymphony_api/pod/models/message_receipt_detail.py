@@ -13,12 +13,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageReceiptDetail(Model):
     """Receipts of one user.
 
@@ -30,12 +30,15 @@ class MessageReceiptDetail(Model):
         download_receipt_counts: Downloads of its files by the user.
     """
 
-    user: UserCompp | None = None
+    user: UserCompp = ABSENT
     delivery_receipt_timestamp: int | None = None
     read_receipt_timestamp: int | None = None
     email_notification_timestamp: int | None = None
     download_receipt_counts: list[DownloadReceiptCount] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageReceiptDetail:
@@ -44,7 +47,7 @@ class MessageReceiptDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user) is not None:
+        if (v1 := getattr(self, "user", None)) is not None:
             d["user"] = v1.to_dict()
         if (v2 := self.delivery_receipt_timestamp) is not None:
             d["deliveryReceiptTimestamp"] = v2 if type(v2) is int else encode_int(v2)
@@ -61,8 +64,8 @@ def decode_message_receipt_detail(d: dict[str, Any]) -> MessageReceiptDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageReceiptDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("user", None)
-    self.user = None if v is None else decode_user_compp(v)
+    if (v := pop("user", None)) is not None:
+        self.user = decode_user_compp(v)
     v = pop("deliveryReceiptTimestamp", None)
     self.delivery_receipt_timestamp = v if type(v) is int or v is None else decode_int(v)
     v = pop("readReceiptTimestamp", None)

@@ -16,7 +16,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageStatus(Model):
     """How far a message has come, by user.
 

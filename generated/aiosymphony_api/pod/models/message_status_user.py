@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageStatusUser(Model):
     """A user and a time.
 
@@ -29,7 +29,7 @@ class MessageStatusUser(Model):
         timestamp: When it happened, epoch milliseconds as a string.
     """
 
-    user_id: str | None = None
+    user_id: str = ABSENT
     first_name: str | None = None
     last_name: str | None = None
     display_name: str | None = None
@@ -38,6 +38,9 @@ class MessageStatusUser(Model):
     timestamp: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageStatusUser:
         """Read a JSON object. ``source`` is left as it is."""
@@ -45,7 +48,7 @@ class MessageStatusUser(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_id) is not None:
+        if (v1 := getattr(self, "user_id", None)) is not None:
             d["userId"] = v1
         if (v2 := self.first_name) is not None:
             d["firstName"] = v2
@@ -66,7 +69,8 @@ def decode_message_status_user(d: dict[str, Any]) -> MessageStatusUser:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageStatusUser)  # unchecked, as any field may be absent
     pop = d.pop
-    self.user_id = pop("userId", None)
+    if (v := pop("userId", None)) is not None:
+        self.user_id = v
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)
     self.display_name = pop("displayName", None)

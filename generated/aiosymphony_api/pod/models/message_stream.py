@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageStream(Model):
     """The stream of a message.
 
@@ -25,10 +25,13 @@ class MessageStream(Model):
         stream_type: Type of the stream.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     name: str | None = None
     stream_type: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageStream:
@@ -37,7 +40,7 @@ class MessageStream(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -50,7 +53,8 @@ def decode_message_stream(d: dict[str, Any]) -> MessageStream:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageStream)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.name = pop("name", None)
     self.stream_type = pop("streamType", None)
     self.additional_properties = extra(d) if d else NO_EXTRA

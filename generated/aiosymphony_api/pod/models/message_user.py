@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageUser(Model):
     """A user of a message.
 
@@ -26,9 +26,12 @@ class MessageUser(Model):
         name: Name of the user.
     """
 
-    id: int | None = None
+    id: int = ABSENT
     name: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageUser:
@@ -37,7 +40,7 @@ class MessageUser(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -48,8 +51,8 @@ def decode_message_user(d: dict[str, Any]) -> MessageUser:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageUser)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("id", None)
-    self.id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("id", None)) is not None:
+        self.id = v if type(v) is int else decode_int(v)
     self.name = pop("name", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: MessageUser = self

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Pagination(Model):
     """Where the pages before and after this one are.
 
@@ -37,7 +37,7 @@ class Pagination(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.cursors) is not None:
+        if (v1 := getattr(self, "cursors", None)) is not None:
             d["cursors"] = v1.to_dict()
         if (v2 := self.previous) is not None:
             d["previous"] = v2
@@ -50,8 +50,8 @@ def decode_pagination(d: dict[str, Any]) -> Pagination:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Pagination)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("cursors", None)
-    self.cursors = None if v is None else decode_pagination_cursors(v)
+    if (v := pop("cursors", None)) is not None:
+        self.cursors = decode_pagination_cursors(v)
     self.previous = pop("previous", None)
     self.next_ = pop("next", None)
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class PaginationCursors(Model):
     """Cursors of a page. They expire; no `after` means that this is the last page.
 
@@ -35,7 +35,7 @@ class PaginationCursors(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.before) is not None:
+        if (v1 := getattr(self, "before", None)) is not None:
             d["before"] = v1
         if (v2 := self.after) is not None:
             d["after"] = v2
@@ -46,7 +46,8 @@ def decode_pagination_cursors(d: dict[str, Any]) -> PaginationCursors:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(PaginationCursors)  # unchecked, as any field may be absent
     pop = d.pop
-    self.before = pop("before", None)
+    if (v := pop("before", None)) is not None:
+        self.before = v
     self.after = pop("after", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: PaginationCursors = self

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class PodAppEntitlement(Model):
     """What the pod allows for an application.
 
@@ -41,15 +41,15 @@ class PodAppEntitlement(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.app_id) is not None:
+        if (v1 := getattr(self, "app_id", None)) is not None:
             d["appId"] = v1
-        if (v2 := self.app_name) is not None:
+        if (v2 := getattr(self, "app_name", None)) is not None:
             d["appName"] = v2
-        if (v3 := self.enable) is not None:
+        if (v3 := getattr(self, "enable", None)) is not None:
             d["enable"] = v3
-        if (v4 := self.listed) is not None:
+        if (v4 := getattr(self, "listed", None)) is not None:
             d["listed"] = v4
-        if (v5 := self.install) is not None:
+        if (v5 := getattr(self, "install", None)) is not None:
             d["install"] = v5
         return d
 
@@ -58,11 +58,16 @@ def decode_pod_app_entitlement(d: dict[str, Any]) -> PodAppEntitlement:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(PodAppEntitlement)  # unchecked, as any field may be absent
     pop = d.pop
-    self.app_id = pop("appId", None)
-    self.app_name = pop("appName", None)
-    self.enable = pop("enable", None)
-    self.listed = pop("listed", None)
-    self.install = pop("install", None)
+    if (v := pop("appId", None)) is not None:
+        self.app_id = v
+    if (v := pop("appName", None)) is not None:
+        self.app_name = v
+    if (v := pop("enable", None)) is not None:
+        self.enable = v
+    if (v := pop("listed", None)) is not None:
+        self.listed = v
+    if (v := pop("install", None)) is not None:
+        self.install = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: PodAppEntitlement = self
     return decoded

@@ -12,14 +12,14 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.policy_policy_type import PolicyPolicyType, decode_policy_policy_type, known_policy_policy_type
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Policy(Model):
     """An information barrier policy.
 
@@ -33,7 +33,7 @@ class Policy(Model):
         modified_date: When it was last changed, epoch milliseconds.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     policy_type: PolicyPolicyType | None = None
     active: bool | None = None
     member_count: int | None = None
@@ -42,6 +42,9 @@ class Policy(Model):
     modified_date: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Policy:
         """Read a JSON object. ``source`` is left as it is."""
@@ -49,7 +52,7 @@ class Policy(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.policy_type) is not None:
             d["policyType"] = v2
@@ -70,7 +73,8 @@ def decode_policy(d: dict[str, Any]) -> Policy:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Policy)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     v = pop("policyType", None)
     self.policy_type = None if v is None else known_policy_policy_type(v) or decode_policy_policy_type(v)
     self.active = pop("active", None)

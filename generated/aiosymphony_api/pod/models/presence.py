@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
 )
 from aiosymphony.wire.models import NO_EXTRA, Model
 
-from ..models.presence_category import PresenceCategory, decode_presence_category, known_presence_category
+from ..models.presence_category_2 import PresenceCategory2, decode_presence_category_2, known_presence_category_2
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Presence(Model):
     """Whether a user can be reached.
 
@@ -25,7 +25,7 @@ class Presence(Model):
         category: The presence.
     """
 
-    category: PresenceCategory | None = None
+    category: PresenceCategory2 | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
     @staticmethod
@@ -45,7 +45,7 @@ def decode_presence(d: dict[str, Any]) -> Presence:
     self: Any = _new(Presence)  # unchecked, as any field may be absent
     pop = d.pop
     v = pop("category", None)
-    self.category = None if v is None else known_presence_category(v) or decode_presence_category(v)
+    self.category = None if v is None else known_presence_category_2(v) or decode_presence_category_2(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Presence = self
     return decoded

@@ -8,16 +8,19 @@ from aiosymphony.wire.models import OpenStrEnum
 
 
 class PresenceCategory(OpenStrEnum):
-    """The presence."""
+    """Whether a user can be reached, in one word."""
 
-    UNDEFINED = "UNDEFINED"
     AVAILABLE = "AVAILABLE"
+    AWAY = "AWAY"
+    BE_RIGHT_BACK = "BE_RIGHT_BACK"
     BUSY = "BUSY"
     DO_NOT_DISTURB = "DO_NOT_DISTURB"
-    ON_THE_PHONE = "ON_THE_PHONE"
-    BE_RIGHT_BACK = "BE_RIGHT_BACK"
-    AWAY = "AWAY"
+    IN_A_MEETING = "IN_A_MEETING"
     OFFLINE = "OFFLINE"
+    OFF_WORK = "OFF_WORK"
+    ON_THE_PHONE = "ON_THE_PHONE"
+    OUT_OF_OFFICE = "OUT_OF_OFFICE"
+    UNDEFINED = "UNDEFINED"
 
 
 known_presence_category = {member.value: member for member in PresenceCategory}.get

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Protocol(Model):
     """A URI protocol that users may link to.
 
@@ -33,7 +33,7 @@ class Protocol(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.scheme) is not None:
+        if (v1 := getattr(self, "scheme", None)) is not None:
             d["scheme"] = v1
         return d
 
@@ -42,7 +42,8 @@ def decode_protocol(d: dict[str, Any]) -> Protocol:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Protocol)  # unchecked, as any field may be absent
     pop = d.pop
-    self.scheme = pop("scheme", None)
+    if (v := pop("scheme", None)) is not None:
+        self.scheme = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Protocol = self
     return decoded

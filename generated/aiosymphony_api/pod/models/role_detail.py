@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class RoleDetail(Model):
     """A role.
 
@@ -26,11 +26,14 @@ class RoleDetail(Model):
         optional_actions: Actions that can be allowed on top of it.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     name: str | None = None
     user_types: list[str] | None = None
     optional_actions: list[str] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> RoleDetail:
@@ -39,7 +42,7 @@ class RoleDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.name) is not None:
             d["name"] = v2
@@ -54,7 +57,8 @@ def decode_role_detail(d: dict[str, Any]) -> RoleDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(RoleDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.name = pop("name", None)
     self.user_types = pop("userTypes", None)
     self.optional_actions = pop("optionalActions", None)

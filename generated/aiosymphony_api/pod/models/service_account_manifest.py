@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class ServiceAccountManifest(Model):
     """What a service account says about itself.
 
@@ -33,7 +33,7 @@ class ServiceAccountManifest(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.manifest) is not None:
+        if (v1 := getattr(self, "manifest", None)) is not None:
             d["manifest"] = v1
         return d
 
@@ -42,7 +42,8 @@ def decode_service_account_manifest(d: dict[str, Any]) -> ServiceAccountManifest
     """Read a JSON object, which is used up by it."""
     self: Any = _new(ServiceAccountManifest)  # unchecked, as any field may be absent
     pop = d.pop
-    self.manifest = pop("manifest", None)
+    if (v := pop("manifest", None)) is not None:
+        self.manifest = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: ServiceAccountManifest = self
     return decoded

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class SessionInfo(Model):
     """Whose session it is.
 
@@ -25,8 +25,11 @@ class SessionInfo(Model):
         user_id: User id.
     """
 
-    user_id: int | None = None
+    user_id: int = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> SessionInfo:
@@ -35,7 +38,7 @@ class SessionInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_id) is not None:
+        if (v1 := getattr(self, "user_id", None)) is not None:
             d["userId"] = v1 if type(v1) is int else encode_int(v1)
         return d
 
@@ -44,8 +47,8 @@ def decode_session_info(d: dict[str, Any]) -> SessionInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(SessionInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("userId", None)
-    self.user_id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("userId", None)) is not None:
+        self.user_id = v if type(v) is int else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: SessionInfo = self
     return decoded

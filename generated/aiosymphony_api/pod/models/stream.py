@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Stream(Model):
     """A stream.
 
@@ -23,8 +23,11 @@ class Stream(Model):
         id: Stream id, in URL-safe base64.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Stream:
@@ -33,7 +36,7 @@ class Stream(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         return d
 
@@ -42,7 +45,8 @@ def decode_stream(d: dict[str, Any]) -> Stream:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Stream)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Stream = self
     return decoded

@@ -13,12 +13,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class StreamAttachmentItem(Model):
     """A file that was sent in a stream.
 
@@ -33,15 +33,18 @@ class StreamAttachmentItem(Model):
         previews: Smaller pictures, if it is an image.
     """
 
-    message_id: str | None = None
+    message_id: str = ABSENT
     ingestion_date: int | None = None
     user_id: int | None = None
-    file_id: str | None = None
+    file_id: str = ABSENT
     name: str | None = None
     size: int | None = None
     content_type: str | None = None
     previews: list[AttachmentPreview] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["message_id", "file_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> StreamAttachmentItem:
@@ -50,13 +53,13 @@ class StreamAttachmentItem(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.message_id) is not None:
+        if (v1 := getattr(self, "message_id", None)) is not None:
             d["messageId"] = v1
         if (v2 := self.ingestion_date) is not None:
             d["ingestionDate"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.user_id) is not None:
             d["userId"] = v3 if type(v3) is int else encode_int(v3)
-        if (v4 := self.file_id) is not None:
+        if (v4 := getattr(self, "file_id", None)) is not None:
             d["fileId"] = v4
         if (v5 := self.name) is not None:
             d["name"] = v5
@@ -73,12 +76,14 @@ def decode_stream_attachment_item(d: dict[str, Any]) -> StreamAttachmentItem:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(StreamAttachmentItem)  # unchecked, as any field may be absent
     pop = d.pop
-    self.message_id = pop("messageId", None)
+    if (v := pop("messageId", None)) is not None:
+        self.message_id = v
     v = pop("ingestionDate", None)
     self.ingestion_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("userId", None)
     self.user_id = v if type(v) is int or v is None else decode_int(v)
-    self.file_id = pop("fileId", None)
+    if (v := pop("fileId", None)) is not None:
+        self.file_id = v
     self.name = pop("name", None)
     v = pop("size", None)
     self.size = v if type(v) is int or v is None else decode_int(v)

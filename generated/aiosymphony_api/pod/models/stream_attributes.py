@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class StreamAttributes(Model):
     """A stream.
 
@@ -28,13 +28,16 @@ class StreamAttributes(Model):
         room_attributes: What rooms have.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     cross_pod: bool | None = None
     active: bool | None = None
-    stream_type: StreamType | None = None
+    stream_type: StreamType = ABSENT
     stream_attributes: ConversationSpecificStreamAttributes | None = None
     room_attributes: RoomSpecificStreamAttributes | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id", "stream_type"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> StreamAttributes:
@@ -43,13 +46,13 @@ class StreamAttributes(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.cross_pod) is not None:
             d["crossPod"] = v2
         if (v3 := self.active) is not None:
             d["active"] = v3
-        if (v4 := self.stream_type) is not None:
+        if (v4 := getattr(self, "stream_type", None)) is not None:
             d["streamType"] = v4.to_dict()
         if (v5 := self.stream_attributes) is not None:
             d["streamAttributes"] = v5.to_dict()
@@ -62,11 +65,12 @@ def decode_stream_attributes(d: dict[str, Any]) -> StreamAttributes:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(StreamAttributes)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.cross_pod = pop("crossPod", None)
     self.active = pop("active", None)
-    v = pop("streamType", None)
-    self.stream_type = None if v is None else decode_stream_type(v)
+    if (v := pop("streamType", None)) is not None:
+        self.stream_type = decode_stream_type(v)
     v = pop("streamAttributes", None)
     self.stream_attributes = None if v is None else decode_conversation_specific_stream_attributes(v)
     v = pop("roomAttributes", None)

@@ -10,14 +10,14 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.stream_type_type import StreamTypeType, decode_stream_type_type, known_stream_type_type
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class StreamType(Model):
     """A type of streams.
 
@@ -25,8 +25,11 @@ class StreamType(Model):
         type_: The type: IM of two users, MIM of more, ROOM, or POST, a user's wall.
     """
 
-    type_: StreamTypeType | None = None
+    type_: StreamTypeType = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["type_"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> StreamType:
@@ -35,7 +38,7 @@ class StreamType(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.type_) is not None:
+        if (v1 := getattr(self, "type_", None)) is not None:
             d["type"] = v1
         return d
 
@@ -44,8 +47,8 @@ def decode_stream_type(d: dict[str, Any]) -> StreamType:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(StreamType)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("type", None)
-    self.type_ = None if v is None else known_stream_type_type(v) or decode_stream_type_type(v)
+    if (v := pop("type", None)) is not None:
+        self.type_ = known_stream_type_type(v) or decode_stream_type_type(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: StreamType = self
     return decoded

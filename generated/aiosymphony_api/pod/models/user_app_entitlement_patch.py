@@ -26,7 +26,7 @@ from ..models.user_app_entitlement_patch_listed import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserAppEntitlementPatch(Model):
     """A change of what a user may do with an application.
 
@@ -52,7 +52,7 @@ class UserAppEntitlementPatch(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.app_id) is not None:
+        if (v1 := getattr(self, "app_id", None)) is not None:
             d["appId"] = v1
         if (v2 := self.listed) is not None:
             d["listed"] = v2
@@ -67,7 +67,8 @@ def decode_user_app_entitlement_patch(d: dict[str, Any]) -> UserAppEntitlementPa
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserAppEntitlementPatch)  # unchecked, as any field may be absent
     pop = d.pop
-    self.app_id = pop("appId", None)
+    if (v := pop("appId", None)) is not None:
+        self.app_id = v
     v = pop("listed", None)
     self.listed = (
         None if v is None else known_user_app_entitlement_patch_listed(v) or decode_user_app_entitlement_patch_listed(v)

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserCompp(Model):
     """A user in brief.
 
@@ -29,12 +29,15 @@ class UserCompp(Model):
         email_address: Email address, unique in the pod.
     """
 
-    id: int | None = None
+    id: int = ABSENT
     username: str | None = None
     first_name: str | None = None
     last_name: str | None = None
     email_address: str | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserCompp:
@@ -43,7 +46,7 @@ class UserCompp(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.username) is not None:
             d["username"] = v2
@@ -60,8 +63,8 @@ def decode_user_compp(d: dict[str, Any]) -> UserCompp:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserCompp)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("id", None)
-    self.id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("id", None)) is not None:
+        self.id = v if type(v) is int else decode_int(v)
     self.username = pop("username", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)

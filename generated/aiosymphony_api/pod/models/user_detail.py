@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_ints
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserDetail(Model):
     """A user as administrators see it.
 
@@ -32,15 +32,18 @@ class UserDetail(Model):
         avatar: A user's picture in one size.
     """
 
-    user_attributes: UserAttributes | None = None
-    user_system_info: UserSystemInfo | None = None
+    user_attributes: UserAttributes = ABSENT
+    user_system_info: UserSystemInfo = ABSENT
     features: list[int] | None = None
     apps: list[int] | None = None
     groups: list[int] | None = None
-    roles: list[str] | None = None
+    roles: list[str] = ABSENT
     disclaimers: list[int] | None = None
     avatar: Avatar | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_attributes", "user_system_info", "roles"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserDetail:
@@ -49,9 +52,9 @@ class UserDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_attributes) is not None:
+        if (v1 := getattr(self, "user_attributes", None)) is not None:
             d["userAttributes"] = v1.to_dict()
-        if (v2 := self.user_system_info) is not None:
+        if (v2 := getattr(self, "user_system_info", None)) is not None:
             d["userSystemInfo"] = v2.to_dict()
         if (v3 := self.features) is not None:
             d["features"] = encode_ints(v3)
@@ -59,7 +62,7 @@ class UserDetail(Model):
             d["apps"] = encode_ints(v4)
         if (v5 := self.groups) is not None:
             d["groups"] = encode_ints(v5)
-        if (v6 := self.roles) is not None:
+        if (v6 := getattr(self, "roles", None)) is not None:
             d["roles"] = v6
         if (v7 := self.disclaimers) is not None:
             d["disclaimers"] = encode_ints(v7)
@@ -72,17 +75,18 @@ def decode_user_detail(d: dict[str, Any]) -> UserDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("userAttributes", None)
-    self.user_attributes = None if v is None else decode_user_attributes(v)
-    v = pop("userSystemInfo", None)
-    self.user_system_info = None if v is None else decode_user_system_info(v)
+    if (v := pop("userAttributes", None)) is not None:
+        self.user_attributes = decode_user_attributes(v)
+    if (v := pop("userSystemInfo", None)) is not None:
+        self.user_system_info = decode_user_system_info(v)
     v = pop("features", None)
     self.features = decode_ints(v) if v else v
     v = pop("apps", None)
     self.apps = decode_ints(v) if v else v
     v = pop("groups", None)
     self.groups = decode_ints(v) if v else v
-    self.roles = pop("roles", None)
+    if (v := pop("roles", None)) is not None:
+        self.roles = v
     v = pop("disclaimers", None)
     self.disclaimers = decode_ints(v) if v else v
     v = pop("avatar", None)

@@ -17,7 +17,7 @@ from ..models.user_filter_status import UserFilterStatus, decode_user_filter_sta
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserFilter(Model):
     """Which users to find; what is absent does not restrict.
 

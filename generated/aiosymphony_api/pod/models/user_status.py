@@ -19,7 +19,7 @@ from ..models.user_status_status import UserStatusStatus, decode_user_status_sta
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserStatus(Model):
     """Whether a user can log in.
 

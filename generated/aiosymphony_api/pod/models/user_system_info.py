@@ -12,7 +12,7 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.user_system_info_status import (
     UserSystemInfoStatus,
@@ -23,7 +23,7 @@ from ..models.user_system_info_status import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserSystemInfo(Model):
     """What the pod knows about a user.
 
@@ -41,7 +41,7 @@ class UserSystemInfo(Model):
         deactivated_date: When the account was disabled, epoch milliseconds.
     """
 
-    id: int | None = None
+    id: int = ABSENT
     status: UserSystemInfoStatus | None = None
     suspended: bool | None = None
     suspended_until: int | None = None
@@ -54,6 +54,9 @@ class UserSystemInfo(Model):
     deactivated_date: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserSystemInfo:
         """Read a JSON object. ``source`` is left as it is."""
@@ -61,7 +64,7 @@ class UserSystemInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.status) is not None:
             d["status"] = v2
@@ -90,8 +93,8 @@ def decode_user_system_info(d: dict[str, Any]) -> UserSystemInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserSystemInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("id", None)
-    self.id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("id", None)) is not None:
+        self.id = v if type(v) is int else decode_int(v)
     v = pop("status", None)
     self.status = None if v is None else known_user_system_info_status(v) or decode_user_system_info_status(v)
     self.suspended = pop("suspended", None)

@@ -15,14 +15,14 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 from ..models.user_v2_account_type import UserV2AccountType, decode_user_v2_account_type, known_user_v2_account_type
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserV2(Model):
     """A user as the directory shows it.
 
@@ -47,7 +47,7 @@ class UserV2(Model):
         user_metadata: Further facts about a user, by name; values of any type.
     """
 
-    id: int | None = None
+    id: int = ABSENT
     email_address: str | None = None
     first_name: str | None = None
     last_name: str | None = None
@@ -67,6 +67,9 @@ class UserV2(Model):
     user_metadata: dict[str, Any] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserV2:
         """Read a JSON object. ``source`` is left as it is."""
@@ -74,7 +77,7 @@ class UserV2(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.email_address) is not None:
             d["emailAddress"] = v2
@@ -117,8 +120,8 @@ def decode_user_v2(d: dict[str, Any]) -> UserV2:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserV2)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("id", None)
-    self.id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("id", None)) is not None:
+        self.id = v if type(v) is int else decode_int(v)
     self.email_address = pop("emailAddress", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)

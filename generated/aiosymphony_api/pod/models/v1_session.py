@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V1Session(Model):
     """A session of a user.
 
@@ -34,7 +34,7 @@ class V1Session(Model):
         expiration_delay: When it ends, epoch milliseconds; a time, whatever its name says.
     """
 
-    session_id: str | None = None
+    session_id: str = ABSENT
     client_ip: str | None = None
     user_id: int | None = None
     user_agent: str | None = None
@@ -46,6 +46,9 @@ class V1Session(Model):
     expiration_delay: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["session_id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V1Session:
         """Read a JSON object. ``source`` is left as it is."""
@@ -53,7 +56,7 @@ class V1Session(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.session_id) is not None:
+        if (v1 := getattr(self, "session_id", None)) is not None:
             d["sessionId"] = v1
         if (v2 := self.client_ip) is not None:
             d["clientIp"] = v2
@@ -80,7 +83,8 @@ def decode_v1_session(d: dict[str, Any]) -> V1Session:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V1Session)  # unchecked, as any field may be absent
     pop = d.pop
-    self.session_id = pop("sessionId", None)
+    if (v := pop("sessionId", None)) is not None:
+        self.session_id = v
     self.client_ip = pop("clientIp", None)
     v = pop("userId", None)
     self.user_id = v if type(v) is int or v is None else decode_int(v)

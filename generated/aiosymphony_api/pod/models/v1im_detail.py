@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V1IMDetail(Model):
     """An IM.
 
@@ -25,8 +25,11 @@ class V1IMDetail(Model):
     """
 
     v1_im_attributes: V1IMAttributes | None = None
-    im_system_info: IMSystemInfo | None = None
+    im_system_info: IMSystemInfo = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["im_system_info"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V1IMDetail:
@@ -37,7 +40,7 @@ class V1IMDetail(Model):
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.v1_im_attributes) is not None:
             d["V1IMAttributes"] = v1.to_dict()
-        if (v2 := self.im_system_info) is not None:
+        if (v2 := getattr(self, "im_system_info", None)) is not None:
             d["IMSystemInfo"] = v2.to_dict()
         return d
 
@@ -48,8 +51,8 @@ def decode_v1im_detail(d: dict[str, Any]) -> V1IMDetail:
     pop = d.pop
     v = pop("V1IMAttributes", None)
     self.v1_im_attributes = None if v is None else decode_v1im_attributes(v)
-    v = pop("IMSystemInfo", None)
-    self.im_system_info = None if v is None else decode_im_system_info(v)
+    if (v := pop("IMSystemInfo", None)) is not None:
+        self.im_system_info = decode_im_system_info(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V1IMDetail = self
     return decoded

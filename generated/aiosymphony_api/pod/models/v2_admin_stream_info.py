@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2AdminStreamInfo(Model):
     """A stream as administrators see it.
 
@@ -30,7 +30,7 @@ class V2AdminStreamInfo(Model):
         attributes: What is known of a stream besides its type.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     is_external: bool | None = None
     is_active: bool | None = None
     is_public: bool | None = None
@@ -40,6 +40,9 @@ class V2AdminStreamInfo(Model):
     attributes: V2AdminStreamAttributes | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2AdminStreamInfo:
         """Read a JSON object. ``source`` is left as it is."""
@@ -47,7 +50,7 @@ class V2AdminStreamInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.is_external) is not None:
             d["isExternal"] = v2
@@ -70,7 +73,8 @@ def decode_v2_admin_stream_info(d: dict[str, Any]) -> V2AdminStreamInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2AdminStreamInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.is_external = pop("isExternal", None)
     self.is_active = pop("isActive", None)
     self.is_public = pop("isPublic", None)

@@ -13,12 +13,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int, encode_ints
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2MemberInfo(Model):
     """A member of a stream.
 
@@ -30,12 +30,15 @@ class V2MemberInfo(Model):
         added_through_groups: Ids of the distribution lists through which the user came in.
     """
 
-    user: V2MemberUserDetail | None = None
+    user: V2MemberUserDetail = ABSENT
     is_owner: bool | None = None
     is_creator: bool | None = None
     join_date: int | None = None
     added_through_groups: list[int] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2MemberInfo:
@@ -44,7 +47,7 @@ class V2MemberInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user) is not None:
+        if (v1 := getattr(self, "user", None)) is not None:
             d["user"] = v1.to_dict()
         if (v2 := self.is_owner) is not None:
             d["isOwner"] = v2
@@ -61,8 +64,8 @@ def decode_v2_member_info(d: dict[str, Any]) -> V2MemberInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2MemberInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("user", None)
-    self.user = None if v is None else decode_v2_member_user_detail(v)
+    if (v := pop("user", None)) is not None:
+        self.user = decode_v2_member_user_detail(v)
     self.is_owner = pop("isOwner", None)
     self.is_creator = pop("isCreator", None)
     v = pop("joinDate", None)

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2MemberUserDetail(Model):
     """The user of a membership.
 
@@ -32,7 +32,7 @@ class V2MemberUserDetail(Model):
         is_external: Whether the user is of another company.
     """
 
-    user_id: int | None = None
+    user_id: int = ABSENT
     email: str | None = None
     first_name: str | None = None
     last_name: str | None = None
@@ -42,6 +42,9 @@ class V2MemberUserDetail(Model):
     is_external: bool | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_id"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2MemberUserDetail:
         """Read a JSON object. ``source`` is left as it is."""
@@ -49,7 +52,7 @@ class V2MemberUserDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_id) is not None:
+        if (v1 := getattr(self, "user_id", None)) is not None:
             d["userId"] = v1 if type(v1) is int else encode_int(v1)
         if (v2 := self.email) is not None:
             d["email"] = v2
@@ -72,8 +75,8 @@ def decode_v2_member_user_detail(d: dict[str, Any]) -> V2MemberUserDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2MemberUserDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("userId", None)
-    self.user_id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("userId", None)) is not None:
+        self.user_id = v if type(v) is int else decode_int(v)
     self.email = pop("email", None)
     self.first_name = pop("firstName", None)
     self.last_name = pop("lastName", None)

@@ -12,26 +12,30 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
+
+from ..models.presence_category import PresenceCategory, decode_presence_category, known_presence_category
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2Presence(Model):
     """A user's presence and since when it holds.
 
     Attributes:
-        category: The presence: AVAILABLE, AWAY, BE_RIGHT_BACK, BUSY, DO_NOT_DISTURB, IN_A_MEETING, OFFLINE, OFF_WORK,
-            ON_THE_PHONE, OUT_OF_OFFICE or UNDEFINED.
+        category: Whether a user can be reached, in one word.
         user_id: User id.
         timestamp: When it was set, epoch milliseconds.
     """
 
-    category: str
-    user_id: int | None = None
+    category: PresenceCategory
+    user_id: int = ABSENT
     timestamp: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2Presence:
@@ -40,9 +44,9 @@ class V2Presence(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.category) is not None:
+        if (v1 := getattr(self, "category", None)) is not None:
             d["category"] = v1
-        if (v2 := self.user_id) is not None:
+        if (v2 := getattr(self, "user_id", None)) is not None:
             d["userId"] = v2 if type(v2) is int else encode_int(v2)
         if (v3 := self.timestamp) is not None:
             d["timestamp"] = v3 if type(v3) is int else encode_int(v3)
@@ -53,9 +57,10 @@ def decode_v2_presence(d: dict[str, Any]) -> V2Presence:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2Presence)  # unchecked, as any field may be absent
     pop = d.pop
-    self.category = pop("category", None)
-    v = pop("userId", None)
-    self.user_id = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("category", None)) is not None:
+        self.category = known_presence_category(v) or decode_presence_category(v)
+    if (v := pop("userId", None)) is not None:
+        self.user_id = v if type(v) is int else decode_int(v)
     v = pop("timestamp", None)
     self.timestamp = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -12,19 +12,20 @@ from aiosymphony.wire.decoding import (
 )
 from aiosymphony.wire.models import NO_EXTRA, Model
 
+from ..models.presence_category import PresenceCategory, decode_presence_category, known_presence_category
+
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2PresenceStatus(Model):
     """Whether a user can be reached.
 
     Attributes:
-        category: The presence: AVAILABLE, AWAY, BE_RIGHT_BACK, BUSY, DO_NOT_DISTURB, IN_A_MEETING, OFFLINE, OFF_WORK,
-            ON_THE_PHONE, OUT_OF_OFFICE or UNDEFINED.
+        category: Whether a user can be reached, in one word.
     """
 
-    category: str
+    category: PresenceCategory
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
     @staticmethod
@@ -34,7 +35,7 @@ class V2PresenceStatus(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.category) is not None:
+        if (v1 := getattr(self, "category", None)) is not None:
             d["category"] = v1
         return d
 
@@ -43,7 +44,8 @@ def decode_v2_presence_status(d: dict[str, Any]) -> V2PresenceStatus:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2PresenceStatus)  # unchecked, as any field may be absent
     pop = d.pop
-    self.category = pop("category", None)
+    if (v := pop("category", None)) is not None:
+        self.category = known_presence_category(v) or decode_presence_category(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2PresenceStatus = self
     return decoded

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2StreamAttributes(Model):
     """A stream.
 
@@ -32,15 +32,18 @@ class V2StreamAttributes(Model):
         room_attributes: What rooms have.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     cross_pod: bool | None = None
     origin: str | None = None
     active: bool | None = None
     last_message_date: int | None = None
-    stream_type: V2StreamType | None = None
+    stream_type: V2StreamType = ABSENT
     stream_attributes: V2ConversationSpecificStreamAttributes | None = None
     room_attributes: V2RoomSpecificStreamAttributes | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id", "stream_type"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2StreamAttributes:
@@ -49,7 +52,7 @@ class V2StreamAttributes(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.cross_pod) is not None:
             d["crossPod"] = v2
@@ -59,7 +62,7 @@ class V2StreamAttributes(Model):
             d["active"] = v4
         if (v5 := self.last_message_date) is not None:
             d["lastMessageDate"] = v5 if type(v5) is int else encode_int(v5)
-        if (v6 := self.stream_type) is not None:
+        if (v6 := getattr(self, "stream_type", None)) is not None:
             d["streamType"] = v6.to_dict()
         if (v7 := self.stream_attributes) is not None:
             d["streamAttributes"] = v7.to_dict()
@@ -72,14 +75,15 @@ def decode_v2_stream_attributes(d: dict[str, Any]) -> V2StreamAttributes:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2StreamAttributes)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     self.cross_pod = pop("crossPod", None)
     self.origin = pop("origin", None)
     self.active = pop("active", None)
     v = pop("lastMessageDate", None)
     self.last_message_date = v if type(v) is int or v is None else decode_int(v)
-    v = pop("streamType", None)
-    self.stream_type = None if v is None else decode_v2_stream_type(v)
+    if (v := pop("streamType", None)) is not None:
+        self.stream_type = decode_v2_stream_type(v)
     v = pop("streamAttributes", None)
     self.stream_attributes = None if v is None else decode_v2_conversation_specific_stream_attributes(v)
     v = pop("roomAttributes", None)

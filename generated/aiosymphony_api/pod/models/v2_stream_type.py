@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2StreamType(Model):
     """A type of streams.
 
@@ -23,8 +23,11 @@ class V2StreamType(Model):
         type_: The type: IM of two users, MIM of more, ROOM, or POST, a user's wall.
     """
 
-    type_: str | None = None
+    type_: str = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["type_"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V2StreamType:
@@ -33,7 +36,7 @@ class V2StreamType(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.type_) is not None:
+        if (v1 := getattr(self, "type_", None)) is not None:
             d["type"] = v1
         return d
 
@@ -42,7 +45,8 @@ def decode_v2_stream_type(d: dict[str, Any]) -> V2StreamType:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2StreamType)  # unchecked, as any field may be absent
     pop = d.pop
-    self.type_ = pop("type", None)
+    if (v := pop("type", None)) is not None:
+        self.type_ = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: V2StreamType = self
     return decoded

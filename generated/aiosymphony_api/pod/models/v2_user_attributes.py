@@ -23,7 +23,7 @@ from ..models.v2_user_attributes_account_type import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2UserAttributes(Model):
     """What can be said about a user.
 

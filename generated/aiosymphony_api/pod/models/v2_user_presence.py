@@ -14,20 +14,21 @@ from aiosymphony.wire.decoding import (
 from aiosymphony.wire.encoding import encode_int
 from aiosymphony.wire.models import NO_EXTRA, Model
 
+from ..models.presence_category import PresenceCategory, decode_presence_category, known_presence_category
+
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V2UserPresence(Model):
     """A user and the user's presence.
 
     Attributes:
-        category: The presence: AVAILABLE, AWAY, BE_RIGHT_BACK, BUSY, DO_NOT_DISTURB, IN_A_MEETING, OFFLINE, OFF_WORK,
-            ON_THE_PHONE, OUT_OF_OFFICE or UNDEFINED.
+        category: Whether a user can be reached, in one word.
         user_id: User id.
     """
 
-    category: str
+    category: PresenceCategory
     user_id: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
@@ -38,7 +39,7 @@ class V2UserPresence(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.category) is not None:
+        if (v1 := getattr(self, "category", None)) is not None:
             d["category"] = v1
         if (v2 := self.user_id) is not None:
             d["userId"] = v2 if type(v2) is int else encode_int(v2)
@@ -49,7 +50,8 @@ def decode_v2_user_presence(d: dict[str, Any]) -> V2UserPresence:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V2UserPresence)  # unchecked, as any field may be absent
     pop = d.pop
-    self.category = pop("category", None)
+    if (v := pop("category", None)) is not None:
+        self.category = known_presence_category(v) or decode_presence_category(v)
     v = pop("userId", None)
     self.user_id = v if type(v) is int or v is None else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

@@ -11,12 +11,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V3RoomDetail(Model):
     """A room.
 
@@ -26,10 +26,13 @@ class V3RoomDetail(Model):
         groups: Distribution lists that were added to it.
     """
 
-    room_attributes: V3RoomAttributes | None = None
-    room_system_info: RoomSystemInfo | None = None
+    room_attributes: V3RoomAttributes = ABSENT
+    room_system_info: RoomSystemInfo = ABSENT
     groups: list[GroupItem] | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["room_attributes", "room_system_info"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V3RoomDetail:
@@ -38,9 +41,9 @@ class V3RoomDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.room_attributes) is not None:
+        if (v1 := getattr(self, "room_attributes", None)) is not None:
             d["roomAttributes"] = v1.to_dict()
-        if (v2 := self.room_system_info) is not None:
+        if (v2 := getattr(self, "room_system_info", None)) is not None:
             d["roomSystemInfo"] = v2.to_dict()
         if (v3 := self.groups) is not None:
             d["groups"] = [None if i is None else i.to_dict() for i in v3]
@@ -51,10 +54,10 @@ def decode_v3_room_detail(d: dict[str, Any]) -> V3RoomDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V3RoomDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("roomAttributes", None)
-    self.room_attributes = None if v is None else decode_v3_room_attributes(v)
-    v = pop("roomSystemInfo", None)
-    self.room_system_info = None if v is None else decode_room_system_info(v)
+    if (v := pop("roomAttributes", None)) is not None:
+        self.room_attributes = decode_v3_room_attributes(v)
+    if (v := pop("roomSystemInfo", None)) is not None:
+        self.room_system_info = decode_room_system_info(v)
     v = pop("groups", None)
     self.groups = (
         None

@@ -11,12 +11,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V3UserDetail(Model):
     """A user as administrators see it.
 
@@ -28,12 +28,15 @@ class V3UserDetail(Model):
         avatar: A user's picture in one size.
     """
 
-    user_attributes: V2UserAttributes | None = None
-    user_system_info: UserSystemInfo | None = None
+    user_attributes: V2UserAttributes = ABSENT
+    user_system_info: UserSystemInfo = ABSENT
     features: list[Feature] | None = None
-    roles: list[str] | None = None
+    roles: list[str] = ABSENT
     avatar: Avatar | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_attributes", "user_system_info", "roles"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> V3UserDetail:
@@ -42,13 +45,13 @@ class V3UserDetail(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_attributes) is not None:
+        if (v1 := getattr(self, "user_attributes", None)) is not None:
             d["userAttributes"] = v1.to_dict()
-        if (v2 := self.user_system_info) is not None:
+        if (v2 := getattr(self, "user_system_info", None)) is not None:
             d["userSystemInfo"] = v2.to_dict()
         if (v3 := self.features) is not None:
             d["features"] = [None if i is None else i.to_dict() for i in v3]
-        if (v4 := self.roles) is not None:
+        if (v4 := getattr(self, "roles", None)) is not None:
             d["roles"] = v4
         if (v5 := self.avatar) is not None:
             d["avatar"] = v5.to_dict()
@@ -59,15 +62,16 @@ def decode_v3_user_detail(d: dict[str, Any]) -> V3UserDetail:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V3UserDetail)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("userAttributes", None)
-    self.user_attributes = None if v is None else decode_v2_user_attributes(v)
-    v = pop("userSystemInfo", None)
-    self.user_system_info = None if v is None else decode_user_system_info(v)
+    if (v := pop("userAttributes", None)) is not None:
+        self.user_attributes = decode_v2_user_attributes(v)
+    if (v := pop("userSystemInfo", None)) is not None:
+        self.user_system_info = decode_user_system_info(v)
     v = pop("features", None)
     self.features = (
         None if v is None else [None if i is None else decode_feature(i) for i in (v if type(v) is list else array(v))]
     )
-    self.roles = pop("roles", None)
+    if (v := pop("roles", None)) is not None:
+        self.roles = v
     v = pop("avatar", None)
     self.avatar = None if v is None else decode_avatar(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

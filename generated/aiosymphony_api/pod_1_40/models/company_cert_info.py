@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class CompanyCertInfo(Model):
     """What the pod knows about a certificate.
 
@@ -31,7 +31,7 @@ class CompanyCertInfo(Model):
         expiry_date: When it expires, epoch milliseconds.
     """
 
-    finger_print: str | None = None
+    finger_print: str = ABSENT
     issuer_finger_print: str | None = None
     last_seen: int | None = None
     updated_at: int | None = None
@@ -40,6 +40,9 @@ class CompanyCertInfo(Model):
     expiry_date: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
 
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["finger_print"])
+
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> CompanyCertInfo:
         """Read a JSON object. ``source`` is left as it is."""
@@ -47,7 +50,7 @@ class CompanyCertInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.finger_print) is not None:
+        if (v1 := getattr(self, "finger_print", None)) is not None:
             d["fingerPrint"] = v1
         if (v2 := self.issuer_finger_print) is not None:
             d["issuerFingerPrint"] = v2
@@ -68,7 +71,8 @@ def decode_company_cert_info(d: dict[str, Any]) -> CompanyCertInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(CompanyCertInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    self.finger_print = pop("fingerPrint", None)
+    if (v := pop("fingerPrint", None)) is not None:
+        self.finger_print = v
     self.issuer_finger_print = pop("issuerFingerPrint", None)
     v = pop("lastSeen", None)
     self.last_seen = v if type(v) is int or v is None else decode_int(v)

@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model, know_types
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent, know_types
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class CompanyCertInfoListItem(Model):
     """A certificate in brief.
 
@@ -24,9 +24,12 @@ class CompanyCertInfoListItem(Model):
         company_cert_info: What the pod knows about a certificate.
     """
 
-    company_cert_attributes: CompanyCertAttributes | None = None
-    company_cert_info: CompanyCertInfo | None = None
+    company_cert_attributes: CompanyCertAttributes = ABSENT
+    company_cert_info: CompanyCertInfo = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["company_cert_attributes", "company_cert_info"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> CompanyCertInfoListItem:
@@ -35,9 +38,9 @@ class CompanyCertInfoListItem(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.company_cert_attributes) is not None:
+        if (v1 := getattr(self, "company_cert_attributes", None)) is not None:
             d["companyCertAttributes"] = v1.to_dict()
-        if (v2 := self.company_cert_info) is not None:
+        if (v2 := getattr(self, "company_cert_info", None)) is not None:
             d["companyCertInfo"] = v2.to_dict()
         return d
 
@@ -46,10 +49,10 @@ def decode_company_cert_info_list_item(d: dict[str, Any]) -> CompanyCertInfoList
     """Read a JSON object, which is used up by it."""
     self: Any = _new(CompanyCertInfoListItem)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("companyCertAttributes", None)
-    self.company_cert_attributes = None if v is None else decode_company_cert_attributes(v)
-    v = pop("companyCertInfo", None)
-    self.company_cert_info = None if v is None else decode_company_cert_info(v)
+    if (v := pop("companyCertAttributes", None)) is not None:
+        self.company_cert_attributes = decode_company_cert_attributes(v)
+    if (v := pop("companyCertInfo", None)) is not None:
+        self.company_cert_info = decode_company_cert_info(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: CompanyCertInfoListItem = self
     return decoded

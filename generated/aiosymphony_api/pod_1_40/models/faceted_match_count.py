@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class FacetedMatchCount(Model):
     """How many rooms matched by one criterion.
 
@@ -26,9 +26,12 @@ class FacetedMatchCount(Model):
         count: Number of rooms.
     """
 
-    facet: str | None = None
-    count: int | None = None
+    facet: str = ABSENT
+    count: int = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["facet", "count"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> FacetedMatchCount:
@@ -37,9 +40,9 @@ class FacetedMatchCount(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.facet) is not None:
+        if (v1 := getattr(self, "facet", None)) is not None:
             d["facet"] = v1
-        if (v2 := self.count) is not None:
+        if (v2 := getattr(self, "count", None)) is not None:
             d["count"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
@@ -48,9 +51,10 @@ def decode_faceted_match_count(d: dict[str, Any]) -> FacetedMatchCount:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(FacetedMatchCount)  # unchecked, as any field may be absent
     pop = d.pop
-    self.facet = pop("facet", None)
-    v = pop("count", None)
-    self.count = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("facet", None)) is not None:
+        self.facet = v
+    if (v := pop("count", None)) is not None:
+        self.count = v if type(v) is int else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: FacetedMatchCount = self
     return decoded

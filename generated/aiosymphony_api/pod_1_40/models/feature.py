@@ -10,12 +10,12 @@ from aiosymphony.wire.decoding import (
     extra,
     read_dict,
 )
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Feature(Model):
     """A feature and whether a user has it.
 
@@ -24,9 +24,12 @@ class Feature(Model):
         enabled: Whether the user has it.
     """
 
-    entitlment: str | None = None
-    enabled: bool | None = None
+    entitlment: str = ABSENT
+    enabled: bool = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["entitlment", "enabled"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> Feature:
@@ -35,9 +38,9 @@ class Feature(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.entitlment) is not None:
+        if (v1 := getattr(self, "entitlment", None)) is not None:
             d["entitlment"] = v1
-        if (v2 := self.enabled) is not None:
+        if (v2 := getattr(self, "enabled", None)) is not None:
             d["enabled"] = v2
         return d
 
@@ -46,8 +49,10 @@ def decode_feature(d: dict[str, Any]) -> Feature:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Feature)  # unchecked, as any field may be absent
     pop = d.pop
-    self.entitlment = pop("entitlment", None)
-    self.enabled = pop("enabled", None)
+    if (v := pop("entitlment", None)) is not None:
+        self.entitlment = v
+    if (v := pop("enabled", None)) is not None:
+        self.enabled = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Feature = self
     return decoded

@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class MessageSuppressionResponse(Model):
     """A suppressed message.
 
@@ -27,10 +27,13 @@ class MessageSuppressionResponse(Model):
         suppression_date: When it was suppressed, epoch milliseconds.
     """
 
-    message_id: str | None = None
+    message_id: str = ABSENT
     suppressed: bool | None = None
     suppression_date: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["message_id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> MessageSuppressionResponse:
@@ -39,7 +42,7 @@ class MessageSuppressionResponse(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.message_id) is not None:
+        if (v1 := getattr(self, "message_id", None)) is not None:
             d["messageId"] = v1
         if (v2 := self.suppressed) is not None:
             d["suppressed"] = v2
@@ -52,7 +55,8 @@ def decode_message_suppression_response(d: dict[str, Any]) -> MessageSuppression
     """Read a JSON object, which is used up by it."""
     self: Any = _new(MessageSuppressionResponse)  # unchecked, as any field may be absent
     pop = d.pop
-    self.message_id = pop("messageId", None)
+    if (v := pop("messageId", None)) is not None:
+        self.message_id = v
     self.suppressed = pop("suppressed", None)
     v = pop("suppressionDate", None)
     self.suppression_date = v if type(v) is int or v is None else decode_int(v)

@@ -17,7 +17,7 @@ from ..models.presence_category import PresenceCategory, decode_presence_categor
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Presence(Model):
     """Whether a user can be reached.
 

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Product(Model):
     """An edition of an application.
 
@@ -41,13 +41,13 @@ class Product(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.name) is not None:
+        if (v1 := getattr(self, "name", None)) is not None:
             d["name"] = v1
-        if (v2 := self.sku) is not None:
+        if (v2 := getattr(self, "sku", None)) is not None:
             d["sku"] = v2
-        if (v3 := self.subscribed) is not None:
+        if (v3 := getattr(self, "subscribed", None)) is not None:
             d["subscribed"] = v3
-        if (v4 := self.type_) is not None:
+        if (v4 := getattr(self, "type_", None)) is not None:
             d["type"] = v4
         if (v5 := self.app_id) is not None:
             d["appId"] = v5
@@ -58,10 +58,14 @@ def decode_product(d: dict[str, Any]) -> Product:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Product)  # unchecked, as any field may be absent
     pop = d.pop
-    self.name = pop("name", None)
-    self.sku = pop("sku", None)
-    self.subscribed = pop("subscribed", None)
-    self.type_ = pop("type", None)
+    if (v := pop("name", None)) is not None:
+        self.name = v
+    if (v := pop("sku", None)) is not None:
+        self.sku = v
+    if (v := pop("subscribed", None)) is not None:
+        self.subscribed = v
+    if (v := pop("type", None)) is not None:
+        self.type_ = v
     self.app_id = pop("appId", None)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: Product = self

@@ -21,7 +21,7 @@ from ..models.room_search_criteria_sort_order import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class RoomSearchCriteria(Model):
     """Which rooms to search; what is absent does not restrict.
 
@@ -53,7 +53,7 @@ class RoomSearchCriteria(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.query) is not None:
+        if (v1 := getattr(self, "query", None)) is not None:
             d["query"] = v1
         if (v2 := self.labels) is not None:
             d["labels"] = v2
@@ -76,7 +76,8 @@ def decode_room_search_criteria(d: dict[str, Any]) -> RoomSearchCriteria:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(RoomSearchCriteria)  # unchecked, as any field may be absent
     pop = d.pop
-    self.query = pop("query", None)
+    if (v := pop("query", None)) is not None:
+        self.query = v
     self.labels = pop("labels", None)
     self.active = pop("active", None)
     self.private = pop("private", None)

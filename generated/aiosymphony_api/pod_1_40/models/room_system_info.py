@@ -12,12 +12,12 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class RoomSystemInfo(Model):
     """What the pod knows about a room.
 
@@ -28,11 +28,14 @@ class RoomSystemInfo(Model):
         active: Whether users can write to it and its members can change.
     """
 
-    id: str | None = None
+    id: str = ABSENT
     creation_date: int | None = None
     created_by_user_id: int | None = None
     active: bool | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["id"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> RoomSystemInfo:
@@ -41,7 +44,7 @@ class RoomSystemInfo(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.id) is not None:
+        if (v1 := getattr(self, "id", None)) is not None:
             d["id"] = v1
         if (v2 := self.creation_date) is not None:
             d["creationDate"] = v2 if type(v2) is int else encode_int(v2)
@@ -56,7 +59,8 @@ def decode_room_system_info(d: dict[str, Any]) -> RoomSystemInfo:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(RoomSystemInfo)  # unchecked, as any field may be absent
     pop = d.pop
-    self.id = pop("id", None)
+    if (v := pop("id", None)) is not None:
+        self.id = v
     v = pop("creationDate", None)
     self.creation_date = v if type(v) is int or v is None else decode_int(v)
     v = pop("createdByUserId", None)

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class RoomTag(Model):
     """A tag of a room, by which searches find it.
 
@@ -35,9 +35,9 @@ class RoomTag(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.key) is not None:
+        if (v1 := getattr(self, "key", None)) is not None:
             d["key"] = v1
-        if (v2 := self.value) is not None:
+        if (v2 := getattr(self, "value", None)) is not None:
             d["value"] = v2
         return d
 
@@ -46,8 +46,10 @@ def decode_room_tag(d: dict[str, Any]) -> RoomTag:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(RoomTag)  # unchecked, as any field may be absent
     pop = d.pop
-    self.key = pop("key", None)
-    self.value = pop("value", None)
+    if (v := pop("key", None)) is not None:
+        self.key = v
+    if (v := pop("value", None)) is not None:
+        self.value = v
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: RoomTag = self
     return decoded

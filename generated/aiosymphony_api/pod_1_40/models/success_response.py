@@ -21,7 +21,7 @@ from ..models.success_response_format import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class SuccessResponse(Model):
     """Says that it was done.
 

@@ -16,7 +16,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserAppEntitlement(Model):
     """What a user may do with an application.
 
@@ -42,13 +42,13 @@ class UserAppEntitlement(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.app_id) is not None:
+        if (v1 := getattr(self, "app_id", None)) is not None:
             d["appId"] = v1
-        if (v2 := self.app_name) is not None:
+        if (v2 := getattr(self, "app_name", None)) is not None:
             d["appName"] = v2
-        if (v3 := self.listed) is not None:
+        if (v3 := getattr(self, "listed", None)) is not None:
             d["listed"] = v3
-        if (v4 := self.install) is not None:
+        if (v4 := getattr(self, "install", None)) is not None:
             d["install"] = v4
         if (v5 := self.products) is not None:
             d["products"] = [None if i is None else i.to_dict() for i in v5]
@@ -59,10 +59,14 @@ def decode_user_app_entitlement(d: dict[str, Any]) -> UserAppEntitlement:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserAppEntitlement)  # unchecked, as any field may be absent
     pop = d.pop
-    self.app_id = pop("appId", None)
-    self.app_name = pop("appName", None)
-    self.listed = pop("listed", None)
-    self.install = pop("install", None)
+    if (v := pop("appId", None)) is not None:
+        self.app_id = v
+    if (v := pop("appName", None)) is not None:
+        self.app_name = v
+    if (v := pop("listed", None)) is not None:
+        self.listed = v
+    if (v := pop("install", None)) is not None:
+        self.install = v
     v = pop("products", None)
     self.products = (
         None if v is None else [None if i is None else decode_product(i) for i in (v if type(v) is list else array(v))]

@@ -21,7 +21,7 @@ from ..models.user_attributes_account_type import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserAttributes(Model):
     """What can be said about a user.
 

@@ -12,7 +12,7 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.user_connection_status import (
     UserConnectionStatus,
@@ -23,7 +23,7 @@ from ..models.user_connection_status import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserConnection(Model):
     """The connection of the caller with another user.
 
@@ -35,12 +35,15 @@ class UserConnection(Model):
         request_counter: How often it was asked for.
     """
 
-    user_id: int | None = None
-    status: UserConnectionStatus | None = None
+    user_id: int = ABSENT
+    status: UserConnectionStatus = ABSENT
     first_requested_at: int | None = None
     updated_at: int | None = None
     request_counter: int | None = None
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["user_id", "status"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserConnection:
@@ -49,9 +52,9 @@ class UserConnection(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.user_id) is not None:
+        if (v1 := getattr(self, "user_id", None)) is not None:
             d["userId"] = v1 if type(v1) is int else encode_int(v1)
-        if (v2 := self.status) is not None:
+        if (v2 := getattr(self, "status", None)) is not None:
             d["status"] = v2
         if (v3 := self.first_requested_at) is not None:
             d["firstRequestedAt"] = v3 if type(v3) is int else encode_int(v3)
@@ -66,10 +69,10 @@ def decode_user_connection(d: dict[str, Any]) -> UserConnection:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(UserConnection)  # unchecked, as any field may be absent
     pop = d.pop
-    v = pop("userId", None)
-    self.user_id = v if type(v) is int or v is None else decode_int(v)
-    v = pop("status", None)
-    self.status = None if v is None else known_user_connection_status(v) or decode_user_connection_status(v)
+    if (v := pop("userId", None)) is not None:
+        self.user_id = v if type(v) is int else decode_int(v)
+    if (v := pop("status", None)) is not None:
+        self.status = known_user_connection_status(v) or decode_user_connection_status(v)
     v = pop("firstRequestedAt", None)
     self.first_requested_at = v if type(v) is int or v is None else decode_int(v)
     v = pop("updatedAt", None)

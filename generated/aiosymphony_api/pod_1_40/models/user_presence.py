@@ -12,7 +12,7 @@ from aiosymphony.wire.decoding import (
     read_dict,
 )
 from aiosymphony.wire.encoding import encode_int
-from aiosymphony.wire.models import NO_EXTRA, Model
+from aiosymphony.wire.models import ABSENT, NO_EXTRA, Model, drop_absent
 
 from ..models.user_presence_category import (
     UserPresenceCategory,
@@ -23,7 +23,7 @@ from ..models.user_presence_category import (
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class UserPresence(Model):
     """A user's presence.
 
@@ -33,8 +33,11 @@ class UserPresence(Model):
     """
 
     category: UserPresenceCategory | None = None
-    uid: int | None = None
+    uid: int = ABSENT
     additional_properties: Mapping[str, Any] = NO_EXTRA
+
+    def __attrs_post_init__(self) -> None:
+        drop_absent(self, ["uid"])
 
     @staticmethod
     def from_dict(source: Mapping[str, Any]) -> UserPresence:
@@ -45,7 +48,7 @@ class UserPresence(Model):
         d: dict[str, Any] = dict(self.additional_properties)
         if (v1 := self.category) is not None:
             d["category"] = v1
-        if (v2 := self.uid) is not None:
+        if (v2 := getattr(self, "uid", None)) is not None:
             d["uid"] = v2 if type(v2) is int else encode_int(v2)
         return d
 
@@ -56,8 +59,8 @@ def decode_user_presence(d: dict[str, Any]) -> UserPresence:
     pop = d.pop
     v = pop("category", None)
     self.category = None if v is None else known_user_presence_category(v) or decode_user_presence_category(v)
-    v = pop("uid", None)
-    self.uid = v if type(v) is int or v is None else decode_int(v)
+    if (v := pop("uid", None)) is not None:
+        self.uid = v if type(v) is int else decode_int(v)
     self.additional_properties = extra(d) if d else NO_EXTRA
     decoded: UserPresence = self
     return decoded

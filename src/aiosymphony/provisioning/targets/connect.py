@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiosymphony_api.connect.models import CompanyState
 
 from ...codes import ConnectCode
-from ...connect.users import MAX_BATCH
+from ...connect.users import MAX_BATCH, id_of
 from ...errors import ApiError, ConfigError, JobError, JobInterrupted, NotFound, PaginationError, SymphonyError
 from ...text import clean_text
+from ...wire.models import or_none
 from ..actual import ActualUser
 from ..plans.actions import Step
 from ..plans.rules import Rules
@@ -61,20 +62,21 @@ class ConnectTarget:
         company = await read_if_told("e-mail domains", lambda: self._connect.companies.get(self._company), warnings)
         if company is None:
             return Rules(self.kind, warnings=warnings)
-        domains = [domain for domain in company.email_domains or () if isinstance(domain, str)]
+        domains = [domain for domain in or_none(lambda: company.email_domains) or () if isinstance(domain, str)]
         if not domains:
             warnings.append("e-mail domains were not checked, because the company does not tell its own")
-        if company.state not in (None, CompanyState.COMPLETED):
+        if (state := or_none(lambda: company.state)) not in (None, CompanyState.COMPLETED):
             why = f" ({clean_text(company.error_message)})" if company.error_message else ""
-            state = f"{clean_text(company.state)}{why}"
-            warnings.append(f"the company is {state}, and nobody can be created in it before it is COMPLETED")
+            warnings.append(
+                f"the company is {clean_text(state)}{why}, and nobody can be created in it before it is COMPLETED"
+            )
         return Rules(self.kind, domains, warnings=warnings)
 
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the company, a hundred at a time."""
         with self._ready():
             async for page in pages_retrying(self._connect.users.list(self._company)):
-                yield [_actual(user) for user in page if isinstance(user.id, str)]
+                yield [_actual(user) for user in page if id_of(user) is not None]
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by address, in a listing of the company."""
@@ -133,9 +135,8 @@ class ConnectTarget:
     def _result(self, result: UserResult) -> Result:
         error = result.error
         if error is None:
-            if result.user is None or not isinstance(result.user.id, str):
-                return InDoubt("the answer has no id")
-            return Created(result.user.id)
+            made = None if result.user is None else id_of(result.user)
+            return InDoubt("the answer has no id") if made is None else Created(made)
         if error.may_have_acted:
             return InDoubt(error.message)
         code = str(next((each for each in (error.code, result.status) if each is not None), ""))
@@ -149,7 +150,7 @@ class ConnectTarget:
 def _actual(user: ApiUser) -> ActualUser:
     columns = ConnectUser.columns()
     values = {name: value for name, value in user.to_dict().items() if name in columns and name != "active"}
-    return ActualUser(str(user.id), values, user.active)
+    return ActualUser(id_of(user) or "", values, user.active)
 
 
 def _check(where: Connection) -> None:

@@ -10,6 +10,7 @@ from aiosymphony_api.pod.models import UserSystemInfoStatus, V2UserAttributes, V
 from ..._bulk import Failed, bulk
 from ...errors import BadRequest, ConfigError, JobRefused, NotFound
 from ...text import spellings
+from ...wire.models import or_none
 from ..actual import ActualUser
 from ..plans.actions import Step
 from ..plans.rules import Names, Rules
@@ -20,7 +21,7 @@ from .reading_rules import read_if_told
 from .retrying import pages_retrying, retrying
 
 if TYPE_CHECKING:
-    from aiosymphony_api.pod.models import Feature, UserSystemInfo
+    from aiosymphony_api.pod.models import Feature, RoleDetail, UserV2, V2UserDetail, V3UserDetail
 
     from ...pod.client import PodClient
 
@@ -51,7 +52,8 @@ class PodTarget:
     async def own_id(self) -> str | None:
         """The account that is logged in."""
         own = await retrying(self._pod.session.info)
-        return None if own.id is None else str(own.id)
+        own_id = or_none(lambda: own.id)
+        return None if own_id is None else str(own_id)
 
     async def rules(self, columns: Collection[str]) -> Rules:
         """The roles and the features that there are, each asked for only if the file has a column of them."""
@@ -59,7 +61,7 @@ class PodTarget:
         system = self._pod.system
         names: dict[StepKind, Names] = {}
         if "roles" in columns and (roles := await read_if_told("roles", system.list_roles, warnings)):
-            known = {role.id: [role.name] if role.name else [] for role in roles if role.id}
+            known = {key: [role.name] if role.name else [] for role in roles if (key := or_none(_role_id, role))}
             names["role"] = Names("role of the pod", known)
         if "features" in columns and (features := await read_if_told("features", system.list_features, warnings)):
             names["features"] = Names("feature of the pod", dict.fromkeys(features, ()))
@@ -68,11 +70,7 @@ class PodTarget:
     async def everyone(self) -> AsyncIterator[Sequence[ActualUser]]:
         """All users of the pod, with their features, a thousand at a time."""
         async for page in pages_retrying(self._pod.users.list(include_features=True)):
-            yield [
-                _actual(user.user_attributes, user.user_system_info, user.roles, user.features)
-                for user in page
-                if user.user_system_info is not None and user.user_system_info.id is not None
-            ]
+            yield [_actual(user, user.features) for user in page if _id_of(user) is not None]
 
     async def look_up(self, users: Sequence[User]) -> Sequence[ActualUser]:
         """Users found by login name or by address, in the administrator's view."""
@@ -83,7 +81,7 @@ class PodTarget:
         by_name = await retrying(lambda: self._pod.users.get_many(usernames=names))
         by_email = await retrying(lambda: self._pod.users.get_many(emails=emails, local=True))
         found = [*by_name.found, *by_email.found]
-        ids = {user.id for user in found if user.id is not None}
+        ids = {uid for user in found if (uid := or_none(_directory_id, user)) is not None}
         with_features = any(user.features for user in wanted)
 
         async def detail(uid: int) -> ActualUser | None:
@@ -109,7 +107,7 @@ class PodTarget:
             features = await retrying(lambda: self._pod.users.list_features(uid)) if with_features else None
         except (BadRequest, NotFound):
             return None
-        return _actual(user.user_attributes, user.user_system_info, user.roles, features)
+        return _actual(user, features)
 
     async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """Create one user, with its roles."""
@@ -118,9 +116,8 @@ class PodTarget:
         given = {name: value for name, value in row.items() if value not in ("", [])}
         roles = [role for role in given.get("roles", ()) if not role.startswith("-")]
         made = await self._pod.users.create(V2UserCreate(user_attributes=_attributes(given), roles=roles or None))
-        if made.user_system_info is None or made.user_system_info.id is None:
-            return [InDoubt("the answer has no id")]
-        return [Created(str(made.user_system_info.id))]
+        uid = _id_of(made)
+        return [InDoubt("the answer has no id") if uid is None else Created(str(uid))]
 
     async def take_step(self, user_id: str, step: Step) -> None:
         """Change attributes, give or take a role, switch features, enable or disable."""
@@ -160,20 +157,35 @@ def _attributes(row: Mapping[str, Any]) -> V2UserAttributes:
     return V2UserAttributes.from_dict({name: value for name, value in row.items() if name not in _NO_ATTRIBUTES})
 
 
-def _actual(
-    attributes: V2UserAttributes | None,
-    info: UserSystemInfo | None,
-    roles: Iterable[str] | None,
-    features: Iterable[Feature] | None,
-) -> ActualUser:
+def _id_of(user: V2UserDetail | V3UserDetail) -> int | None:
+    """The id of a user; None if the server has left it out."""
+    return or_none(lambda: user.user_system_info.id)
+
+
+def _actual(user: V2UserDetail | V3UserDetail, features: Iterable[Feature] | None) -> ActualUser:
+    attributes, uid = or_none(lambda: user.user_attributes), _id_of(user)
+    status = or_none(lambda: user.user_system_info.status)
     columns = PodUser.columns()
     # Only what a row can ask for: public keys and whatever else a pod tells stay where they are.
     values = {} if attributes is None else {k: v for k, v in attributes.to_dict().items() if k in columns}
-    values["roles"] = [*(roles or ())]
+    values["roles"] = [*(or_none(lambda: user.roles) or ())]
     if features is not None:
-        values["features"] = {each.entitlment: bool(each.enabled) for each in features if each.entitlment}
-    active = info is None or info.status is None or info.status != UserSystemInfoStatus.DISABLED
-    return ActualUser(str(info.id) if info is not None else "", values, active)
+        values["features"] = dict(filter(None, map(_switch, features)))
+    return ActualUser("" if uid is None else str(uid), values, status != UserSystemInfoStatus.DISABLED)
+
+
+def _role_id(role: RoleDetail) -> str:
+    return role.id
+
+
+def _directory_id(user: UserV2) -> int:
+    return user.id
+
+
+def _switch(feature: Feature) -> tuple[str, bool] | None:
+    """The name of a feature and whether it is on; None if it has no name."""
+    name = or_none(lambda: feature.entitlment)
+    return (name, bool(or_none(lambda: feature.enabled))) if name else None
 
 
 def _check(where: Connection) -> None:

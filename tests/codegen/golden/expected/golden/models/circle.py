@@ -17,7 +17,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Circle(Model):
     """Circle
 
@@ -37,7 +37,7 @@ class Circle(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.shape) is not None:
+        if (v1 := getattr(self, "shape", None)) is not None:
             d["shape"] = v1
         if (v2 := self.radius) is not None:
             d["radius"] = v2
@@ -48,7 +48,8 @@ def decode_circle(d: dict[str, Any]) -> Circle:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Circle)  # unchecked, as any field may be absent
     pop = d.pop
-    self.shape = pop("shape", None)
+    if (v := pop("shape", None)) is not None:
+        self.shape = v
     v = pop("radius", None)
     self.radius = None if v is None else plain(v)
     self.additional_properties = extra(d) if d else NO_EXTRA

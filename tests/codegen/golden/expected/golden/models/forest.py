@@ -18,7 +18,7 @@ from ..models.level import Level, decode_level
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Forest(Model):
     """Forest
 

@@ -25,7 +25,7 @@ from ..models.part_type import PartType, decode_part_type, known_part_type
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Part(Model):
     """A part of a thing.
 
@@ -81,7 +81,7 @@ class Part(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.name) is not None:
+        if (v1 := getattr(self, "name", None)) is not None:
             d["name"] = v1
         if (v2 := self.nothing) is not None:
             d["nothing"] = v2
@@ -128,7 +128,8 @@ def decode_part(d: dict[str, Any]) -> Part:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Part)  # unchecked, as any field may be absent
     pop = d.pop
-    self.name = pop("name", None)
+    if (v := pop("name", None)) is not None:
+        self.name = v
     self.nothing = pop("nothing", None)
     v = pop("id", None)
     self.id = v if type(v) is int or v is None else decode_int(v)

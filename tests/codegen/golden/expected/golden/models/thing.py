@@ -25,7 +25,7 @@ from ..models.part_type import PartType, decode_part_type, known_part_type
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class Thing(Model):
     """A part and more.
 
@@ -83,9 +83,9 @@ class Thing(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.name) is not None:
+        if (v1 := getattr(self, "name", None)) is not None:
             d["name"] = v1
-        if (v2 := self.weight) is not None:
+        if (v2 := getattr(self, "weight", None)) is not None:
             d["weight"] = v2
         if (v3 := self.nothing) is not None:
             d["nothing"] = v3
@@ -132,9 +132,10 @@ def decode_thing(d: dict[str, Any]) -> Thing:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(Thing)  # unchecked, as any field may be absent
     pop = d.pop
-    self.name = pop("name", None)
-    v = pop("weight", None)
-    self.weight = None if v is None else plain(v)
+    if (v := pop("name", None)) is not None:
+        self.name = v
+    if (v := pop("weight", None)) is not None:
+        self.weight = plain(v)
     self.nothing = pop("nothing", None)
     v = pop("id", None)
     self.id = v if type(v) is int or v is None else decode_int(v)

@@ -15,7 +15,7 @@ from aiosymphony.wire.models import NO_EXTRA, Model, know_types
 _new = object.__new__
 
 
-@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False)
+@define(kw_only=True, eq=False, repr=False, match_args=False, weakref_slot=False, getstate_setstate=False)
 class V1FilePostBody(Model):
     """V1FilePostBody
 
@@ -37,7 +37,7 @@ class V1FilePostBody(Model):
 
     def to_dict(self) -> dict[str, Any]:
         d: dict[str, Any] = dict(self.additional_properties)
-        if (v1 := self.file) is not None:
+        if (v1 := getattr(self, "file", None)) is not None:
             d["file"] = v1
         if (v2 := self.note) is not None:
             d["note"] = v2
@@ -50,7 +50,8 @@ def decode_v1_file_post_body(d: dict[str, Any]) -> V1FilePostBody:
     """Read a JSON object, which is used up by it."""
     self: Any = _new(V1FilePostBody)  # unchecked, as any field may be absent
     pop = d.pop
-    self.file = pop("file", None)
+    if (v := pop("file", None)) is not None:
+        self.file = v
     self.note = pop("note", None)
     v = pop("part", None)
     self.part = None if v is None else decode_part(v)

@@ -1,0 +1,35 @@
+"""The roles that Symphony documents."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Role"]
+
+
+class Role(StrEnum):
+    """Ids of roles, as text: ``Role.INDIVIDUAL in detail.roles``, ``pod.users.add_role(uid, Role.USER_PROVISIONING)``.
+
+    Pods may have others, so that roles are text wherever they are taken or given; :meth:`System.list_roles` lists those
+    of a pod.
+    """
+
+    ADMINISTRATOR = "ADMINISTRATOR"
+    AGENT = "AGENT"
+    AUDIT_TRAIL_MANAGEMENT = "AUDIT_TRAIL_MANAGEMENT"
+    CEP_VISIBILITY_GROUP_MANAGEMENT = "CEP_VISIBILITY_GROUP_MANAGEMENT"
+    COMPLIANCE_OFFICER = "COMPLIANCE_OFFICER"
+    CONTENT_EXPORT_SERVICE = "CONTENT_EXPORT_SERVICE"
+    CONTENT_MANAGEMENT = "CONTENT_MANAGEMENT"
+    EF_POLICY_MANAGEMENT = "EF_POLICY_MANAGEMENT"
+    INDIVIDUAL = "INDIVIDUAL"
+    KEY_MANAGER = "KEY_MANAGER"
+    L1_SUPPORT = "L1_SUPPORT"
+    L2_SUPPORT = "L2_SUPPORT"
+    MALWARE_SCAN_MANAGER = "MALWARE_SCAN_MANAGER"
+    MALWARE_SCAN_STATE_USER = "MALWARE_SCAN_STATE_USER"
+    SCOPE_MANAGEMENT = "SCOPE_MANAGEMENT"
+    SUPER_ADMINISTRATOR = "SUPER_ADMINISTRATOR"
+    SUPER_COMPLIANCE_OFFICER = "SUPER_COMPLIANCE_OFFICER"
+    SYMPHONY_ADMIN = "SYMPHONY_ADMIN"
+    USER_PROVISIONING = "USER_PROVISIONING"
