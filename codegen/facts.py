@@ -12,6 +12,9 @@ PAGING = {
     "current_page": {"currentPage", "pageSize"},
     "cursor": {"after", "before"},
     "last_user_id": {"lastUserId", "limit"},
+    "last_group_id": {"lastGroupId", "limit"},
+    "page": {"page", "pageSize"},
+    "spring_page": {"page", "size"},
     "time_window": {"since", "to", "limit", "sortDir"},
     "offset_window": {"since", "to", "limit", "offset"},
 }

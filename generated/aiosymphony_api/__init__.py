@@ -11,4 +11,7 @@ PACKAGES = (
     "connect",
     "login",
     "agent",
+    "users",
+    "files",
+    "profile_manager",
 )

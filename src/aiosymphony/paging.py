@@ -108,26 +108,30 @@ class SkipLimit:
 
 
 class CurrentPage:
-    """``currentPage`` and ``pageSize``; see the table of this module."""
+    """``currentPage`` and ``pageSize``, or what else they are called; see the table of this module."""
 
-    def __init__(self, page_size: int) -> None:
+    def __init__(
+        self, page_size: int, *, argument: str = "current_page", size: str = "page_size", counts_from: int = 0
+    ) -> None:
+        """``argument`` and ``size`` are the builder's names. ``counts_from`` is for answers without a number."""
         self._size = _checked(page_size)
+        self._argument, self._size_argument, self._counts_from = argument, size, counts_from
         self._first: Sequence[Any] = ()
 
     def first(self) -> Query:
-        return {"page_size": self._size}
+        return {self._size_argument: self._size}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        asked = query.get("current_page")
-        number = page.number if page.number is not None else asked or 0
+        asked = query.get(self._argument)
+        number = page.number if page.number is not None else self._counts_from if asked is None else asked
         if asked is not None and number < asked:
-            raise PaginationError(f"the server ignores currentPage: it answered page {asked} with page {number}")
+            raise PaginationError(f"the server ignores {self._argument}: it answered page {asked} with page {number}")
         if _same(page.items, self._first):
-            raise PaginationError("the server ignores currentPage: it answered with the first page again")
+            raise PaginationError(f"the server ignores {self._argument}: it answered with the first page again")
         self._first = self._first or page.items
         if not page.items or (page.total is not None and page.before + len(page.items) >= page.total):
             return None
-        return {**query, "current_page": number + 1}
+        return {**query, self._argument: number + 1}
 
 
 class Cursor:

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import attrs
 
 from .auth.base import LOGIN_API, Auth, Grant, OwnLoginTransport
+from .auth.scopes import exchange_session
 from .auth.store import BestEffortStore
 from .auth.tokens import SharedToken, TokenCache
 from .clock import Clock
@@ -18,7 +19,10 @@ from .wire.operation import Caller, Operation
 __all__ = ["Route", "Router"]
 
 _HEADERS: Final = {"bearer": ("Authorization", "Bearer "), "appToken": ("sessionToken", "")}
-"""The header and its prefix for security schemes that are not named like their header."""
+"""The header and its prefix for security schemes that are not named like their header.
+
+What follows a dot in the name of a scheme is the scope of its token.
+"""
 
 
 @attrs.frozen
@@ -93,7 +97,7 @@ class Router:
                     base_url,
                     transport,
                     limiter,
-                    tuple((*_HEADERS.get(scheme, (scheme, "")), self.token_cache(scheme, caller)) for scheme in way),
+                    tuple((*_header_of(scheme), self.token_cache(scheme, caller)) for scheme in way),
                     way,
                     proven=not operation.other_auth,
                 )
@@ -114,7 +118,11 @@ class Router:
                 else None
             )
 
+            _, _, scope = scheme.partition(".")
+
             async def login() -> Grant:
+                if scope:
+                    return await exchange_session(self.token_cache("sessionToken", caller), scope, caller)
                 return await self.auth.login(scheme, caller)
 
             cache = self.tokens[scheme] = TokenCache(login, name=scheme, shared=shared, clock=self.clock)
@@ -129,3 +137,7 @@ class Router:
             await self.transport.close()
         if self.login_transport is not self.transport:
             await self.login_transport.close()
+
+
+def _header_of(scheme: str) -> tuple[str, str]:
+    return _HEADERS.get(scheme.partition(".")[0], (scheme, ""))

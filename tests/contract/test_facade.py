@@ -34,8 +34,12 @@ from .samples import SPECS, Samples, apis, document
 from .test_operations import Documented, documented, succeeds, validator
 
 CLIENTS: Mapping[str, type[PodClient | ConnectClient]] = {"pod": PodClient, "connect": ConnectClient}
-PACKAGES = {"pod": ("pod", "agent"), "connect": ("connect",)}
+PACKAGES = {
+    "pod": ("pod", "agent", "users", "files", "profile_manager"),
+    "connect": ("connect",),
+}
 HOST = "https://acme.symphony.test"
+EXCHANGE = "/login/idm/tokens"
 
 # Methods beside the one that the table names for an operation.
 BESIDE = {
@@ -156,7 +160,7 @@ async def test_the_method_sends_its_operation(method: Method) -> None:
         assert sent, arguments
         for request in sent:
             check_request(method.operation, request)
-            check_order(method.operation, request, arguments)
+            check_order(method, request, arguments)
         on_the_wire = {leaf for request in sent for leaf in leaves_of_request(request)}
         for name, value in arguments.items():
             if name not in UNSENT:
@@ -258,6 +262,10 @@ async def send(method: Method, arguments: dict[str, Any]) -> list[httpx.Request]
     router = respx.Router()
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == EXCHANGE:
+            assert request.headers["sessionToken"] == "token"
+            scope = request.url.params["scope"]
+            return httpx.Response(200, json={"access_token": f"token-of-{scope}", "expires_in": 300})
         return answer_to(method.operation, request)
 
     router.route(host="acme.symphony.test").mock(side_effect=answer)
@@ -276,7 +284,7 @@ async def send(method: Method, arguments: dict[str, Any]) -> list[httpx.Request]
                 await result.first()
             else:
                 await result
-    return [call.request for call in router.calls]
+    return [call.request for call in router.calls if call.request.url.path != EXCHANGE]
 
 
 def answer_to(operation: Documented, request: httpx.Request) -> httpx.Response:
@@ -306,7 +314,9 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "v1_admin_app_create_post": lambda body: body,
     "v1_admin_group_gid_membership_add_post": lambda body: {"overallResult": "SUCCESS", "results": [""] * len(body)},
     "v1_admin_group_gid_membership_remove_post": lambda body: {"overallResult": "SUCCESS", "results": [""] * len(body)},
+    "files_v1_file_id_get": lambda _: {"signedUrl": "https://storage.test/file"},
     "v1_connection_create_post": lambda body: body,
+    "v1_groups_post": lambda body: {key: body[key] for key in ("type", "ownerType", "ownerId", "name")},
     "v1_presence_feed_create_post": lambda _: {"id": "feed"},
     "v2_admin_user_create_post": lambda body: {"userAttributes": body["userAttributes"]},
     "v3_room_create_post": lambda body: {"roomAttributes": body},
@@ -345,12 +355,14 @@ def check_request(operation: Documented, request: httpx.Request) -> None:
         assert_valid(operation, schema, orjson.loads(request.content))
 
 
-def check_order(operation: Documented, request: httpx.Request, arguments: dict[str, Any]) -> None:
+def check_order(method: Method, request: httpx.Request, arguments: dict[str, Any]) -> None:
     """The arguments in the path stand in the order in which the method takes them: none is in another's place."""
+    operation = method.operation
     path = request.url.raw_path.decode("ascii").partition("?")[0].split("/")
     template = (operation.base + operation.path).split("/")
     filled = [unquote(part).casefold() for part, name in zip(path, template, strict=True) if name.startswith("{")]
-    given = [str(value).casefold() for value in arguments.values()]
+    defaults = {name: each.default for name, each in inspect.signature(method.function).parameters.items()}
+    given = [str(value).casefold() for value in {**defaults, **arguments}.values()]
     assert [value for value in given if value in filled] == filled
 
 
@@ -364,6 +376,8 @@ def leaves_of_request(request: httpx.Request) -> Iterator[str]:
     yield from (unquote(part).casefold() for part in path.split("/"))
     for _, value in parse_qsl(query, keep_blank_values=True):
         yield from value.casefold().split(",")
+    if "If-Match" in request.headers:
+        yield request.headers["If-Match"].casefold()
     if request.content:
         yield from leaves(orjson.loads(request.content))
 

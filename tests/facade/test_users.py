@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from aiosymphony import BadRequest, ConfigError, MissingField, OutcomeUnknown, PodClient, Role, ServerError
-from aiosymphony.pod.users import MAX_AVATAR, FoundUsers
+from aiosymphony.pod.pictures import MAX_AVATAR
+from aiosymphony.pod.users import FoundUsers
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.testing import SentRequest, make_response
 from aiosymphony.transport import Response

@@ -86,6 +86,11 @@ class Client:
         assert status == 200, body
         self.connect = {"Authorization": f"Bearer {body['access_token']}"}
 
+    async def scoped(self, scope: str) -> dict[str, str]:
+        """Headers with a bearer token of a scope."""
+        _, body = await self.post("/login/idm/tokens", headers=self.pod, scope=scope)
+        return {"Authorization": f"Bearer {body['access_token']}"}
+
     async def behalf_of(self, user: int) -> dict[str, str]:
         """Headers of a session that acts for a user."""
         app = self.sandbox.app

@@ -268,6 +268,60 @@ async def connections(run: Runner, sandbox: Sandbox) -> None:
     assert (await run("v1_connection_create_post", {"userId": second}))["requestCounter"] == 2
 
 
+async def lists(run: Runner, sandbox: Sandbox) -> None:
+    manager = await run.client.scoped("profile-manager")
+    assert [kind["id"] for kind in (await run("v1_types_get", headers=manager))["data"]] == ["SDL"]
+    await run("v1_types_get", headers=await run.client.scoped("sym-files"), expect=401)
+    assert (await run("v1_types_type_id_get", typeId="SDL", headers=manager))["ownerType"] == "PLATFORM"
+    uid = next(sandbox.state.users()).id
+    body = {"type": "SDL", "ownerType": "TENANT", "ownerId": 1, "name": "Desk", "members": [{"memberId": uid}]}
+    made = await run("v1_groups_post", body, headers=manager, expect=201)
+    named: dict[str, Any] = {"groupId": made["id"], "headers": manager}
+    assert (await run("v1_groups_group_id_get", **named)) == made
+    added = await run("v1_groups_group_id_member_post", {"member": {"memberId": 7, "memberTenant": 1}}, **named)
+    assert [member["memberId"] for member in added["members"]] == [uid, 7]
+    assert (await run("v1_groups_group_id_avatar_post", {"image": "aW1hZ2U="}, **named))["profile"]["avatars"]
+    change = {**body, "name": "Desks"}
+    stale = {**manager, "If-Match": made["eTag"]}
+    await run("v1_groups_group_id_put", change, groupId=made["id"], headers=stale, expect=412)
+    etag = (await run("v1_groups_group_id_get", **named))["eTag"]
+    changed = await run("v1_groups_group_id_put", change, groupId=made["id"], headers={**manager, "If-Match": etag})
+    assert (changed["name"], len(changed["members"])) == ("Desks", 1)
+    listed = await run("v1_groups_type_type_id_get", typeId="SDL", headers=manager)
+    assert [group["id"] for group in listed["data"]] == [made["id"]]
+    [shown] = await run("v1_groups_sdl_list_get")
+    assert shown == await run("v1_groups_sdl_group_id_get", groupId=shown["groupId"])
+    assert await run("v1_groups_sdl_list_get", lastGroupId=shown["groupId"]) == []
+    deleted = await run("v1_groups_delete_all_delete", headers=manager)
+    assert [group["status"] for group in deleted["data"]] == ["DELETED"]
+
+
+async def files(run: Runner, _: Sandbox) -> None:
+    asked: dict[str, Any] = {"type": "ContentExport", "headers": await run.client.scoped("sym-files")}
+    page = await run("files_v1_get", pageSize=10, page=3, **asked)
+    assert [file["size"] for file in page] == [1_000_021, 1_000_022, 1_000_023, 1_000_024, 1_000_025]
+    assert await run("files_v1_get", pageSize=10, page=4, **asked) == []
+    assert (await run("files_v1_file_id_metadata_get", fileId="export-3", **asked))["size"] == 1_000_003
+    await run("files_v1_file_id_metadata_get", fileId="none", expect=404, **asked)
+    assert (await run("files_v1_file_id_get", fileId="export-3", **asked))["signedUrl"].startswith("https://")
+
+
+async def apps_by_certificate(run: Runner, sandbox: Sandbox) -> None:
+    none: dict[str, str] = {}
+    as_app = {"sessionToken": (await run("sessionauth_v1_app_authenticate_post", headers=none))["token"]}
+    user = next(user for user in sandbox.state.users() if user.attributes["accountType"] == "NORMAL")
+    by_id = await run("sessionauth_v1_app_user_uid_authenticate_post", uid=user.id, headers=as_app)
+    assert await run("v1_sessioninfo_get", headers=by_id) == {"userId": user.id}
+    await run("sessionauth_v1_app_username_username_authenticate_post", username=user.username, headers=as_app)
+    await run("sessionauth_v1_app_user_uid_authenticate_post", uid=1, headers=as_app, expect=404)
+    pair = await run("sessionauth_v1_authenticate_extension_app_post", {"appToken": "abc"}, headers=none)
+    assert (pair["appId"], pair["appToken"]) == (sandbox.app.username, "abc")
+    name = sandbox.app.username
+    users = await run("v5_users_apps_group_app_id_get", groupAppId=name, size=2, headers=as_app)
+    assert (len(users["users"]), users["page"]["number"], users["page"]["hasNext"]) == (2, 0, True)
+    await run("v5_users_apps_group_app_id_get", groupAppId=name, expect=401)
+
+
 async def administration(run: Runner, sandbox: Sandbox) -> None:
     attributes = {"name": "c", "type": {"type": "OPERATIONSUSER"}, "status": {"type": "TRUSTED"}}
     made = await run("v2_companycert_create_post", {"pem": certificate(), "attributes": attributes})
@@ -361,7 +415,8 @@ async def companies(run: Runner, sandbox: Sandbox) -> None:
 @pytest.mark.symphony_sandbox(users=3, external_users=2, companies=1, trusted_certificate="provisioning-bot")
 async def test_every_operation_answers_as_documented(client: Client, symphony_sandbox: Sandbox) -> None:
     run = Runner(client)
-    for area in (logins, users, rooms, streams, presence, connections, administration, companies):
+    areas = (logins, users, rooms, streams, presence, connections, administration, companies, lists, files)
+    for area in (*areas, apps_by_certificate):
         await area(run, symphony_sandbox)
     assert symphony_sandbox.violations == []
     assert set(OPERATIONS) - run.called == set()

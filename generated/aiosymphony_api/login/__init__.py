@@ -27,6 +27,10 @@ OPERATIONS = Operations(
         "sessionauth_v1_authenticate_post": ".api.certificate_authentication.sessionauth_v1_authenticate_post",
         "sessionauth_v1_logout_post": ".api.certificate_authentication.sessionauth_v1_logout_post",
         "sessionauth_v1_app_pod_certificate_get": ".api.certificate_pod.sessionauth_v1_app_pod_certificate_get",
+        "sessionauth_v1_app_authenticate_post": ".api.certificate_authentication.sessionauth_v1_app_authenticate_post",
+        "sessionauth_v1_app_user_uid_authenticate_post": ".api.certificate_authentication.sessionauth_v1_app_user_uid_authenticate_post",
+        "sessionauth_v1_app_username_username_authenticate_post": ".api.certificate_authentication.sessionauth_v1_app_username_username_authenticate_post",
+        "sessionauth_v1_authenticate_extension_app_post": ".api.certificate_authentication.sessionauth_v1_authenticate_extension_app_post",
         "keyauth_v1_authenticate_post": ".api.certificate_authentication.keyauth_v1_authenticate_post",
     },
 )

@@ -99,13 +99,13 @@ def grant_of(answer: Token) -> Grant:
     Raises:
         DecodeError: The answer holds no token, or one that cannot stand in a header.
     """
-    token = _secret(or_none(lambda: answer.token))
+    token = read_secret(or_none(lambda: answer.token))
     if token is None:
         raise DecodeError("the answer to the login holds no usable token", path="$.token")
-    return Grant(token, authorization=_secret(answer.authorization_token, prefix="Bearer "))
+    return Grant(token, authorization=read_secret(answer.authorization_token, prefix="Bearer "))
 
 
-def _secret(text: Any, prefix: str = "") -> HeaderSecret | None:
+def read_secret(text: Any, prefix: str = "") -> HeaderSecret | None:
     """A token from whatever the server sent; None if it cannot be one."""
     bare = text.removeprefix(prefix) if isinstance(text, str) else ""
     try:

@@ -11,7 +11,10 @@ from aiosymphony_api.pod.api.application import (
     v1_admin_app_id_update_post,
 )
 from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
+from aiosymphony_api.users.api.apps import v5_users_apps_group_app_id_get
+from aiosymphony_api.users.models import AppUser, PageInfo
 
+from ..paging import CurrentPage, Page, Pager, Query
 from ..resource import Resource, check_echo
 from ..wire.models import or_none
 
@@ -71,6 +74,29 @@ class Applications(Resource):
         if application.authentication_keys is None:
             request = request.as_operation(_UPDATE_WITHOUT_KEY)
         return await self._session.execute(request)
+
+    def list_users(self, app_id: str, *, installed: bool | None = None, page_size: int = 100) -> Pager[AppUser]:
+        """The users of an application (``GET /users/v5/users/apps/{groupAppId}``).
+
+        The application itself asks: ``pod.as_app().applications.list_users(…)``.
+
+        Args:
+            app_id: The application.
+            installed: Only users who have it installed, or only those who have not; all if None.
+            page_size: Users per request.
+
+        Raises:
+            NotFound: There is no such application.
+        """
+
+        async def fetch(query: Query) -> Page[AppUser]:
+            answer = await self._session.execute(
+                v5_users_apps_group_app_id_get.build(app_id, installed=installed, **query)
+            )
+            page = answer.page or PageInfo()
+            return Page(answer.users or (), total=page.total_elements, number=page.number)
+
+        return Pager(fetch, lambda: CurrentPage(page_size, argument="page", size="size"), key=lambda user: user.user_id)
 
     async def delete(self, app_id: str) -> SuccessResponse:
         """Delete an application (``POST /pod/v1/admin/app/{id}/delete``).

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .connections import Connections
     from .disclaimers import Disclaimers
     from .entitlements import Entitlements
+    from .files import Files
+    from .groups import Groups
     from .information_barriers import InformationBarriers
     from .messages import Messages
     from .presence import Presence
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
 
 _USERS_KEPT = 1000
 """Clients of users that an application acts for, kept with their tokens."""
+
+_SERVICES = ("users", "files", "profile_manager")
+"""APIs with documents of their own, at the pod's address."""
 
 # A resource's module, with its operations and models, loads when the resource is first used.
 
@@ -103,7 +108,7 @@ class PodClient(Client):
         session_auth = pod if session_auth_url is None else check_base_url(session_auth_url, "session_auth_url")
         agent = pod if agent_url is None else check_base_url(agent_url, "agent_url")
         by_prefix = {"login": pod, "sessionauth": session_auth, "relay": key_manager, "keyauth": key_manager}
-        by_api = {"pod": pod, "agent": agent}
+        by_api = {"pod": pod, "agent": agent} | dict.fromkeys(_SERVICES, pod)
 
         def host(operation: Operation[..., Any]) -> str:
             # The first segment of the path says which of three hosts a login goes to.
@@ -381,6 +386,20 @@ class PodClient(Client):
         from .information_barriers import InformationBarriers  # noqa: PLC0415
 
         return InformationBarriers(self._session)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Groups of users, such as distribution lists."""
+        from .groups import Groups  # noqa: PLC0415
+
+        return Groups(self._session)
+
+    @cached_property
+    def files(self) -> Files:
+        """Files that the pod keeps for its administrators: content exports."""
+        from .files import Files  # noqa: PLC0415
+
+        return Files(self._session)
 
     @cached_property
     def messages(self) -> Messages:

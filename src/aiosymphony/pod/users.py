@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import builtins
-from asyncio import to_thread
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Generic, TypeVar, overload
 from urllib.parse import quote
 
@@ -79,6 +76,7 @@ from ..resource import Resource, check_echo, texts
 from ..text import fold
 from ..wire.models import or_none
 from .pagers import array_pager, next_cursor
+from .pictures import picture
 
 K = TypeVar("K", int, str)
 
@@ -88,7 +86,6 @@ MAX_IDS = 100
 MAX_KEYS_LENGTH = 6000
 """Most characters of the keys in the URL of one look-up, as servers limit the length of URLs."""
 
-MAX_AVATAR = 2_000_000
 """A picture must have fewer bytes."""
 
 
@@ -567,15 +564,7 @@ class Users(Resource):
         Raises:
             ConfigError: The picture cannot be read, is empty or too large.
         """
-        if isinstance(image, str | PathLike):
-            image = await to_thread(_read_picture, image)
-        if not isinstance(image, bytes | bytearray):
-            raise ConfigError(f"image: expected a path or bytes, not {type(image).__name__}. Nothing was sent.")
-        if not 0 < len(image) < MAX_AVATAR:
-            raise ConfigError(
-                f"image: {len(image)} bytes; it must have at least one, and less than 2 MB. Nothing was sent."
-            )
-        body = AvatarUpdate(image=base64.b64encode(image).decode("ascii"))
+        body = AvatarUpdate(image=await picture(image))
         return await self._session.execute(v1_admin_user_uid_avatar_update_post.build(uid, body=body))
 
     # --- sessions and followers ---------------------------------------------------------------------------------------
@@ -680,16 +669,6 @@ def _chunks(parameter: str, keys: Sequence[int | str]) -> Iterator[str]:
         chunks[-1].append(text)
         length += size
     return iter([",".join(chunk) for chunk in chunks if chunk])
-
-
-def _read_picture(path: str | PathLike[str]) -> bytes:
-    """A file's bytes; of one that is too large, no more than show it."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(MAX_AVATAR)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        why = getattr(error, "strerror", None) or error
-        raise ConfigError(f"image: the file {str(path)!r} cannot be read: {why}. Nothing was sent.") from None
 
 
 def _id_of(user: UserV2) -> int:

@@ -29,6 +29,9 @@ LOGINS = frozenset(
 )
 """Operations that open a session or issue a token."""
 
+_ASKED_BY_APPS = frozenset({"v5_users_apps_group_app_id_get"})
+"""Operations for an app's own session token."""
+
 _KEY_MANAGER_LOGINS = frozenset({"relay_pubkey_authenticate_post", "keyauth_v1_authenticate_post"})
 
 
@@ -58,7 +61,7 @@ class Access:
                 break
         else:
             raise HttpError(401, "Invalid session: the token is missing, unknown or expired")
-        if operation.api in ("pod", "agent"):
+        if operation.api not in ("connect", "login") and session.app is None:
             user = self._state.db.users.get(session.user)
             if user is None or user.status == "DISABLED":
                 raise HttpError(401, "Invalid session: the account is disabled")
@@ -83,12 +86,15 @@ class Access:
                     return None
                 continue
             if name in ("sessionToken", "appToken") and "sessionToken" in headers:
-                kind: Kind = "app" if name == "appToken" else "sessionToken"
+                kind: Kind = "app" if name == "appToken" or operation.id in _ASKED_BY_APPS else "sessionToken"
                 found = self._auth.find(headers["sessionToken"], kind)
             elif scheme.lower() == "bearer":
                 found = self._auth.find(bearer.strip(), "bearer")
                 # A partner has no user, and a user is not a partner.
                 if found is not None and (found.user == 0) != (operation.api == "connect"):
+                    found = None
+                _, _, scope = name.partition(".")
+                if found is not None and scope and scope not in found.scope.split():
                     found = None
             if found is None:
                 return None

@@ -55,6 +55,8 @@ class Session:
     agent: str = ""
     peer: str = ""
     app: str | None = None
+    scope: str = ""
+    """Of bearer tokens: the scopes that they were asked for, separated by blanks."""
 
 
 def new_key() -> str:
@@ -106,14 +108,16 @@ class Auth:
         self._by_user: dict[int, set[str]] = {}
         self._since_purge = 0
 
-    def open(self, kind: Kind, user: int, *, agent: str = "", peer: str = "", app: str | None = None) -> str:
+    def open(
+        self, kind: Kind, user: int, *, agent: str = "", peer: str = "", app: str | None = None, scope: str = ""
+    ) -> str:
         """Issue a token."""
         token = self._signed(kind, user) if kind == "bearer" else secrets.token_hex(64)
         self._purge()
         now = self._clock()
         expires = float("inf") if self.token_ttl is None else now + self.token_ttl
         self._tokens[token] = Session(
-            kind, user, uuid.uuid4().hex, time.time_ns() // 1_000_000, expires, agent, peer, app
+            kind, user, uuid.uuid4().hex, time.time_ns() // 1_000_000, expires, agent, peer, app, scope
         )
         self._by_user.setdefault(user, set()).add(token)
         return token

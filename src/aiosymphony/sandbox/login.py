@@ -90,19 +90,44 @@ def app_login(call: Call) -> Any:
     return {"name": "sessionToken", "token": call.auth.open("app", 0, app=app_id)}
 
 
+@writes("sessionauth_v1_app_authenticate_post")
+def app_certificate_login(call: Call) -> Any:
+    """Log in the app whom the client certificate names."""
+    return {"name": "sessionToken", "token": call.auth.open("app", 0, app=_certified_app(call))}
+
+
+def _certified_app(call: Call) -> str:
+    name = call.certificate
+    if name is None and call.options.trusted_certificate:
+        name = next((str(app["applicationInfo"]["appId"]) for app in call.state.db.apps), None)
+    if name is None or name not in call.state.db.apps:
+        raise HttpError(401, "no client certificate of a known app was presented")
+    return name
+
+
 @writes(
     "login_pubkey_app_user_user_id_authenticate_post",
     "login_pubkey_app_username_username_authenticate_post",
+    "sessionauth_v1_app_user_uid_authenticate_post",
+    "sessionauth_v1_app_username_username_authenticate_post",
 )
 def on_behalf_of(call: Call) -> Any:
-    """Open a session of a user for an app."""
-    if "userId" in call.path:
-        user = call.state.db.users.get(call.path["userId"])
-    else:
+    """Open a session of a user for an app. The answer to a certificate has another form."""
+    with_certificate = call.operation.path.startswith("/sessionauth")
+    if "username" in call.path:
         user = call.state.user(username=call.path["username"])
+    else:
+        user = call.state.db.users.get(call.path["uid" if with_certificate else "userId"])
     if user is None:
-        raise HttpError(401, "there is no such user")
-    return _login(call, user, "sessionToken")
+        raise HttpError(404 if with_certificate else 401, "there is no such user")
+    answer = _login(call, user, "sessionToken")
+    return {"sessionToken": answer["token"]} if with_certificate else answer
+
+
+@writes("sessionauth_v1_authenticate_extension_app_post")
+def extension_app_certificate_login(call: Call) -> Any:
+    """Log in an extension app by its certificate; returns its pair of tokens."""
+    return _pair(call, _certified_app(call))
 
 
 @writes("login_v1_pubkey_app_authenticate_extension_app_post")
@@ -112,6 +137,10 @@ def extension_app_login(call: Call) -> Any:
         app_id = verified_subject(call.body.get("authToken", ""), lambda name: _app_keys(call, name))
     except ValueError as error:
         raise HttpError(401, str(error)) from None
+    return _pair(call, app_id)
+
+
+def _pair(call: Call, app_id: str) -> Any:
     if not call.body.get("appToken"):
         raise HttpError(400, "appToken is missing")
     return {
@@ -125,7 +154,7 @@ def extension_app_login(call: Call) -> Any:
 @writes("login_idm_tokens_post")
 def bearer_token(call: Call) -> Any:
     """Exchange a session token for a bearer token."""
-    token = call.auth.open("bearer", call.caller.id)
+    token = call.auth.open("bearer", call.caller.id, scope=call.query.get("scope", ""))
     return {"token_type": "Bearer", "expires_in": int(call.auth.lifetime()), "access_token": token}
 
 

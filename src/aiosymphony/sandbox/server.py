@@ -56,7 +56,7 @@ class Sandbox:
         uniqueness: Whether a userName or email that is taken is refused.
         company_seconds: Seconds until a new company is COMPLETED.
         failing_companies: Vanity names of companies whose creation fails.
-        trusted_certificate: Username that certificate logins get over plain http.
+        trusted_certificate: Username that certificate logins get over plain http; those of apps get the sandbox's app.
         key_manager: For the audit trail, the session token suffices ("optional"), the key manager's token is needed as
             well ("required"), or there is no key manager to log in to ("none").
         validate_responses: Check each response against the documents; see `violations`.
@@ -352,6 +352,10 @@ _GATEWAY_PAGE = "<html><head><title>504 Gateway Time-out</title></head><body>504
 def _error(api: str, status: int, message: str, code: int | None = None) -> Json:
     if api == "connect":
         return problem(status, message, code)
+    if api == "files":
+        return {"error": message}
+    if api == "profile_manager":
+        return {"code": str(status if code is None else code), "message": message}
     if api == "oauth":
         return {"error": "invalid_request", "error_description": message}
     return {"code": status if code is None else code, "message": message}

@@ -208,6 +208,8 @@ class Database:
         self.group_members: Table[tuple[str, int], tuple[str, int]] = Table(
             lambda row: row, groups={"group": lambda row: row[0]}
         )
+        self.lists: Table[str, Json] = Table(lambda row: str(row["id"]))
+        """Groups of the profile manager: distribution lists."""
         self.policies: Table[str, Json] = Table(lambda row: str(row["id"]))
         self.protocols: Table[str, Json] = Table(lambda row: str(row["scheme"]))
         self.extensions: Table[str, Json] = Table(lambda row: str(row["extension"]))

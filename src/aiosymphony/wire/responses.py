@@ -76,11 +76,13 @@ def error_from_response(
     """Make the error for an answer that is no documented result. Only this function turns statuses into exceptions.
 
     Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}`` and the problem documents of
-    Connect (RFC 7807 with ``detailErrorCode``); anything else, such as a gateway's HTML page, is quoted.
+    Connect (RFC 7807 with ``detailErrorCode``), and the ``{error}`` of OAuth and of files; anything else, such as a gateway's HTML page, is quoted.
     """
     retry_after = parse_retry_after(headers.get("Retry-After"))
     body = _json_object(content)
-    server_message = str(body.get("message") or body.get("detail") or body.get("title") or "")
+    words = ("message", "detail", "title", "error_description", "error")
+    said = (value for name in words if (value := body.get(name)) and not isinstance(value, dict | list))
+    server_message = str(next(said, ""))
     detail_code = read_code(body.get("detailErrorCode"))
     code = read_code(body.get("code")) if detail_code is None else detail_code
     if not server_message and not body and content:

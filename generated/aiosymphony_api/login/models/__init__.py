@@ -8,10 +8,12 @@ from aiosymphony._lazy import lazy as _lazy
 if TYPE_CHECKING:
     from .authenticate_extension_app_request import AuthenticateExtensionAppRequest as AuthenticateExtensionAppRequest
     from .authenticate_request import AuthenticateRequest as AuthenticateRequest
+    from .certificate_extension_app_request import CertificateExtensionAppRequest as CertificateExtensionAppRequest
     from .error import Error as Error
     from .extension_app_tokens import ExtensionAppTokens as ExtensionAppTokens
     from .jwks import Jwks as Jwks
     from .jwt_token import JwtToken as JwtToken
+    from .on_behalf_of_token import OnBehalfOfToken as OnBehalfOfToken
     from .pod_certificate import PodCertificate as PodCertificate
     from .success_response import SuccessResponse as SuccessResponse
     from .token import Token as Token
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "AuthenticateExtensionAppRequest": "authenticate_extension_app_request",
     "AuthenticateRequest": "authenticate_request",
+    "CertificateExtensionAppRequest": "certificate_extension_app_request",
     "Error": "error",
     "ExtensionAppTokens": "extension_app_tokens",
     "Jwks": "jwks",
     "JwtToken": "jwt_token",
+    "OnBehalfOfToken": "on_behalf_of_token",
     "PodCertificate": "pod_certificate",
     "SuccessResponse": "success_response",
     "Token": "token",
@@ -31,10 +35,12 @@ _HOMES = {
 __all__ = [
     "AuthenticateExtensionAppRequest",
     "AuthenticateRequest",
+    "CertificateExtensionAppRequest",
     "Error",
     "ExtensionAppTokens",
     "Jwks",
     "JwtToken",
+    "OnBehalfOfToken",
     "PodCertificate",
     "SuccessResponse",
     "Token",

@@ -7,11 +7,21 @@ from aiosymphony._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from . import keyauth_v1_authenticate_post as keyauth_v1_authenticate_post
+    from . import sessionauth_v1_app_authenticate_post as sessionauth_v1_app_authenticate_post
+    from . import sessionauth_v1_app_user_uid_authenticate_post as sessionauth_v1_app_user_uid_authenticate_post
+    from . import (
+        sessionauth_v1_app_username_username_authenticate_post as sessionauth_v1_app_username_username_authenticate_post,
+    )
+    from . import sessionauth_v1_authenticate_extension_app_post as sessionauth_v1_authenticate_extension_app_post
     from . import sessionauth_v1_authenticate_post as sessionauth_v1_authenticate_post
     from . import sessionauth_v1_logout_post as sessionauth_v1_logout_post
 
 __all__ = [
     "keyauth_v1_authenticate_post",
+    "sessionauth_v1_app_authenticate_post",
+    "sessionauth_v1_app_user_uid_authenticate_post",
+    "sessionauth_v1_app_username_username_authenticate_post",
+    "sessionauth_v1_authenticate_extension_app_post",
     "sessionauth_v1_authenticate_post",
     "sessionauth_v1_logout_post",
 ]
