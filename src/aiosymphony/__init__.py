@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._bulk import Ok as Ok
     from ._bulk import bulk as bulk
     from ._create_once import create_once as create_once
+    from .auth.app_certificate import CertificateOnBehalfOf as CertificateOnBehalfOf
     from .auth.base import Auth as Auth
     from .auth.base import Grant as Grant
     from .auth.base import OwnLoginHost as OwnLoginHost
@@ -106,6 +107,7 @@ _HOMES = {
     "BulkRun": "_bulk",
     "Caller": "wire.operation",
     "CertificateAuth": "auth.certificate",
+    "CertificateOnBehalfOf": "auth.app_certificate",
     "ClientCredentials": "auth.oauth",
     "CompanyFailed": "errors",
     "CompanyTimeout": "errors",

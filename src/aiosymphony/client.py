@@ -63,7 +63,7 @@ class Client:
             raise ConfigError("the transport knows whom to trust: give it the ssl_context, and not the client")
         if not callable(getattr(auth, "login", None)):
             # Not shown: what was given instead may be a token.
-            kinds = "RsaAuth, CertificateAuth, OnBehalfOf, ClientCredentials or StaticToken"
+            kinds = "RsaAuth, CertificateAuth, OnBehalfOf, CertificateOnBehalfOf, ClientCredentials or StaticToken"
             raise ConfigError(f"auth must be one of {kinds}, not {type(auth).__name__}")
         limits = Limits() if limits is None else limits
         if transport is None:
@@ -139,8 +139,8 @@ class Client:
             token = await pod.token(refused=token)
 
         Args:
-            scheme: ``sessionToken`` or ``keyManagerToken`` of a pod, ``bearer`` of Connect; by default the token that
-                every call needs.
+            scheme: ``sessionToken`` or ``keyManagerToken`` of a pod, ``bearer.<scope>`` for one of its services,
+                ``bearer`` of Connect; by default the token that every call needs.
             refused: The token that was refused. It is renewed, unless that was done meanwhile; all callers share one
                 login.
 

@@ -51,6 +51,8 @@ class Router:
         auth: Where tokens come from.
         transport: Sends the requests.
         owns_transport: Whether :meth:`close` closes it.
+        logins_over: Carries logins out, and is closed by another router; None for the transport of ``auth``, if it has
+            one of its own, or else ``transport``.
         limiter: The limiter that all operations share.
         families: The limiters in front of it, by family of operations.
         token_store: Shares tokens with other processes.
@@ -62,6 +64,7 @@ class Router:
     auth: Auth
     transport: Transport
     owns_transport: bool = True
+    logins_over: Transport | None = None
     limiter: Limiter
     families: Mapping[str, Limiter]
     token_store: BestEffortStore | None
@@ -75,11 +78,13 @@ class Router:
 
     def __attrs_post_init__(self) -> None:
         auth = self.auth
-        self.login_transport = auth.login_transport if isinstance(auth, OwnLoginTransport) else self.transport
+        own = auth.login_transport if isinstance(auth, OwnLoginTransport) else self.transport
+        self.login_transport = own if self.logins_over is None else self.logins_over
 
-    def with_auth(self, auth: Auth) -> Self:
-        """Other tokens over the same connections and limits."""
-        return attrs.evolve(self, auth=auth, owns_transport=False)
+    def with_auth(self, auth: Auth, *, same_logins: bool = False) -> Self:
+        """Other tokens over the same connections and limits; with ``same_logins`` those of logins, too."""
+        logins_over = self.login_transport if same_logins else None
+        return attrs.evolve(self, auth=auth, owns_transport=False, logins_over=logins_over)
 
     def add(self, operation: Operation[..., Any], routes: dict[Operation[..., Any], Route], caller: Caller) -> Route:
         """Make the route of an operation that is called for the first time, and add it to ``routes`` or bare routes.
@@ -135,7 +140,7 @@ class Router:
         if self.owns_transport:
             await self.limiter.close()
             await self.transport.close()
-        if self.login_transport is not self.transport:
+        if self.logins_over is None and self.login_transport is not self.transport:
             await self.login_transport.close()
 
 

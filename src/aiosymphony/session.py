@@ -126,10 +126,13 @@ class Session:
             other._max_bytes = max_bytes
         return other
 
-    def with_auth(self, auth: Auth) -> Self:
-        """A copy with other tokens that shares connections and limits; closing it leaves this one open."""
+    def with_auth(self, auth: Auth, *, same_logins: bool = False) -> Self:
+        """A copy with other tokens that shares connections and limits; closing it leaves this one open.
+
+        With ``same_logins``, it logs in over the connections that this one logs in over.
+        """
         other = copy.copy(self)
-        other._router = self._router.with_auth(auth)
+        other._router = self._router.with_auth(auth, same_logins=same_logins)
         other._routes = other._router.routes
         other._life = self._life.new_child(other._router.close)
         other._owner = True

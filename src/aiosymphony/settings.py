@@ -93,7 +93,7 @@ class PodSettings:
         return cls(
             base_url=_needed(environment, "SYMPHONY_POD_URL"),
             auth=_pod_auth_from_env(environment, network),
-            app=_app_from_env(environment),
+            app=_app_from_env(environment, network),
             session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
             key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
             agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
@@ -120,7 +120,7 @@ class PodSettings:
         made = cls(
             base_url=pod,
             auth=_auth(config, networks["sessionAuth"]),
-            app=_app(config) if config.section("bot") and config.section("app") else None,
+            app=_app(config, networks["sessionAuth"]) if config.section("bot") and config.section("app") else None,
             session_auth_url=urls["sessionAuth"],
             key_manager_url=urls["keyManager"],
             agent_url=urls["agent"],
@@ -271,14 +271,24 @@ def _auth(config: Section, logins: Network) -> Auth:
             )
         return RsaAuth(bot.needed("username"), _key(bot), password=bot.section("privateKey").text("password"))
     if config.section("app"):
-        return _app(config)
+        return _app(config, logins)
     raise ConfigError(f"{config.where('bot')} is missing, and so is app: no login is configured")
 
 
-def _app(config: Section) -> Auth:
-    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - it loads when it is used
+def _app(config: Section, logins: Network) -> Auth:
+    from .auth.app_certificate import CertificateOnBehalfOf  # noqa: PLC0415 - each loads when it is used
+    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - each loads when it is used
 
     app = config.section("app")
+    if certificate := app.section("certificate").path("path"):
+        return CertificateOnBehalfOf(
+            app.needed("appId"),
+            certificate,
+            password=app.section("certificate").text("password"),
+            ca_file=logins.ca_file,
+            proxy=logins.proxy,
+            headers=logins.headers,
+        )
     return OnBehalfOf(app.needed("appId"), _key(app), password=app.section("privateKey").text("password"))
 
 
@@ -310,19 +320,28 @@ def _pod_auth_from_env(environment: Mapping[str, str], network: Network) -> Auth
             _needed(environment, "SYMPHONY_PRIVATE_KEY"),
             password=environment.get("SYMPHONY_PRIVATE_KEY_PASSWORD"),
         )
-    if (app := _app_from_env(environment)) is not None:
+    if (app := _app_from_env(environment, network)) is not None:
         return app
     raise ConfigError(
         "no login is configured: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
-        "or SYMPHONY_SESSION_TOKEN, or SYMPHONY_APP_ID and SYMPHONY_APP_PRIVATE_KEY"
+        "or SYMPHONY_SESSION_TOKEN, or SYMPHONY_APP_ID and SYMPHONY_APP_PRIVATE_KEY or SYMPHONY_APP_CERTIFICATE"
     )
 
 
-def _app_from_env(environment: Mapping[str, str]) -> Auth | None:
-    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - it loads when it is used
+def _app_from_env(environment: Mapping[str, str], network: Network) -> Auth | None:
+    from .auth.app_certificate import CertificateOnBehalfOf  # noqa: PLC0415 - each loads when it is used
+    from .auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - each loads when it is used
 
     if not (app_id := environment.get("SYMPHONY_APP_ID")):
         return None
+    if certificate := environment.get("SYMPHONY_APP_CERTIFICATE"):
+        return CertificateOnBehalfOf(
+            app_id,
+            certificate,
+            password=environment.get("SYMPHONY_APP_CERTIFICATE_PASSWORD"),
+            ca_file=network.ca_file,
+            proxy=network.proxy,
+        )
     return OnBehalfOf(
         app_id,
         _needed(environment, "SYMPHONY_APP_PRIVATE_KEY"),

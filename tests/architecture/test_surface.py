@@ -15,14 +15,14 @@ from aiosymphony import SymphonyError
 ROOT = Path(__file__).parents[2]
 
 SURFACE = """
-    ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth ClientCredentials
-    CompanyFailed CompanyTimeout ConfigError ConfigWarning Conflict ConnectClient DecodeError ExtensionApp
-    Failed FileTokenStore Forbidden Grant HeaderSecret Health JobError JobInterrupted JobRefused Life Limit
-    Limits MissedChanges MissingField NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost
+    ApiError Attempt Auth AuthError BadRequest BdkAuth BulkRun Caller CertificateAuth CertificateOnBehalfOf
+    ClientCredentials CompanyFailed CompanyTimeout ConfigError ConfigWarning Conflict ConnectClient DecodeError
+    ExtensionApp Failed FileTokenStore Forbidden Grant HeaderSecret Health JobError JobInterrupted JobRefused Life
+    Limit Limits MissedChanges MissingField NotFound Observer Ok OnBehalfOf Operation OutcomeUnknown OwnLoginHost
     OwnLoginTransport Pager PaginationError PodClient PresenceFeed RateLimited Request RequestHeaders Response
-    RetryPolicy Role RsaAuth Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth
-    TokenPair TokenPairStore TokenStore Transport TransportError Unauthorized __version__ bulk create_once run
-    serve_health share_login standard_id tenant_of trace_id url_safe_id
+    RetryPolicy Role RsaAuth Secret ServerError Source StaticToken StoredToken SymphonyError TokenHealth TokenPair
+    TokenPairStore TokenStore Transport TransportError Unauthorized __version__ bulk create_once run serve_health
+    share_login standard_id tenant_of trace_id url_safe_id
 """.split()  # noqa: SIM905 - read at a glance
 
 

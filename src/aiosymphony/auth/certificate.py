@@ -13,6 +13,34 @@ from .keys import path_of
 from .secrets import keeps_arguments_secret
 
 
+@keeps_arguments_secret
+def certificate_transport(
+    certificate: str | Path,
+    private_key: str | Path | None,
+    password: str | None,
+    *,
+    ca_file: str | Path | None,
+    proxy: str | None,
+    headers: Mapping[str, str] | None,
+) -> Transport:
+    """A transport for logins with a client certificate; the arguments are those of :class:`CertificateAuth`.
+
+    Raises:
+        ConfigError: A file is missing or unusable; the message says what is wrong and what to do.
+    """
+    from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
+
+    return AiohttpTransport(
+        limit=2,
+        client_cert=path_of("the client certificate file", certificate),
+        client_key=private_key,
+        client_key_password=password,
+        ca_file=ca_file,
+        proxy=proxy,
+        headers=headers,
+    )
+
+
 class CertificateAuth:
     """Logs a bot in with a client certificate: ``CertificateAuth("bot.pem")``.
 
@@ -44,19 +72,11 @@ class CertificateAuth:
         Raises:
             ConfigError: A file is missing or unusable; the message says what is wrong and what to do.
         """
-        from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-
         self._certificate = path_of("the client certificate file", certificate)
         self.identity = f"certificate:{self._certificate}"
         """Identifies this account in a token store."""
-        self.login_transport: Transport = AiohttpTransport(
-            limit=2,
-            client_cert=certificate,
-            client_key=private_key,
-            client_key_password=password,
-            ca_file=ca_file,
-            proxy=proxy,
-            headers=headers,
+        self.login_transport = certificate_transport(
+            certificate, private_key, password, ca_file=ca_file, proxy=proxy, headers=headers
         )
         """The transport of logins; closed with the client."""
 

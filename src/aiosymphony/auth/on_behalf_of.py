@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
 from ..transport import RequestHeaders
-from ..wire.operation import Caller
+from ..wire.operation import Caller, Request
 from .base import Grant, grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt, login_jwt
@@ -22,6 +22,37 @@ APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
 
 _MOST_TRIES: Final = 4
 """How many of the application's tokens a login for a user tries; all but the last come from a store."""
+
+
+@runtime_checkable
+class Application(Protocol):
+    """An application that logs in for itself and for its users: :class:`OnBehalfOf`, :class:`CertificateOnBehalfOf`."""
+
+    @property
+    def app_id(self) -> str:
+        """The application's id."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Identifies this account in a token store."""
+        ...
+
+    async def login(self, scheme: str, caller: Caller) -> Grant:
+        """Obtain the application's own token, of the scheme ``appToken``."""
+        ...
+
+    def login_for(self, user: int | str) -> Request[Any]:
+        """The login for a user, by id or by username; it needs the application's own token."""
+        ...
+
+    def grant_for(self, answer: Any) -> Grant:
+        """The grant in the answer to such a login."""
+        ...
+
+    async def extension_app_login(self, app_token: Secret) -> Request[Any]:
+        """The login of the application as an extension app, with the token that it has made up."""
+        ...
 
 
 class OnBehalfOf:
@@ -46,9 +77,7 @@ class OnBehalfOf:
         Raises:
             ConfigError: The id is empty or the key unusable; the message says what is wrong and what to do.
         """
-        if not app_id or not isinstance(app_id, str):
-            raise ConfigError("the app_id of OnBehalfOf must be a text that is not empty")
-        self._app_id = app_id
+        self._app_id = checked_app_id("OnBehalfOf", app_id)
         self._key = PrivateKey(private_key, password)
         self.identity = f"app:{app_id}"
         """Identifies this account in a token store."""
@@ -61,10 +90,6 @@ class OnBehalfOf:
         """The application's id."""
         return self._app_id
 
-    async def prove(self) -> Secret:
-        """A JWT that proves for four minutes who the application is."""
-        return await asyncio.to_thread(login_jwt, self._app_id, self._key)
-
     async def login(self, scheme: str, caller: Caller) -> Grant:
         """See :class:`~aiosymphony.auth.base.Auth`."""
         from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
@@ -72,14 +97,56 @@ class OnBehalfOf:
         )
 
         if scheme != APP_TOKEN:
-            raise ConfigError("OnBehalfOf acts for a user: call on_behalf_of(user_id=...) of the client first")
+            raise acts_for_users("OnBehalfOf")
         return await log_in_with_jwt(login_pubkey_app_authenticate_post.OPERATION, self._app_id, self._key, caller)
+
+    def login_for(self, user: int | str) -> Request[Any]:
+        """See :class:`Application`."""
+        from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
+            login_pubkey_app_user_user_id_authenticate_post,
+            login_pubkey_app_username_username_authenticate_post,
+        )
+
+        if isinstance(user, int):
+            return login_pubkey_app_user_user_id_authenticate_post.build(user)
+        return login_pubkey_app_username_username_authenticate_post.build(user)
+
+    def grant_for(self, answer: Any) -> Grant:
+        """See :class:`Application`."""
+        return grant_of(answer)
+
+    async def extension_app_login(self, app_token: Secret) -> Request[Any]:
+        """See :class:`Application`. A JWT proves for four minutes who the application is."""
+        from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
+            login_v1_pubkey_app_authenticate_extension_app_post,
+        )
+        from aiosymphony_api.login.models import AuthenticateExtensionAppRequest  # noqa: PLC0415 - as above
+
+        proof = await asyncio.to_thread(login_jwt, self._app_id, self._key)
+        body = AuthenticateExtensionAppRequest(app_token=app_token.reveal(), auth_token=proof.reveal())
+        return login_v1_pubkey_app_authenticate_extension_app_post.build(body=body)
+
+
+def checked_app_id(kind: str, app_id: str) -> str:
+    """The id of an application.
+
+    Raises:
+        ConfigError: It is empty or no text.
+    """
+    if not app_id or not isinstance(app_id, str):
+        raise ConfigError(f"the app_id of {kind} must be a text that is not empty")
+    return app_id
+
+
+def acts_for_users(kind: str) -> ConfigError:
+    """The error of a call that an application makes as nobody."""
+    return ConfigError(f"{kind} acts for a user: call on_behalf_of(user_id=...) of the client first")
 
 
 class AppItself:
     """Logs an application in to call as itself; made by ``PodClient.as_app``."""
 
-    def __init__(self, app: OnBehalfOf) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         self.identity = f"{app.identity} itself"
 
@@ -126,8 +193,9 @@ class AppTokens:
 class UserOfApp:
     """Logs in for one user of an application; made by ``PodClient.on_behalf_of``."""
 
-    def __init__(self, app: OnBehalfOf, app_tokens: AppTokens, user: int | str) -> None:
+    def __init__(self, app: Application, app_tokens: AppTokens, user: int | str) -> None:
         """``user`` is an id, or a username as text."""
+        self._app = app
         self._app_tokens = app_tokens
         self._user = user
         self.identity = f"{app.identity} user:{user}"
@@ -155,15 +223,5 @@ class UserOfApp:
             token = newer
 
     async def _log_in(self, app_token: IssuedToken, caller: Caller) -> Grant:
-        from aiosymphony_api.login.api.authentication import (  # noqa: PLC0415 - generated code loads when it is used
-            login_pubkey_app_user_user_id_authenticate_post,
-            login_pubkey_app_username_username_authenticate_post,
-        )
-
-        request = (
-            login_pubkey_app_user_user_id_authenticate_post.build(self._user)
-            if isinstance(self._user, int)
-            else login_pubkey_app_username_username_authenticate_post.build(self._user)
-        )
         headers = RequestHeaders({"sessionToken": app_token.secret.reveal()})
-        return grant_of(await caller.execute(request.with_token(headers)))
+        return self._app.grant_for(await caller.execute(self._app.login_for(self._user).with_token(headers)))

@@ -26,7 +26,7 @@ from ..wire.operation import Operation
 from .extension_app import ExtensionApp, TokenPairStore
 
 if TYPE_CHECKING:
-    from ..auth.on_behalf_of import AppTokens, OnBehalfOf
+    from ..auth.on_behalf_of import Application, AppTokens
     from .applications import Applications
     from .audit_trail import AuditTrail
     from .certificates import Certificates
@@ -85,7 +85,8 @@ class PodClient(Client):
 
         Args:
             base_url: The pod, such as ``https://acme.symphony.com``. Plain http is accepted only to loopback.
-            auth: How to log in: ``RsaAuth``, ``CertificateAuth``, ``OnBehalfOf`` or ``StaticToken``.
+            auth: How to log in: ``RsaAuth``, ``CertificateAuth``, ``OnBehalfOf``, ``CertificateOnBehalfOf`` or
+                ``StaticToken``.
             session_auth_url: The host of certificate login, often the pod's on port 8444; ``base_url`` by default.
             key_manager_url: The key manager, ``base_url`` by default. It is asked only when an Agent refuses the
                 session token alone.
@@ -97,7 +98,8 @@ class PodClient(Client):
             transport: Sends the requests; closed with the client. Default: aiohttp.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
-            app: ``OnBehalfOf``: the application that acts for users, beside a bot that logs in by ``auth``.
+            app: ``OnBehalfOf`` or ``CertificateOnBehalfOf``: the application that acts for users, beside a bot that
+                logs in by ``auth``.
             ssl_context: Says whom to trust, in place of the system's authorities; without ``transport`` alone.
 
         Raises:
@@ -154,7 +156,8 @@ class PodClient(Client):
         password from ``SYMPHONY_PRIVATE_KEY_PASSWORD`` or ``SYMPHONY_CERTIFICATE_PASSWORD``.
 
         An application that acts for users, alone or beside a bot: ``SYMPHONY_APP_ID`` with ``SYMPHONY_APP_PRIVATE_KEY``
-        and, if that is encrypted, ``SYMPHONY_APP_PRIVATE_KEY_PASSWORD``.
+        and, if that is encrypted, ``SYMPHONY_APP_PRIVATE_KEY_PASSWORD``, or with ``SYMPHONY_APP_CERTIFICATE`` and
+        ``SYMPHONY_APP_CERTIFICATE_PASSWORD``.
 
         Optional: ``SYMPHONY_SESSION_AUTH_URL``, ``SYMPHONY_KEY_MANAGER_URL``, ``SYMPHONY_AGENT_URL``;
         ``SYMPHONY_PROXY``, a URL, and ``SYMPHONY_CA_FILE``, certificate authorities to trust besides the system's. Or
@@ -236,7 +239,8 @@ class PodClient(Client):
             self._app_tokens = AppTokens(session.token_cache(APP_TOKEN), session.clock)
         client = self._on_behalf.pop(user, None)
         if client is None:
-            client = self._with_session(self._session.with_auth(UserOfApp(app, self._app_tokens, user)))
+            of_user = UserOfApp(app, self._app_tokens, user)
+            client = self._with_session(session.with_auth(of_user, same_logins=True))
         self._on_behalf[user] = client
         if len(self._on_behalf) > _USERS_KEPT:
             self._on_behalf.popitem(last=False)
@@ -252,9 +256,9 @@ class PodClient(Client):
         """
         from ..auth.on_behalf_of import AppItself  # noqa: PLC0415 - jwt loads when it is used
 
-        app, _ = self._of_app()
+        app, session = self._of_app()
         if self._itself is None:
-            self._itself = self._with_session(self._session.with_auth(AppItself(app)))
+            self._itself = self._with_session(session.with_auth(AppItself(app), same_logins=True))
         return self._itself
 
     def extension_app(self, *, store: TokenPairStore | None = None) -> ExtensionApp:
@@ -267,15 +271,15 @@ class PodClient(Client):
             ConfigError: This client has no application.
         """
         app, session = self._of_app()
-        return ExtensionApp(app.app_id, app.prove, session, store=store)
+        return ExtensionApp(app, session, store=store)
 
-    def _of_app(self) -> tuple[OnBehalfOf, Session]:
+    def _of_app(self) -> tuple[Application, Session]:
         """The application, and a session with its own tokens."""
-        from ..auth.on_behalf_of import OnBehalfOf  # noqa: PLC0415 - jwt loads when it is used
+        from ..auth.on_behalf_of import Application  # noqa: PLC0415 - jwt loads when it is used
 
-        if isinstance(self._auth, OnBehalfOf):
+        if isinstance(self._auth, Application):
             return self._auth, self._session
-        if not isinstance(self._app, OnBehalfOf):
+        if not isinstance(self._app, Application):
             raise ConfigError(
                 "this client has no application: give it auth=OnBehalfOf(…), or app=OnBehalfOf(…) beside a bot's login"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import attrs
@@ -13,10 +13,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
-from aiosymphony_api.login.api.authentication import login_v1_pubkey_app_authenticate_extension_app_post
-from aiosymphony_api.login.models import AuthenticateExtensionAppRequest
+from aiosymphony_api.login.models import ExtensionAppTokens
 from aiosymphony_api.pod.api.pod import v1_podcert_get
 
+from ..auth.on_behalf_of import Application
 from ..auth.secrets import Secret
 from ..errors import AuthError, DecodeError
 from ..session import Session
@@ -85,11 +85,9 @@ class ExtensionApp:
     claims = await app.validate_jwt(text)  # from SYMPHONY.remote.hello, by the front end
     """
 
-    def __init__(
-        self, app_id: str, prove: Callable[[], Awaitable[Secret]], session: Session, *, store: TokenPairStore | None
-    ) -> None:
-        self._app_id = app_id
-        self._prove = prove
+    def __init__(self, app: Application, session: Session, *, store: TokenPairStore | None) -> None:
+        self._app = app
+        self._app_id = app.app_id
         self._session = session
         self._store = _InMemory() if store is None else store
         self._key: Any = None
@@ -102,6 +100,8 @@ class ExtensionApp:
     async def authenticate(self, app_token: str | None = None) -> TokenPair:
         """Log the app in for one of its users (``POST /login/v1/pubkey/app/authenticate/extensionApp``).
 
+        An application with a certificate logs in at ``/sessionauth/v1/authenticate/extensionApp``.
+
         Args:
             app_token: The app's token for this user; one that nobody can guess by default.
 
@@ -112,10 +112,8 @@ class ExtensionApp:
             SymphonyError: The pod refused the app, or did not answer.
         """
         own = Secret(secrets.token_urlsafe(32) if app_token is None else app_token, name="app token")
-        proof = await self._prove()
-        body = AuthenticateExtensionAppRequest(app_token=own.reveal(), auth_token=proof.reveal())
-        request = login_v1_pubkey_app_authenticate_extension_app_post.build(body=body)
-        answer = await self._session.without_tokens().execute(request)
+        request = await self._app.extension_app_login(own)
+        answer: ExtensionAppTokens = await self._session.without_tokens().execute(request)
         if not or_none(lambda: answer.symphony_token):
             raise DecodeError("the answer to the login of the app holds no token", path="$.symphonyToken")
         expires_at = None if answer.expire_at is None else answer.expire_at / 1000

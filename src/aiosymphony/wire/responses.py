@@ -75,8 +75,9 @@ def error_from_response(
 ) -> SymphonyError:
     """Make the error for an answer that is no documented result. Only this function turns statuses into exceptions.
 
-    Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}`` and the problem documents of
-    Connect (RFC 7807 with ``detailErrorCode``), and the ``{error}`` of OAuth and of files; anything else, such as a gateway's HTML page, is quoted.
+    Reads the Pod's ``{code, message}``, the Agent's ``{code, message, details}``, the problem documents of Connect
+    (RFC 7807 with ``detailErrorCode``), and the ``{error}`` of OAuth and of files; anything else, such as a gateway's
+    HTML page, is quoted.
     """
     retry_after = parse_retry_after(headers.get("Retry-After"))
     body = _json_object(content)
