@@ -166,5 +166,5 @@ async def test_a_distribution_list_from_its_creation_to_its_end() -> None:
 
 async def test_a_session_that_is_refused_gives_no_token_of_a_scope() -> None:
     async with Sandbox() as sandbox, PodClient(sandbox.url, StaticToken("stale")) as pod:
-        with pytest.raises(AuthError, match="the login for the bearer.sym-files was refused: answered 401"):
+        with pytest.raises(AuthError, match=r"the login for the bearer\.sym-files was refused: answered 401"):
             await pod.files.get("export-3")
