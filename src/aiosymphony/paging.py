@@ -52,6 +52,7 @@ class Page(Generic[T]):
         number: The number of this page, if the answer says so.
         next: The cursor or the offset of the next page, if the answer has one.
         before: How many items of the listing came before this page; the pager fills it in.
+        answer: The whole answer, for what a listing leaves out, such as the facets of a search.
     """
 
     items: Sequence[T]
@@ -59,6 +60,7 @@ class Page(Generic[T]):
     number: int | None = None
     next: str | int | None = None
     before: int = 0
+    answer: Any = None
 
 
 class Strategy(Protocol):
@@ -189,41 +191,50 @@ class LastId:
 
 
 class TimeWindow:
-    """``since`` and ``limit`` over ascending times; see the table of this module."""
+    """``since`` and ``limit`` over ascending times, or ``to`` and ``limit`` over descending ones; see the table."""
 
-    def __init__(self, page_size: int, *, time_of: Callable[[Any], int | None], since: int | None = None) -> None:
+    def __init__(
+        self,
+        page_size: int,
+        *,
+        time_of: Callable[[Any], int | None],
+        start: int | None = None,
+        descending: bool = False,
+    ) -> None:
+        """``start`` is the first moment to ask for, which with ``descending`` is the latest."""
         self._limit = _checked(page_size, 2)
         self._time_of = time_of
-        self._since = since
+        self._start = start
+        self._argument, self._step = ("to", -1) if descending else ("since", 1)
         self._previous: Sequence[Any] = ()
         self._largest = 0
         self._moment: int | None = None
 
     def first(self) -> Query:
-        return {"limit": self._limit} if self._since is None else {"limit": self._limit, "since": self._since}
+        return {"limit": self._limit} if self._start is None else {"limit": self._limit, self._argument: self._start}
 
     def following(self, query: Query, page: Page[Any]) -> Query | None:
-        items, since = page.items, query.get("since")
+        items, start, step = page.items, query.get(self._argument), self._step
         if not items:
             return None
         times = [time for item in items if (time := self._time_of(item)) is not None]
         if not times:
             raise PaginationError("no item of the page has a time, so the next page cannot be asked for")
-        if since is not None and min(times) < since:
-            raise PaginationError(f"the server ignores since: it answered {since} with an item of {min(times)}")
-        last = max(times)
-        if self._moment is not None and since == self._moment + 1:
+        first, last = (min(times), max(times)) if step > 0 else (max(times), min(times))
+        if start is not None and (first - start) * step < 0:
+            raise PaginationError(f"the server ignores {self._argument}: it answered {start} with an item of {first}")
+        if self._moment is not None and start == self._moment + step:
             # Something follows that moment, and its page did not show it: look again whether that page was cut.
-            return {**query, "since": self._moment}
-        if last != since:
+            return {**query, self._argument: self._moment}
+        if last != start:
             self._previous, self._largest, self._moment = items, max(self._largest, len(items)), None
-            return {**query, "since": last}
+            return {**query, self._argument: last}
         # All of one moment. Unless this is all there is of it, the rest cannot be asked for.
         as_full_as_any = 0 < self._largest <= len(items) and not _same(items, self._previous)
         if len(items) >= self._limit or as_full_as_any or self._moment == last:
             raise PaginationError(f"{len(items)} items or more share the time {last}: ask for larger pages")
         self._moment = last
-        return {**query, "since": last + 1}
+        return {**query, self._argument: last + step}
 
 
 class Offset:
@@ -394,6 +405,14 @@ class Pager(Generic[T]):
         """The first item, or None if there is none."""
         found = await self.collect(limit=1)
         return found[0] if found else None
+
+    async def page(self) -> Page[T]:
+        """One page, with what the answer says beside its items: :attr:`Page.total`, :attr:`Page.answer`.
+
+        The first one, or the one that :meth:`starting_at` names: ``pager.starting_at({"skip": 100}).page()``.
+        """
+        async with aclosing(self._raw()) as raw:
+            return await anext(raw)
 
     async def _raw(self) -> AsyncGenerator[Page[T], None]:
         strategy = self._strategy()

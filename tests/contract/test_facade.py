@@ -50,17 +50,20 @@ BESIDE = {
     ("pod", "rooms.activate"): "v1_room_id_set_active_post",
     ("pod", "rooms.deactivate"): "v1_room_id_set_active_post",
     ("connect", "companies.wait_until_completed"): "api_v2_companies_company_id_get",
+    ("pod", "entitlements.set"): "v1_admin_app_entitlement_list_post",
+    ("pod", "entitlements.set_for_user"): "v1_admin_user_uid_app_entitlement_list_patch",
+    ("connect", "users.create_one"): "api_v2_companies_company_id_users_post",
     ("connect", "users.create_batch"): "api_v2_companies_company_id_users_post",
     ("connect", "users.create_objects"): "api_v2_companies_company_id_users_post",
     ("connect", "users.enable"): "api_v2_companies_company_id_users_user_id_patch",
     ("connect", "users.disable"): "api_v2_companies_company_id_users_user_id_patch",
 }
 
-# Methods that send nothing themselves, and give an object that does; tested with these.
-OBJECTS = {("pod", "presence.feed")}
+# Methods that send nothing themselves, and give an object that does, or send what no document has; tested on their own.
+OBJECTS = {("pod", "presence.feed"), ("connect", "directory.search"), ("connect", "directory.login_information")}
 
 # Arguments that steer the client and are never sent.
-UNSENT = {"concurrency", "batch_size", "timeout", "interval"}
+UNSENT = {"concurrency", "batch_size", "timeout", "interval", "newest_first"}
 
 # Values that a method or a document restricts beyond their type.
 VALUES: dict[tuple[str, str], Any] = {

@@ -8,7 +8,18 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from aiosymphony import ConfigError, ConnectClient, NotFound, OutcomeUnknown, ServerError, TransportError
+from aiosymphony import (
+    ApiError,
+    BadRequest,
+    ConfigError,
+    Conflict,
+    ConnectClient,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
 from aiosymphony.connect.users import UserResult
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.testing import SentRequest, make_response
@@ -341,3 +352,33 @@ async def test_a_life_in_the_sandbox(connect: ConnectClient, symphony_sandbox: S
     assert (await connect.users.get(company.id, first)).active is False
     await connect.users.enable(company.id, first)
     assert (await connect.users.get(company.id, first)).active is True
+
+
+async def test_one_user_by_keywords(wire: Wire) -> None:
+    ann = {"email": "ann@acme.test", "firstName": "Ann", "lastName": "Lee"}
+    wire.answers([{**ann, "id": "u1", "status": 201}], status=201)
+    made = await wire.connect.users.create_one("c1", email="ann@acme.test", first_name="Ann", last_name="Lee")
+    assert made.id == "u1"
+    assert wire.sent == [sent("POST", "/api/v2/companies/c1/users", [ann])]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(409, "40002", Conflict), (400, "40001", BadRequest), (404, "40102", NotFound), (429, "", RateLimited)],
+)
+async def test_one_user_that_is_refused_is_the_error_of_a_request(
+    wire: Wire, status: int, code: str, kind: type[ApiError]
+) -> None:
+    problem = {"status": status, "detail": "no", "detailErrorCode": code}
+    row = {"email": "ann@acme.test", "firstName": "Ann", "lastName": "Lee", "id": None, "status": status}
+    wire.answers([{**row, "error": problem}], status=207)
+    with pytest.raises(kind, match=r"POST /api/v2/companies/\{companyId\}/users: no") as caught:
+        await wire.connect.users.create_one("c1", email="ann@acme.test", first_name="Ann", last_name="Lee")
+    assert (caught.value.status, caught.value.may_have_acted) == (status, False)
+
+
+async def test_one_user_of_whom_nothing_is_known_may_be_there(wire: Wire) -> None:
+    row = {"email": "ann@acme.test", "firstName": "Ann", "lastName": "Lee", "status": 500}
+    wire.answers([{**row, "error": {"status": 500, "detail": "oops"}}], status=207)
+    with pytest.raises(OutcomeUnknown, match="oops"):
+        await wire.connect.users.create_one("c1", email="ann@acme.test", first_name="Ann", last_name="Lee")

@@ -48,3 +48,12 @@ async def test_of_a_user(pod: PodClient, user_id: int) -> None:
     (patched,) = await pod.entitlements.patch_for_user(user_id, iter([patch]))
     assert (patched.listed, patched.install) == (True, True)
     assert await pod.entitlements.list_for_user(user_id) == [patched]
+
+
+async def test_one_application_by_keywords(pod: PodClient, user_id: int) -> None:
+    [of_pod] = await pod.entitlements.set("dealer", name="Dealer", enable=True, listed=False, install=True)
+    assert (of_pod.listed, of_pod.install) == (False, True)
+    [of_user] = await pod.entitlements.set_for_user(user_id, "dealer", listed=True)
+    assert (of_user.listed, of_user.install) == (True, True)
+    [of_user] = await pod.entitlements.set_for_user(user_id, "dealer", install=False)
+    assert (of_user.listed, of_user.install) == (True, False)

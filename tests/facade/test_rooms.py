@@ -167,3 +167,21 @@ async def test_a_life_in_the_sandbox(pod: PodClient, symphony_sandbox: Sandbox) 
     info = (await rooms.get(room_id)).room_system_info
     assert info is not None
     assert info.active is False
+
+
+@pytest.mark.parametrize(
+    "method", ["add_member", "remove_member", "promote", "demote", "admin_add_member", "admin_remove_member"]
+)
+async def test_a_room_and_a_user_in_the_other_order_are_refused(wire: Wire, method: str) -> None:
+    with pytest.raises(ConfigError, match="the room is 7 and the user 'room': the room comes first"):
+        await getattr(wire.pod.rooms, method)(7, "room")
+    assert wire.sent == []
+
+
+async def test_a_page_of_a_search_with_its_counts(wire: Wire) -> None:
+    room = {"roomAttributes": {"name": "Desk"}, "roomSystemInfo": {"id": "r"}}
+    wire.answers({"count": 71, "rooms": [room], "facetedMatchCount": [{"facet": "industry", "count": 3}]})
+    page = await wire.pod.rooms.search("desk", page_size=10).starting_at({"skip": 50}).page()
+    assert ([found.room_system_info.id for found in page.items], page.total) == (["r"], 71)
+    assert [(each.facet, each.count) for each in page.answer.faceted_match_count] == [("industry", 3)]
+    assert wire.sent == [sent("POST", "/pod/v3/room/search?skip=50&limit=10", {"query": "desk"})]

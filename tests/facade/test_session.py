@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from aiosymphony import AuthError, PodClient, StaticToken
+from aiosymphony import AuthError, ConfigError, PodClient, StaticToken
 from aiosymphony.sandbox import Sandbox
 
 from .wire import Wire, sent
@@ -33,3 +35,16 @@ async def test_a_bad_token(symphony_sandbox: Sandbox) -> None:
     async with PodClient(symphony_sandbox.url, StaticToken("wrong")) as pod:
         with pytest.raises(AuthError):
             await pod.session.info()
+
+
+async def test_a_manifest_from_a_file(wire: Wire, tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text('\ufeff{"name": "Zoë"}', encoding="utf-8")
+    wire.answers({"manifest": ""})
+    await wire.pod.session.set_manifest(file)
+    assert wire.sent == [sent("POST", "/pod/v1/user/manifest/own", {"manifest": '{"name": "Zoë"}'})]
+    file.write_text("name: Zoë", encoding="utf-8")
+    for bad, why in ((file, "invalid literal"), (tmp_path / "none.json", "No such file or directory")):
+        with pytest.raises(ConfigError, match=f"manifest: the file .* cannot be read: {why}.* Nothing was sent"):
+            await wire.pod.session.set_manifest(bad)
+    assert len(wire.sent) == 1

@@ -120,6 +120,8 @@ def attachments(times: list[int], cap: int) -> Callable[[SentRequest], Response]
             for n, time in enumerate(times)
             if time >= int(query.get("since", 0)) and time <= int(query.get("to", 10**15))
         ]
+        if query["sortDir"] == "DESC":
+            found.reverse()
         return make_response(200, json=found[: min(cap, int(query["limit"]))])
 
     return answer
@@ -144,6 +146,9 @@ async def test_files_by_windows_of_time(wire: Wire, times: list[int], cap: int, 
     for since in (None, times[0] if times else 0):
         files = await wire.pod.streams.list_attachments("s", since=since, page_size=page_size).collect()
         assert [file.file_id for file in files] == [f"f{n}" for n in range(len(times))]
+    for to in (None, times[-1] if times else 0):
+        newest = wire.pod.streams.list_attachments("s", to=to, newest_first=True, page_size=page_size)
+        assert [file.file_id for file in await newest.collect()] == [f"f{n}" for n in reversed(range(len(times)))]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +167,18 @@ async def test_more_files_of_one_moment_than_fit_a_page_are_an_error(
     wire.answers(attachments(times, cap))
     with pytest.raises(PaginationError, match="share the time 5"):
         await wire.pod.streams.list_attachments("s", page_size=page_size).collect()
+    with pytest.raises(PaginationError, match="share the time 5"):
+        await wire.pod.streams.list_attachments("s", newest_first=True, page_size=page_size).collect()
+
+
+async def test_the_newest_files_are_asked_for_in_that_order_and_down_to_a_time(wire: Wire) -> None:
+    wire.answers([{"messageId": "m", "fileId": "b", "ingestionDate": 9}], [])
+    found = await wire.pod.streams.list_attachments("s", since=3, newest_first=True).collect()
+    assert [file.file_id for file in found] == ["b"]
+    assert wire.sent == [
+        sent("GET", "/pod/v1/streams/s/attachments?since=3&limit=100&sortDir=DESC"),
+        sent("GET", "/pod/v1/streams/s/attachments?since=3&to=9&limit=100&sortDir=DESC"),
+    ]
 
 
 async def test_files_that_arrive_while_one_looks_are_not_taken_for_a_cut_page(wire: Wire) -> None:

@@ -506,3 +506,16 @@ async def test_a_listing_goes_on_over_a_user_of_whom_parts_are_missing(wire: Wir
         _ = users[1].user_system_info
     with pytest.raises(MissingField, match="this UserSystemInfo has no id"):
         _ = users[2].user_system_info.id
+
+
+@pytest.mark.parametrize("method", ["follow", "unfollow"])
+async def test_a_user_and_followers_in_the_other_order_are_refused(wire: Wire, method: str) -> None:
+    with pytest.raises(ConfigError, match=r"the user is \[1, 2\] and the followers 7: the user comes first"):
+        await getattr(wire.pod.users, method)([1, 2], 7)
+    assert wire.sent == []
+
+
+async def test_a_search_that_finds_nobody_has_a_page(wire: Wire) -> None:
+    wire.answers(make_response(204))
+    page = await wire.pod.users.search("nobody").page()
+    assert (page.items, page.total) == ((), None)

@@ -26,9 +26,12 @@ from ..wire.operation import Operation
 
 if TYPE_CHECKING:
     from .companies import Companies
+    from .directory import Directory
     from .users import Users
 
 BASE_URL = "https://community.symphony.com"
+LOGIN_SERVICE = "https://loginservice.symphony.com"
+"""Where the log-in look-up is."""
 UAT_URL = "https://community.uat.symphony.com"
 
 
@@ -54,6 +57,7 @@ class ConnectClient(Client):
         observer: Observer | None = None,
         token_store: TokenStore | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        login_service_url: str = LOGIN_SERVICE,
     ) -> None:
         """Configure the client; nothing is sent.
 
@@ -68,11 +72,13 @@ class ConnectClient(Client):
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
             ssl_context: Says whom to trust, in place of the system's authorities; without ``transport`` alone.
+            login_service_url: The server of :meth:`Directory.login_information`. Default: production.
 
         Raises:
             ConfigError: A URL is not usable.
         """
         base = check_base_url(base_url, "base_url")
+        login_service = check_base_url(login_service_url, "login_service_url")
         login_host = auth.login_host if isinstance(auth, OwnLoginHost) else base
 
         def host(operation: Operation[..., Any]) -> str:
@@ -80,6 +86,8 @@ class ConnectClient(Client):
                 return base
             if operation.api == LOGIN_API:
                 return login_host
+            if operation.api == "login_service":
+                return login_service
             raise ConfigError(
                 f"{operation.id} is an operation of the API {operation.api!r}: a ConnectClient cannot call it"
             )
@@ -159,6 +167,13 @@ class ConnectClient(Client):
     def base_url(self) -> str:
         """The service's URL, as it was given."""
         return self._base_url
+
+    @cached_property
+    def directory(self) -> Directory:
+        """What Symphony knows of a company already."""
+        from .directory import Directory  # noqa: PLC0415 - loads its operations when it is first used
+
+        return Directory(self._session)
 
     @cached_property
     def companies(self) -> Companies:

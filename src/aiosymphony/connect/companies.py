@@ -13,7 +13,7 @@ from aiosymphony_api.connect.api.companies import (
 )
 from aiosymphony_api.connect.models import Company, CompanyState, CompanyUpdate
 
-from ..errors import CompanyFailed, CompanyTimeout, ConfigError
+from ..errors import ApiError, CompanyFailed, CompanyTimeout, ConfigError
 from ..resource import Resource, check_echo, texts
 from ..text import clean_text
 from ..wire.models import or_none
@@ -45,7 +45,15 @@ class Companies(Resource):
         """
         body = Company(name=name, vanity_name=vanity_name, email_domains=texts("email_domains", email_domains))
         request = api_v2_companies_post.build(body=body)
-        company = await self._session.execute(request)
+        try:
+            company = await self._session.execute(request)
+        except ApiError as error:
+            if 400 <= error.status < 500 and error.status not in (401, 403, 408, 429):
+                error.explain(
+                    "If Symphony may know the company already: connect.directory.login_information(email) tells where "
+                    "the owner of an address logs in"
+                )
+            raise
         check_echo(
             self._session,
             request.operation,

@@ -20,7 +20,7 @@ from aiosymphony_api.connect.models import ProblemDetail, User, UserUpdate
 
 from .._bulk import Ok, bulk
 from ..codes import ConnectCode, leaves_outcome_unknown
-from ..errors import ApiError, ConfigError, RateLimited, SymphonyError
+from ..errors import ApiError, ConfigError, OutcomeUnknown, RateLimited, SymphonyError
 from ..paging import CurrentPage, Page, Pager, Query
 from ..resource import Resource, mismatch
 from ..text import clean_text, fold
@@ -125,6 +125,57 @@ class Users(Resource):
                     raise outcome.error
                 results.extend(outcome.value)
         return results
+
+    async def create_one(
+        self,
+        company_id: str,
+        *,
+        email: str,
+        first_name: str,
+        last_name: str,
+        display_name: str | None = None,
+        phone_number: str | None = None,
+        department: str | None = None,
+        title: str | None = None,
+        location: str | None = None,
+    ) -> User:
+        """Create one user (``POST /api/v2/companies/{companyId}/users``).
+
+        Args:
+            company_id: The company, which must be ``COMPLETED``.
+            email: The address, of one of the company's domains.
+            first_name: First name.
+            last_name: Last name.
+            display_name: Name as shown to others.
+            phone_number: Phone number.
+            department: Department.
+            title: Job title.
+            location: Place of work.
+
+        Returns:
+            The user, with its id.
+
+        Raises:
+            BadRequest: The address is of another domain (code 40001), or a value is not acceptable.
+            Conflict: There is a user with this address (code 40002).
+            NotFound: There is no such company, or it is not ``COMPLETED`` (code 40102, with any status).
+            OutcomeUnknown: The user may have been created: look for it with :meth:`list` before trying again.
+        """
+        user = User(
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            display_name=display_name,
+            phone_number=phone_number,
+            department=department,
+            title=title,
+            location=location,
+        )
+        [result] = await self.create_batch(company_id, [user])
+        if result.error is not None:
+            raise _refusal(result.error, result.status)
+        assert result.user is not None  # noqa: S101 - a result without an error has one
+        return result.user
 
     async def create_batch(self, company_id: str, users: Sequence[User]) -> list[UserResult]:
         """Create 1 to 20 users in one request (``POST /api/v2/companies/{companyId}/users``).
@@ -319,6 +370,15 @@ def _result(asked: User, row: User | None) -> UserResult:
     message = clean_text(problem.detail or problem.title or f"status {clean_text(row.status)}")
     why = NotCreated(code, message, unknown, throttled=kind is RateLimited)
     return UserResult(asked, row, row.status, why)
+
+
+def _refusal(error: NotCreated, status: int | None) -> SymphonyError:
+    """The error for a user that was not created, as if it had been refused by a request of its own."""
+    if error.may_have_acted:
+        return OutcomeUnknown(error.message, operation=_OPERATION)
+    status = 0 if status is None else status
+    kind = RateLimited if error.throttled else error_type(status, error.code)
+    return kind(error.message, status=status, code=error.code, server_message=error.message, operation=_OPERATION)
 
 
 def _all_failed(users: Sequence[User], error: SymphonyError) -> list[UserResult]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from aiosymphony_api.pod.api.application import (
@@ -10,12 +12,19 @@ from aiosymphony_api.pod.api.application import (
     v1_admin_app_id_get_get,
     v1_admin_app_id_update_post,
 )
-from aiosymphony_api.pod.models import ApplicationDetail, SuccessResponse
+from aiosymphony_api.pod.models import (
+    AppAuthenticationKey,
+    AppAuthenticationKeys,
+    ApplicationDetail,
+    ApplicationInfo,
+    SuccessResponse,
+)
 from aiosymphony_api.users.api.apps import v5_users_apps_group_app_id_get
 from aiosymphony_api.users.models import AppUser, PageInfo
 
+from ..errors import ConfigError
 from ..paging import CurrentPage, Page, Pager, Query
-from ..resource import Resource, check_echo
+from ..resource import Resource, check_echo, texts
 from ..wire.models import or_none
 
 
@@ -26,19 +35,70 @@ class Applications(Resource):
     :class:`Forbidden` if the account may not administer applications.
     """
 
-    async def create(self, application: ApplicationDetail) -> ApplicationDetail:
-        """Create an application (``POST /pod/v1/admin/app/create``).
+    async def create(
+        self,
+        application: ApplicationDetail | None = None,
+        *,
+        app_id: str | None = None,
+        name: str | None = None,
+        app_url: str | None = None,
+        domain: str | None = None,
+        publisher: str | None = None,
+        description: str | None = None,
+        icon_url: str | None = None,
+        allow_origins: str | None = None,
+        permissions: Iterable[str] | None = None,
+        cert: str | None = None,
+        public_key: str | None = None,
+    ) -> ApplicationDetail:
+        """Create an application (``POST /pod/v1/admin/app/create``), from keyword arguments or from a model.
 
         Args:
-            application: The application; it needs at least ``application_info`` with a new ``app_id`` and a ``name``.
+            application: The application, in place of all that follow.
+            app_id: A new id; needed.
+            name: Its name; needed.
+            app_url: Its address, with https.
+            domain: The domain of the address.
+            publisher: Who publishes it.
+            description: What it is for.
+            icon_url: The address of its icon, with https.
+            allow_origins: Domains that may call it from a browser (CORS).
+            permissions: What it asks for, such as ``SEND_MESSAGES`` or ``ACT_AS_USER``.
+            cert: Its certificate, in PEM.
+            public_key: The RSA key that it logs in with, in PEM.
 
         Returns:
             The application as the pod keeps it.
 
         Raises:
+            ConfigError: Neither a model nor an id and a name were given, or both.
             BadRequest: The id is taken, or a part of it is not acceptable.
             OutcomeUnknown: It may have been created: look for it with :meth:`get`.
         """
+        information = ApplicationInfo(name=name, app_url=app_url, domain=domain, publisher=publisher)
+        if app_id is not None:
+            information.app_id = app_id
+        given = ApplicationDetail(
+            application_info=information,
+            description=description,
+            icon_url=icon_url,
+            allow_origins=allow_origins,
+            permissions=None if permissions is None else texts("permissions", permissions),
+            cert=cert,
+            authentication_keys=None
+            if public_key is None
+            else AppAuthenticationKeys(current=AppAuthenticationKey(action="SAVE", key=public_key)),
+        )
+        if application is None:
+            if app_id is None or name is None:
+                raise ConfigError(
+                    "applications.create needs app_id and name, or an ApplicationDetail. Nothing was sent."
+                )
+            application = given
+        elif given != ApplicationDetail(application_info=ApplicationInfo()):
+            raise ConfigError(
+                "applications.create takes an ApplicationDetail or keyword arguments, not both. Nothing was sent."
+            )
         request = v1_admin_app_create_post.build(body=application)
         created = await self._session.execute(request)
         check_echo(

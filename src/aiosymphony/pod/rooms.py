@@ -35,6 +35,7 @@ from aiosymphony_api.pod.models import (
     V3RoomDetail,
 )
 
+from ..errors import ConfigError
 from ..paging import Page, Pager, Query, SkipLimit
 from ..resource import Resource, check_echo, texts
 from ..wire.models import or_none
@@ -198,6 +199,9 @@ class Rooms(Resource):
             sort_order: ``BASIC`` or ``RELEVANCE``.
             include_non_discoverable: Whether to search private rooms that cannot be discovered; False if None.
             page_size: Rooms per request, at most 100.
+
+        One page with its counts: ``page = await pod.rooms.search("desk").page()``, then ``page.total`` and
+        ``page.answer.faceted_match_count``.
         """
         body = V2RoomSearchCriteria(
             query=query,
@@ -216,7 +220,7 @@ class Rooms(Resource):
             answer = await self._session.execute(
                 v3_room_search_post.build(body=body, include_non_discoverable=include_non_discoverable, **asked)
             )
-            return Page(answer.rooms or (), total=answer.count)
+            return Page(answer.rooms or (), total=answer.count, answer=answer)
 
         return Pager(fetch, lambda: SkipLimit(page_size), key=_id_of)
 
@@ -251,20 +255,24 @@ class Rooms(Resource):
         A pod accepts three users per second, and in rooms of over 500 members one in three seconds. The client keeps
         the first limit, and waits when the pod throttles.
         """
-        return await self._session.execute(v1_room_id_membership_add_post.build(room_id, body=UserId(id=user_id)))
+        return await self._session.execute(
+            v1_room_id_membership_add_post.build(room_id, body=_member(room_id, user_id))
+        )
 
     async def remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from a room (``POST /pod/v1/room/{id}/membership/remove``), as fast as :meth:`add_member`."""
-        return await self._session.execute(v1_room_id_membership_remove_post.build(room_id, body=UserId(id=user_id)))
+        return await self._session.execute(
+            v1_room_id_membership_remove_post.build(room_id, body=_member(room_id, user_id))
+        )
 
     async def promote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make a member an owner (``POST /pod/v1/room/{id}/membership/promoteOwner``)."""
-        body = UserId(id=user_id)
+        body = _member(room_id, user_id)
         return await self._session.execute(v1_room_id_membership_promote_owner_post.build(room_id, body=body))
 
     async def demote(self, room_id: str, user_id: int) -> SuccessResponse:
         """Make an owner a plain member (``POST /pod/v1/room/{id}/membership/demoteOwner``)."""
-        body = UserId(id=user_id)
+        body = _member(room_id, user_id)
         return await self._session.execute(v1_room_id_membership_demote_owner_post.build(room_id, body=body))
 
     async def admin_list_members(
@@ -281,15 +289,29 @@ class Rooms(Resource):
 
     async def admin_add_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Add a user to any room (``POST /pod/v1/admin/room/{id}/membership/add``), as fast as :meth:`add_member`."""
-        body = UserId(id=user_id)
+        body = _member(room_id, user_id)
         return await self._session.execute(v1_admin_room_id_membership_add_post.build(room_id, body=body))
 
     async def admin_remove_member(self, room_id: str, user_id: int) -> SuccessResponse:
         """Remove a user from any room (``POST /pod/v1/admin/room/{id}/membership/remove``), as fast as
         :meth:`add_member`.
         """
-        body = UserId(id=user_id)
+        body = _member(room_id, user_id)
         return await self._session.execute(v1_admin_room_id_membership_remove_post.build(room_id, body=body))
+
+
+def _member(room_id: str, user_id: int) -> UserId:
+    """A member as the body of a request.
+
+    Raises:
+        ConfigError: The two were given in the other order, which is the one of symphony-bdk-python.
+    """
+    if not isinstance(room_id, str) or not isinstance(user_id, int):
+        raise ConfigError(
+            f"the room is {room_id!r} and the user {user_id!r}: the room comes first, and its id is text. "
+            "Nothing was sent."
+        )
+    return UserId(id=user_id)
 
 
 def _tags(keywords: Mapping[str, str] | None) -> list[RoomTag] | None:

@@ -147,26 +147,40 @@ class Streams(Resource):
         return Pager(fetch, lambda: SkipLimit(page_size), key=_id_of_member)
 
     def list_attachments(
-        self, stream_id: str, *, since: int | None = None, to: int | None = None, page_size: int = 100
+        self,
+        stream_id: str,
+        *,
+        since: int | None = None,
+        to: int | None = None,
+        newest_first: bool = False,
+        page_size: int = 100,
     ) -> Pager[StreamAttachmentItem]:
-        """The files in a stream, the oldest first (``GET /pod/v1/streams/{sid}/attachments``).
+        """The files in a stream, the oldest or the newest first (``GET /pod/v1/streams/{sid}/attachments``).
 
         Args:
             stream_id: The stream.
             since: Ingested at this time or later, in epoch milliseconds; from the beginning if None.
             to: Ingested at this time or before, in epoch milliseconds; until now if None.
+            newest_first: Whether to begin with the newest.
             page_size: Files per request, at most 100; must exceed the number of files of one millisecond.
         """
+        window = {"since": since, "to": to}
 
         async def fetch(query: Query) -> Page[StreamAttachmentItem]:
-            request = v1_streams_sid_attachments_get.build(stream_id, to=to, sort_dir="ASC", **query)
-            found = await self._session.execute(request)
+            order = "DESC" if newest_first else "ASC"
+            found = await self._session.execute(
+                v1_streams_sid_attachments_get.build(stream_id, sort_dir=order, **{**window, **query})
+            )
             return Page(found)
+
+        def strategy() -> TimeWindow:
+            start = to if newest_first else since
+            return TimeWindow(page_size, time_of=lambda item: item.ingestion_date, start=start, descending=newest_first)
 
         # Each page begins with the last moment of the page before.
         return Pager(
             fetch,
-            lambda: TimeWindow(page_size, time_of=lambda item: item.ingestion_date, since=since),
+            strategy,
             key=lambda item: (item.message_id, item.file_id),
             overlapping=True,
         )

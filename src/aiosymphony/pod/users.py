@@ -303,7 +303,7 @@ class Users(Resource):
 
         async def fetch(asked: Query) -> Page[UserV2]:
             answer = await self._session.execute(v1_user_search_post.build(body=body, local=local, **asked))
-            return Page(()) if answer is None else Page(answer.users or (), total=answer.count)
+            return Page(()) if answer is None else Page(answer.users or (), total=answer.count, answer=answer)
 
         return Pager(fetch, lambda: SkipLimit(page_size), key=lambda user: user.id)
 
@@ -597,7 +597,7 @@ class Users(Resource):
             uid: The user to be followed.
             followers: Ids of the users who should follow.
         """
-        body = FollowersList(followers=[*followers])
+        body = _followers(uid, followers)
         return await self._session.execute(v1_user_uid_follow_post.build(uid, body=body))
 
     async def unfollow(self, uid: int, followers: Iterable[int]) -> SuccessResponse:
@@ -607,7 +607,7 @@ class Users(Resource):
             uid: The user who is followed.
             followers: Ids of the users who should stop.
         """
-        body = FollowersList(followers=[*followers])
+        body = _followers(uid, followers)
         return await self._session.execute(v1_user_uid_unfollow_post.build(uid, body=body))
 
     def list_followers(self, uid: int, *, page_size: int = 100) -> Pager[int]:
@@ -642,6 +642,19 @@ class Users(Resource):
 # The table speaks for the worst body: a key that was rotated must not be rotated once more, which would revoke the one
 # before too early. Any other body only says what is to be.
 _UPDATE_WITHOUT_KEY = attrs.evolve(v2_admin_user_uid_update_post.OPERATION, idempotent=True)
+
+
+def _followers(uid: int, followers: Iterable[int]) -> FollowersList:
+    """Followers as the body of a request.
+
+    Raises:
+        ConfigError: The two were given in the other order, which is the one of symphony-bdk-python.
+    """
+    if not isinstance(uid, int) or isinstance(followers, int):
+        raise ConfigError(
+            f"the user is {uid!r} and the followers {followers!r}: the user comes first. Nothing was sent."
+        )
+    return FollowersList(followers=[*followers])
 
 
 def _local_for_usernames(local: bool | None) -> bool:
