@@ -406,6 +406,10 @@ class Session:
         """Wait between calls; False, at once, when the client is closed."""
         return await self._life.while_repeating(self._clock.sleep(seconds)) and not self._life.is_closed
 
+    def host_of(self, operation: Operation[..., Any]) -> str:
+        """The base URL of the server that an operation is sent to."""
+        return self._router.hosts(operation)
+
     @property
     def tokens(self) -> Mapping[str, TokenCache]:
         """The caches of the tokens that were needed so far, by security scheme."""

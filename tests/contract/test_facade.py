@@ -60,7 +60,12 @@ BESIDE = {
 }
 
 # Methods that send nothing themselves, and give an object that does, or send what no document has; tested on their own.
-OBJECTS = {("pod", "presence.feed"), ("connect", "directory.search"), ("connect", "directory.login_information")}
+OBJECTS = {
+    ("pod", "users.download_avatar"),
+    ("pod", "presence.feed"),
+    ("connect", "directory.search"),
+    ("connect", "directory.login_information"),
+}
 
 # Arguments that steer the client and are never sent.
 UNSENT = {"concurrency", "batch_size", "timeout", "interval", "newest_first"}

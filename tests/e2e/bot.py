@@ -7,22 +7,31 @@ import sys
 
 from aiosymphony import Life, PodClient, SymphonyError, run
 
+EVERY = 0.05
+
+
+def show(what: object) -> None:
+    """Tell what came."""
+    print(what, flush=True)
+
 
 async def main(life: Life) -> None:
+    """Follow presences and greet the pod."""
     async with PodClient.from_env() as pod:
         life.watch(pod)
 
         async def greet() -> None:
-            while await life.sleep(0.05):
+            while await life.sleep(EVERY):
                 try:
                     await pod.session.info()
                 except SymphonyError as error:
-                    print(f"failed: {error}", flush=True)
+                    show(f"failed: {error}")
 
         async with asyncio.TaskGroup() as tasks, pod.presence.feed() as feed:
             tasks.create_task(greet())
             async for change in life.until_stopped(feed):
-                print(change, flush=True)
+                show(change)
+        show(f"left behind: {feed.left_behind}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aiosymphony import (
+    AuthError,
     BadRequest,
     ConfigError,
     Forbidden,
@@ -627,3 +628,25 @@ async def test_a_life_in_the_sandbox(pod: PodClient, symphony_sandbox: Sandbox) 
         assert (second.user_id, second.category) == (other, "BUSY")
         assert len(feeds) == 1
     assert not feeds
+
+
+# --- logins -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_login_is_waited_out(server: Server) -> None:
+    async with server.presence.feed() as feed:
+        server.reads = [refuse(401), [change(7)]]
+        assert await take(feed, 1) == [7]
+    assert feed.left_behind == 0
+
+
+async def test_a_login_that_stays_refused_is_raised_after_ten_minutes(server: Server) -> None:
+    async with server.presence.feed() as feed:
+        server.reads = [refuse(401)] * 1000
+        began = server.clock.now
+        with pytest.raises(AuthError):
+            await anext(feed)
+        assert 600 <= server.clock.now - began < 700
+        server.reads = [[change(7)]]
+        server.clock.now += 60
+        assert await take(feed, 1) == [7]

@@ -24,7 +24,7 @@ from aiosymphony_api.pod.models import (
     V2UserKeyRequest,
 )
 
-from .wire import Wire, sent
+from .wire import HOST, Wire, sent
 
 DONE = {"format": "TEXT", "message": "OK"}
 
@@ -519,3 +519,38 @@ async def test_a_search_that_finds_nobody_has_a_page(wire: Wire) -> None:
     wire.answers(make_response(204))
     page = await wire.pod.users.search("nobody").page()
     assert (page.items, page.total) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("../avatars/acme/600/7/x.png", "/avatars/acme/600/7/x.png"),
+        ("/avatars/acme/600/7/x.png?v=2", "/avatars/acme/600/7/x.png?v=2"),
+        (f"{HOST}/avatars/x.png", "/avatars/x.png"),
+    ],
+)
+async def test_the_largest_picture_is_downloaded_from_the_pod(wire: Wire, url: str, path: str) -> None:
+    picture = make_response(200, content=b"\x89PNG", headers={"Content-Type": "image/png"})
+    avatars = [{"size": "150", "url": "../small.png"}, {"size": "600", "url": url}, {"size": "50", "url": "../s.png"}]
+    wire.answers(avatars, picture)
+    assert await wire.pod.users.download_avatar(7) == b"\x89PNG"
+    assert [(request.method, request.target) for request in wire.requests] == [
+        ("GET", "/pod/v1/admin/user/7/avatar"),
+        ("GET", path),
+    ]
+    assert (wire.requests[1].headers["Accept"], wire.requests[1].headers["sessionToken"]) == ("image/*", "pod-token")
+    wire.answers(avatars, picture)
+    await wire.pod.users.download_avatar(7, size="50")
+    assert wire.requests[-1].target == "/s.png"
+    wire.answers(avatars)
+    assert await wire.pod.users.download_avatar(7, size="75") is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://elsewhere.test/x.png", "//elsewhere.test/x.png", "http://acme.symphony.test/x"]
+)
+async def test_no_token_goes_to_another_server_for_a_picture(wire: Wire, url: str) -> None:
+    wire.answers([{"size": "600", "url": url}])
+    with pytest.raises(ConfigError, match="the picture is at another server"):
+        await wire.pod.users.download_avatar(7)
+    assert len(wire.requests) == 1

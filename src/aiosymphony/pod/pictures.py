@@ -1,16 +1,22 @@
-"""Pictures of users and groups, as the APIs take them."""
+"""Pictures of users and groups, as the APIs take and give them."""
 
 from __future__ import annotations
 
 import base64
 from asyncio import to_thread
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import ConfigError
+from ..session import Session
+from ..transport import RequestHeaders
+from ..wire.operation import Operation, Request
+from ..wire.responses import error_from_response
 
-__all__ = ["MAX_AVATAR", "picture"]
+__all__ = ["MAX_AVATAR", "download", "picture"]
 
 MAX_AVATAR: Final = 2_000_000
 
@@ -39,3 +45,38 @@ def _read_picture(path: str | PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"image: the file {str(path)!r} cannot be read: {why}. Nothing was sent.") from None
+
+
+async def download(session: Session, url: str) -> bytes:
+    """The content of a picture at an address that an answer gave, absolute or relative to the pod's API.
+
+    Raises:
+        ConfigError: It is at another server, which must not see the token.
+        SymphonyError: See :meth:`Session.execute`.
+    """
+    base_url = session.host_of(_DOWNLOAD)
+    address = urlsplit(urljoin(f"{base_url}/pod/", url))
+    if f"{address.scheme}://{address.netloc}" != base_url:
+        raise ConfigError(f"the picture is at another server, {address.netloc}: fetch it without this client")
+    headers = RequestHeaders({"Accept": "image/*"})
+    return await session.execute(Request(_DOWNLOAD, address.path, address.query, headers))
+
+
+def _content(status: int, headers: Mapping[str, str], content: bytes) -> bytes:
+    if status != 200:
+        raise error_from_response(_DOWNLOAD, status, headers, content)
+    return content
+
+
+_DOWNLOAD: Operation[[], bytes] = Operation(
+    id="avatar_download",
+    api="pod",
+    method="GET",
+    path="/avatars/{picture}",
+    tag="User",
+    auth=("sessionToken",),
+    kind="read",
+    idempotent=True,
+    build=lambda: Request(_DOWNLOAD, "/avatars"),
+    parse=_content,
+)

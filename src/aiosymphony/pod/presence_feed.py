@@ -14,7 +14,7 @@ import attrs
 from aiosymphony_api.pod.api.presence import v1_presence_feed_feed_id_delete_post, v1_presence_feed_feed_id_read_get
 from aiosymphony_api.pod.models import V2Presence
 
-from ..errors import ApiError, ConfigError, OutcomeUnknown, RateLimited, SymphonyError
+from ..errors import ApiError, AuthError, ConfigError, OutcomeUnknown, RateLimited, SymphonyError
 from ..retry import Failure, classify
 from ..session import Session
 from ..wire.operation import Operation
@@ -29,6 +29,10 @@ _LOST_STATUSES: Final = frozenset({400, 404, 410})
 
 _MOST_LOST: Final = 3
 """Feeds in a row that were lost before any read of them succeeded: then the cause is another one."""
+
+_LOGIN_PATIENCE: Final = 600.0
+"""Seconds for which refused logins are waited out, once there was a feed: its key is rotated, or a token was revoked in
+the moment between its issue and its use. A login that is refused for longer is no accident."""
 
 _END_WITHIN: Final = 5.0
 """Seconds that leaving may take: for a create under way, and the delete."""
@@ -66,8 +70,8 @@ class PresenceFeed:
     pod is asked for changes when the reader asks for one and none is left, never ahead of it. A change is not lost if
     the wait for it is cancelled, as by ``asyncio.timeout``: it is the next one. Closing the client ends the iteration.
 
-    A feed that the pod has lost is replaced, and failures that pass are waited out. If changes may have been missed
-    meanwhile, :class:`MissedChanges` comes in their place.
+    A feed that the pod has lost is replaced, and failures that pass are waited out, refused logins for ten minutes. If
+    changes may have been missed meanwhile, :class:`MissedChanges` comes in their place.
 
     Creating a feed is not idempotent. Each create whose outcome is unknown leaves at most one feed behind, whose id
     cannot be looked up; :attr:`left_behind` counts these. On entering, it raises ``OutcomeUnknown``; later on, another
@@ -243,8 +247,13 @@ class PresenceFeed:
     def _back_off_or_raise(self, error: SymphonyError) -> None:
         now = self._session.clock.monotonic()
         self._failing_since = now if self._failing_since is None else self._failing_since
-        is_over = self._give_up_after is not None and now - self._failing_since >= self._give_up_after
-        if is_over or not (isinstance(error, OutcomeUnknown) or classify(error) is not Failure.PERMANENT):
+        lasted = now - self._failing_since
+        is_over = self._give_up_after is not None and lasted >= self._give_up_after
+        if isinstance(error, AuthError):
+            passes = lasted < _LOGIN_PATIENCE
+        else:
+            passes = isinstance(error, OutcomeUnknown) or classify(error) is not Failure.PERMANENT
+        if is_over or not passes:
             self._failing_since = None
             raise error
         self._wait = self._longer_wait()
