@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from aiosymphony import Life, PodClient, SymphonyError, run
+from aiosymphony import Life, PodClient, RetryPolicy, SymphonyError, run
 
 EVERY = 0.05
 
@@ -17,7 +17,7 @@ def show(what: object) -> None:
 
 async def main(life: Life) -> None:
     """Follow presences and greet the pod."""
-    async with PodClient.from_env() as pod:
+    async with PodClient.from_env(retry=RetryPolicy(attempts=12)) as pod:
         life.watch(pod)
 
         async def greet() -> None:
