@@ -80,7 +80,10 @@ class Pod:
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, **_: Any) -> Response:
         await asyncio.sleep(0.02)
         self.counts["requests"] += 1
-        match self.chance.randrange(40):
+        drawn = self.chance.randrange(40)
+        # Of a feed that is made or deleted, these leave open whether it was.
+        self.counts["in doubt"] += drawn in (0, 1, 4, 5) and url.endswith(("/create", "/delete"))
+        match drawn:
             case 0 | 1:
                 self.counts["503"] += 1
                 return make_response(503)
@@ -170,7 +173,7 @@ def test_a_week_of_a_bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
     told = [text for text in shown if isinstance(text, str)]
     failed = [text for text in told if text.startswith("failed")]
     assert failed == []
-    assert len(pod.feeds) <= int(told[-1].removeprefix("left behind: ")) <= pod.counts["feeds"] * 0.1 + 1
+    assert len(pod.feeds) <= int(told[-1].removeprefix("left behind: ")) <= pod.counts["in doubt"]
     assert pod.counts["refused logins"] == 0
     assert pod.counts["feeds"] > HOURS / 5
     # A change is told of, or lies in a time of which the bot is told that changes may be missing.
