@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 from aiosymphony.apidiff import compare, to_html, to_json, to_markdown
@@ -31,6 +32,12 @@ def main(arguments: list[str]) -> int:
         "--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay with fixes for the document"
     )
     parser.add_argument(
+        "--strict", action="store_true", help="with --spec: refuse flaws that change nothing, instead of mending them"
+    )
+    parser.add_argument(
+        "--allow-files", type=Path, metavar="DIR", help="with --spec: the folder of files that the document refers to"
+    )
+    parser.add_argument(
         "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks callers"
     )
     parser.add_argument("--json", action="store_true", help="with --diff: as JSON instead of Markdown")
@@ -38,8 +45,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.spec and not (options.api and options.out):
         parser.error("--spec needs --api and --out")
-    if not options.spec and (options.api or options.out or options.fixes):
-        parser.error("--api, --out and --fixes go with --spec")
+    if not options.spec and (options.api or options.out or options.fixes or options.strict or options.allow_files):
+        parser.error("--api, --out, --fixes, --strict and --allow-files go with --spec")
     if not options.diff and (options.json or options.html):
         parser.error("--json and --html go with --diff")
     try:
@@ -47,15 +54,33 @@ def main(arguments: list[str]) -> int:
             return _diff(*options.diff, as_json=options.json, html=options.html)
         check_tools()
         if options.spec:
-            return _one(options.spec, options.api, options.out, options.fixes)
+            return _one(options)
         return _all(check=options.check)
     except CodegenError as problem:
         print(f"codegen.sh: {problem}", file=sys.stderr)
         return 64
+    except Exception as error:
+        if not options.spec:
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind, at = type(error).__name__, f"{Path(where.filename).name}:{where.lineno}"
+        print(
+            f"codegen.sh: {options.spec}: {kind} in {at}: {error}\n"
+            "  This is a fault of the generator: please report it with the document.",
+            file=sys.stderr,
+        )
+        return 70
 
 
-def _one(spec: Path, api: str, out: Path, fixes: Path | None) -> int:
-    report, done = generate_from(spec, api=api, out=out, fixes=fixes)
+def _one(options: argparse.Namespace) -> int:
+    report, done = generate_from(
+        options.spec,
+        api=options.api,
+        out=options.out,
+        fixes=options.fixes,
+        strict=options.strict,
+        allow_files=options.allow_files,
+    )
     for line in done:
         print(f"fixed {line}")
     _tell(report)

@@ -15,6 +15,7 @@ from typing import Any
 
 from .facts import Reviewed
 from .files import differences, format_code, sha256_of, update
+from .outside import check_references
 from .package import HEADER, Report, make_package
 from .problem import CodegenError
 from .reading import read_document
@@ -117,6 +118,7 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
             "If the change is intentional, put that hash into specs/apis.toml.",
         )
     document = read_document(path)
+    check_references(document, str(path))
     validate(document, str(path))
     if document["info"]["version"] != api.version:
         raise CodegenError(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")

@@ -124,11 +124,13 @@ class Result:
         status: The status, or ``2XX``.
         kind: How the answer is read.
         description: The document's words.
+        nullable: Whether the answer may be null.
     """
 
     status: str
     kind: ResultKind
     description: str
+    nullable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

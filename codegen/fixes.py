@@ -27,6 +27,27 @@ from .problem import CodegenError
 from .reading import read_document
 
 
+def duplicate_keys(path: Path) -> str | None:
+    """Which of two equal keys of an object counts, ``first`` or ``last``, as a file of fixes says; None if it does not.
+
+    A document with such keys cannot be read, and so no action can mend it.
+
+    Raises:
+        CodegenError: The file says something else, or gives no reason.
+    """
+    stated = read_document(path).get("duplicate-keys")
+    if stated is None:
+        return None
+    keep = stated.get("keep") if isinstance(stated, dict) else None
+    if keep not in ("first", "last"):
+        raise CodegenError(f"{path}, duplicate-keys", "must say `keep: first` or `keep: last`")
+    if not stated.get("description"):
+        raise CodegenError(
+            f"{path}, duplicate-keys", "gives no reason", "Say in its description why it is the right one."
+        )
+    return str(keep)
+
+
 def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
     """Apply a file of fixes to a document.
 
@@ -37,11 +58,11 @@ def apply_fixes(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], l
         CodegenError: The file is no overlay, an action has no reason, or an action matches nothing.
     """
     overlay = read_document(path)
-    if overlay.get("overlay") not in ("1.0.0", "1.1.0") or not isinstance(overlay.get("actions"), list):
+    if overlay.get("overlay") not in ("1.0.0", "1.1.0") or not isinstance(overlay.get("actions", []), list):
         raise CodegenError(str(path), "is no OpenAPI Overlay 1.0 document", "It needs `overlay: 1.0.0` and `actions`.")
     document = copy.deepcopy(document)
     done = []
-    for number, action in enumerate(overlay["actions"], start=1):
+    for number, action in enumerate(overlay.get("actions", []), start=1):
         place = f"{path}, action {number}"
         target = action.get("target")
         reason = action.get("description")

@@ -49,7 +49,8 @@ def operation_id(path: str, method: str) -> str:
     >>> operation_id("/v1/admin/user/{uid}/status", "GET")
     'v1_admin_user_uid_status_get'
     """
-    return short("_".join(filter(None, (snake_case(part) for part in (*path.split("/"), method)))))
+    name = short("_".join(filter(None, (snake_case(part) for part in (*path.split("/"), method)))))
+    return f"op_{name}" if name[0].isdigit() else name  # the name of a module
 
 
 def identifier(text: str, prefix: str = "field_", reserved: Iterable[str] = ()) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from .facts import Counts, Normalised, Reviewed
 from .operations import Operations
+from .parents import without_circles
 from .problem import pointer
 from .references import References
 from .schemas import Schemas
@@ -40,6 +41,7 @@ def normalise(
         CodegenError: Something in the document cannot be expressed; says where.
     """
     notes: list[str] = []
+    document = without_circles(document)
     references = References(document)
     schemas = Schemas(references, notes, present or {})
     classes = schemas.read_components()

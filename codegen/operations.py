@@ -89,6 +89,9 @@ class Operations:
         arguments, tokens = self._arguments(path, item, operation, hint)
         parameters = tuple(parameter for parameter, _ in arguments)
         auth, *other_auth = ways_in(self._source, operation, tokens)
+        known = (self._source.get("components") or {}).get("securitySchemes") or {}
+        for name_of_scheme in sorted({*auth, *(each for way in other_auth for each in way)} - {*known, *tokens}):
+            self._notes.append(f"{place}/security: the document does not define {name_of_scheme!r}")
         full = self._base_path(item, operation, place) + path
         parts = _path_parts(full, {p.wire: p.python for p in parameters if p.place == "path"}, place)
         body, plain_body = self._body(operation, place, hint)
@@ -143,11 +146,19 @@ class Operations:
                 url = server.get("url", "")
                 for variable, value in (server.get("variables") or {}).items():
                     url = url.replace(f"{{{variable}}}", str(value.get("default", "")))
+                host = url.split("/", 1)[0]
+                if "." in host and ":" not in host and "{" not in host:
+                    self._note_once(f"{pointer('servers')}: {url} has no scheme; {host} is taken for a host")
+                    url = f"https://{url}"
                 base = urlsplit(url).path.rstrip("/")
                 if "{" in base:
                     raise CodegenError(f"{place}: server", f"the base path {base!r} holds a variable without a default")
                 return base if base.startswith("/") or not base else f"/{base}"
         return ""
+
+    def _note_once(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.append(note)
 
     # --- arguments ---
 
@@ -262,18 +273,36 @@ class Operations:
         good = self._successes(operation, place)
         for status, response in sorted(good.items(), key=lambda each: ("X" in each[0], each[0])):
             content = response.get("content") or {}
-            kinds: dict[str, ResultKind] = {media: _result_kind(media) for media in content}
+            kinds: dict[str, ResultKind] = {
+                media: "bytes" if self._is_file(each, f"{place}/responses/{status}") else _result_kind(media)
+                for media, each in content.items()
+            }
             media = min(content, key=lambda each: _RESULT_RANK.index(kinds[each]), default="")
             kind: ResultKind = "none" if status == "304" else kinds.get(media, "none")
+            if kind == "bytes" and "xml" in media:
+                self._notes.append(f"{place}/responses/{status}: is {media}, which is not read; handed out as bytes")
             if len(content) > 1:
                 others = ", ".join(each for each in content if each != media)
                 self._notes.append(f"{place}/responses/{status}: read as {media}; not as {others}")
-            results.append(Result(status=status, kind=kind, description=text(response.get("description"))))
+            schema = content[media].get("schema", {}) if kind == "json" else {}
+            results.append(
+                Result(
+                    status=status,
+                    kind=kind,
+                    description=text(response.get("description")),
+                    nullable=self._schemas.may_be_null(schema, f"{place}/responses/{status}"),
+                )
+            )
             if kind == "json":
                 own_hint = f"{hint}Response{'' if len(good) == 1 else status}"
-                shape = self._schemas.plain(content[media].get("schema", {}), f"{place}/responses/{status}", own_hint)
+                shape = self._schemas.plain(schema, f"{place}/responses/{status}", own_hint)
                 plain[status] = {"description": "", "content": {"application/json": {"schema": shape}}}
         return tuple(results), plain
+
+    def _is_file(self, media: dict[str, Any], place: str) -> bool:
+        """Whether an answer is a file, whatever its media type says."""
+        flat = self._schemas.flatten(media.get("schema", {}), place)
+        return kind_of(flat) == "string" and flat.get("format") == "binary"
 
     def _successes(self, operation: dict[str, Any], place: str) -> dict[str, dict[str, Any]]:
         """The answers that count as success, by status."""

@@ -19,7 +19,7 @@ from .facts import Normalised, Reviewed
 from .normalise import normalise
 from .problem import CodegenError
 from .runtime import IMPORTS, LOOP_VARIABLES
-from .schemas import MAP_MARK
+from .schemas import MAP_MARK, NULL_MARK
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -111,6 +111,7 @@ def _generate(plain: Normalised, target: Path) -> None:
             "runtime": IMPORTS,
             "loop_variables": LOOP_VARIABLES,
             "map_mark": MAP_MARK,
+            "null_mark": NULL_MARK,
         }
         project.env.filters["python"] = repr
         with contextlib.redirect_stdout(io.StringIO()):

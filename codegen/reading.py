@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ _NODE_LIMIT = 5_000_000
 
 
 class _Loader(json_loader()):  # type: ignore[misc]
-    """Refuses a key that is given twice. Merge keys and anchors are resolved."""
+    """Refuses a key that is given twice, unless it is told which one to keep. Merge keys and anchors are resolved."""
+
+    keep: str | None = None
+    notes: list[str] | None = None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -27,17 +31,21 @@ class _Loader(json_loader()):  # type: ignore[misc]
                 continue
             key = key_node.value
             if key in seen:
-                place = f"line {key_node.start_mark.line + 1}"
-                raise CodegenError(
-                    place, f"the key {key!r} is given twice", "Remove one of them; the first would be lost."
-                )
+                _twice(key, f"line {key_node.start_mark.line + 1}", self.keep, self.notes)
             seen.add(key)
+        if self.keep == "first":
+            node.value.reverse()
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return mapping
+        return dict(reversed(mapping.items())) if self.keep == "first" else mapping
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path, *, keep: str | None = None, notes: list[str] | None = None) -> dict[str, Any]:
     """Read a document.
+
+    Args:
+        path: The file.
+        keep: Which of two equal keys of an object counts, ``first`` or ``last``; None to refuse them.
+        notes: Gets a note for each key that was given twice.
 
     Raises:
         CodegenError: The file is missing, is neither YAML nor JSON, is no object, or is too large with its aliases.
@@ -48,9 +56,11 @@ def read_document(path: Path) -> dict[str, Any]:
         raise CodegenError(str(path), f"cannot be read: {error}") from None
     try:
         if text.lstrip().startswith("{"):
-            document = json.loads(text, object_pairs_hook=_unique)
+            document = json.loads(text, object_pairs_hook=partial(_unique, keep=keep, notes=notes))
         else:
-            document = yaml.load(text, Loader=_Loader)
+            loader = _Loader(text)
+            loader.keep, loader.notes = keep, notes
+            document = loader.get_single_data()
     except CodegenError as error:
         raise CodegenError(f"{path}, {error.place}", error.what, error.remedy) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -61,15 +71,32 @@ def read_document(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]], keep: str | None, notes: list[str] | None) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CodegenError(
-            "an object", f"the key {twice!r} is given twice", "Remove one of them; the first would be lost."
-        )
+        for twice in {name: None for name in names if names.count(name) > 1}:
+            _twice(twice, "an object", keep, notes)
+        if keep == "first":
+            result = {**result, **dict(reversed(pairs))}
     return result
+
+
+def _twice(key: str, place: str, keep: str | None, notes: list[str] | None) -> None:
+    """Note a key that is given twice.
+
+    Raises:
+        CodegenError: Nothing says which one to keep.
+    """
+    if keep is None:
+        raise CodegenError(
+            place,
+            f"the key {key!r} is given twice",
+            "Remove one of them, or say in a file of fixes which one counts: `duplicate-keys: {keep: last, "
+            "description: why}`.",
+        )
+    if notes is not None:
+        notes.append(f"{place}: the key {key!r} is given twice; the {keep} one counts")
 
 
 def _plain(value: Any, place: str, count: list[int], parents: tuple[int, ...]) -> Any:

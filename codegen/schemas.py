@@ -40,6 +40,8 @@ from .shapes import (
 #: Descriptions are the one thing of an inline schema that the generator hands to templates as it is. An array whose
 #: description begins with this mark is an object with free keys, and its items are the values.
 MAP_MARK = "map:"
+#: With this one at its end, the items may be null.
+NULL_MARK = "null"
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,16 @@ class Schemas:
         kind = kind_of(flat)
         if kind == "array":
             items = flat.get("items", {})
-            return {"type": "array", "items": self.plain(items, f"{place}/items", f"{hint}Item", seen)}
+            array = {"type": "array", "items": self.plain(items, f"{place}/items", f"{hint}Item", seen)}
+            return array | ({"description": NULL_MARK} if self.may_be_null(items, f"{place}/items") else {})
         if kind == "object":
             values = flat.get("additionalProperties")
             if not isinstance(values, dict):
                 patterns = list((flat.get("patternProperties") or {}).values())
                 values = patterns[0] if len(patterns) == 1 else {}
             below = self.plain(values, f"{place}/additionalProperties", f"{hint}Value", seen)
-            return {"type": "array", "description": MAP_MARK, "items": below}
+            null = NULL_MARK if self.may_be_null(values, f"{place}/additionalProperties") else ""
+            return {"type": "array", "description": MAP_MARK + null, "items": below}
         if kind == "string" and flat.get("format") == "binary":
             return {"type": "string", "format": "binary"}
         return {"type": kind} if kind in SCALARS else {}
@@ -167,18 +171,25 @@ class Schemas:
             self._widen(merged, place, seen)
         return merged
 
+    def may_be_null(self, schema: Any, place: str) -> bool:
+        """Whether a value may be null, by its schema or by the one that it refers to."""
+        if not isinstance(schema, dict):
+            return False
+        reference = schema if "$ref" in schema else sole_reference(schema)
+        target = schema if reference is None else self._references.follow(reference, place)
+        return any(isinstance(each, dict) and is_nullable(each) for each in (schema, target))
+
     def words(self, schema: Any, place: str) -> Words:
         """What a reader should know of a property or argument beyond its type."""
         if not isinstance(schema, dict):
             return Words()
         reference = schema if "$ref" in schema else sole_reference(schema)
         target = schema if reference is None else self._references.follow(reference, place)
-        nullable = any(isinstance(each, dict) and is_nullable(each) for each in (schema, target))
         return Words(
             description=text(schema.get("description")) or text(target.get("description")),
             deprecated=schema.get("deprecated") is True,
             # What a server fills in cannot be asked of the caller, and None is how null is given.
-            optional=nullable or schema.get("readOnly") is True,
+            optional=self.may_be_null(schema, place) or schema.get("readOnly") is True,
         )
 
     # --- names ---
@@ -301,8 +312,10 @@ class Schemas:
                 deprecated=words.deprecated,
                 present=wire in present and key not in required_keys,
             )
-            values = enum_values(self.flatten(value, below))
-            if values is not None and len(values) == 1:
+            flat_value = self.flatten(value, below)
+            stated = flat_value.get("enum", [flat_value["const"]] if "const" in flat_value else [])
+            values = enum_values(flat_value) or [each for each in stated if isinstance(each, bool)]
+            if len(values) == 1:
                 constants[wire] = list(values)
         component.update({"type": "object", "properties": properties})
         if required_keys:

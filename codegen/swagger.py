@@ -24,6 +24,11 @@ _SCHEMA = {
     *_SCHEMA_OF_PARAMETER, "$ref", "title", "description", "properties", "required", "allOf", "additionalProperties",
     "discriminator", "readOnly", "xml", "externalDocs", "example", "maxProperties", "minProperties",
 }  # fmt: skip
+# Nothing of Swagger 2.0, and no mere word: a schema with one of them is another.
+_SHAPING = {
+    "oneOf", "anyOf", "not", "const", "if", "then", "else", "patternProperties", "propertyNames", "contains",
+    "prefixItems", "dependencies", "requestBody", "content",
+}  # fmt: skip
 _STYLES = {
     "csv": ("form", False),
     "multi": ("form", True),
@@ -44,22 +49,43 @@ _FLOWS = {
 }
 
 
-def convert(document: dict[str, Any]) -> dict[str, Any]:
+def convert(document: dict[str, Any], notes: list[str] | None = None) -> dict[str, Any]:
     """An OpenAPI 3.0 document that says what a Swagger 2.0 document says.
 
+    Args:
+        document: The document.
+        notes: Gets a note for each part that Swagger 2.0 does not know and that changes nothing.
+
     Raises:
-        CodegenError: The document holds something unknown, or something that OpenAPI 3.0 cannot say; names the place.
+        CodegenError: The document holds something that OpenAPI 3.0 cannot say, or that may mean something; names the
+            place.
     """
-    return _Converter(document).run()
+    return _Converter(document, [] if notes is None else notes).run()
 
 
 class _Converter:
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], notes: list[str]) -> None:
         self.source = document
+        self._notes = notes
+
+    def _only(self, value: dict[str, Any], known: set[str], place: str) -> None:
+        """Note what is not known here.
+
+        Raises:
+            CodegenError: It may say what values look like.
+        """
+        for key in value:
+            if key in known or key.startswith("x-"):
+                continue
+            below = f"{place}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key in _SHAPING:
+                raise CodegenError(below, "is nothing that Swagger 2.0 knows", "Remove or replace it, with a fix.")
+            taken = "taken as in OpenAPI 3" if key == "deprecated" else "left out"
+            self._notes.append(f"{below}: is nothing that Swagger 2.0 knows; {taken}")
 
     def run(self) -> dict[str, Any]:
         source = self.source
-        _only(source, _TOP, "#")
+        self._only(source, _TOP, "#")
         result: dict[str, Any] = {"openapi": "3.0.3", "info": copy.deepcopy(source["info"])}
         host, base = source.get("host"), source.get("basePath") or ""
         base = "" if base == "/" else base
@@ -100,7 +126,7 @@ class _Converter:
     def _path(self, item: dict[str, Any], place: str) -> dict[str, Any]:
         if "$ref" in item:
             raise CodegenError(f"{place}/$ref", f"the path is elsewhere: {item['$ref']}", "Put it here, with a fix.")
-        _only(item, {*METHODS, "parameters"}, place)
+        self._only(item, {*METHODS, "parameters"}, place)
         shared = [(p, f"{place}/parameters/{i}") for i, p in enumerate(item.get("parameters") or [])]
         plain = [(p, where) for p, where in shared if not self._is_body(p, where)]
         bodies = [(p, where) for p, where in shared if self._is_body(p, where)]
@@ -113,7 +139,7 @@ class _Converter:
         return result
 
     def _operation(self, operation: dict[str, Any], shared: list[tuple[Any, str]], place: str) -> dict[str, Any]:
-        _only(operation, _OPERATION, place)
+        self._only(operation, _OPERATION, place)
         result = {
             key: copy.deepcopy(value)
             for key, value in operation.items()
@@ -161,11 +187,14 @@ class _Converter:
     def _parameter(self, parameter: dict[str, Any], place: str) -> dict[str, Any]:
         if "$ref" in parameter:
             return {"$ref": _reference(parameter["$ref"], place)}
-        _only(parameter, _PARAMETER | _SCHEMA_OF_PARAMETER, place)
+        self._only(parameter, _PARAMETER | _SCHEMA_OF_PARAMETER, place)
         result = {
             key: value
             for key, value in parameter.items()
-            if (key in ("name", "in", "description", "required", "allowEmptyValue") or key.startswith("x-"))
+            if (
+                key in ("name", "in", "description", "required", "allowEmptyValue", "deprecated")
+                or key.startswith("x-")
+            )
             and value is not None
         }
         result["schema"] = self._schema(
@@ -195,7 +224,7 @@ class _Converter:
             raise CodegenError(place, "more than one body", "Keep one body parameter, with a fix.")
         if whole:
             parameter, where = whole[0]
-            _only(parameter, {"name", "in", "description", "required", "schema"}, where)
+            self._only(parameter, {"name", "in", "description", "required", "schema"}, where)
             schema = self._schema(parameter.get("schema") or {}, f"{where}/schema")
             result: dict[str, Any] = {"content": {kind: {"schema": schema} for kind in consumes or _DEFAULT_TYPES}}
             return result | {k: parameter[k] for k in ("description", "required") if parameter.get(k) is not None}
@@ -207,7 +236,7 @@ class _Converter:
             kinds = ["multipart/form-data" if files else "application/x-www-form-urlencoded"]
         properties = {}
         for parameter, where in form:
-            _only(parameter, _PARAMETER | _SCHEMA_OF_PARAMETER, where)
+            self._only(parameter, _PARAMETER | _SCHEMA_OF_PARAMETER, where)
             properties[parameter["name"]] = schema = self._schema(
                 {k: v for k, v in parameter.items() if k in _SCHEMA_OF_PARAMETER}, where, items=True
             )
@@ -222,7 +251,7 @@ class _Converter:
     def _response(self, response: dict[str, Any], produces: list[str] | None, place: str) -> dict[str, Any]:
         if "$ref" in response:
             return {"$ref": _reference(response["$ref"], place)}
-        _only(response, {"description", "schema", "headers", "examples"}, place)
+        self._only(response, {"description", "schema", "headers", "examples"}, place)
         result: dict[str, Any] = {"description": response.get("description") or ""}
         if response.get("headers"):
             result["headers"] = {}
@@ -239,13 +268,21 @@ class _Converter:
             result["content"] = {kind: {"schema": schema} for kind in kinds}
         return result
 
+    def _types(self, stated: list[Any], place: str) -> dict[str, Any]:
+        """Several types, of which Swagger 2.0 knows one: null beside another, or nothing that can be said."""
+        rest = [kind for kind in stated if kind != "null"]
+        if len(rest) != 1:
+            raise CodegenError(place, f"several types: {stated}", "Keep one of them, with a fix.")
+        self._notes.append(f"{place}: is a list; taken as {rest[0]} that may be null")
+        return {"type": rest[0], "nullable": True}
+
     def _schema(self, schema: Any, place: str, *, items: bool = False) -> dict[str, Any]:
         """One schema; ``items`` for those of parameters, which may state how their items are joined."""
         if not isinstance(schema, dict):
             raise CodegenError(place, f"a schema that is {schema!r}", "Write an object, with a fix.")
         if "$ref" in schema:
             return {"$ref": _reference(schema["$ref"], place)}
-        _only(schema, _SCHEMA | ({"collectionFormat"} if items else set()) | {"nullable"}, place)
+        self._only(schema, _SCHEMA | ({"collectionFormat"} if items else set()) | {"nullable"}, place)
         if schema.get("type") == "file":
             return {"type": "string", "format": "binary"}
         result: dict[str, Any] = {}
@@ -269,6 +306,10 @@ class _Converter:
                 result[key] = {"propertyName": value} if isinstance(value, str) else value
             elif key == "x-nullable":
                 result["nullable"] = value
+            elif key not in _SCHEMA and key not in ("nullable", "deprecated") and not key.startswith("x-"):
+                continue  # noted
+            elif key == "type" and isinstance(value, list):
+                result |= self._types(value, below)
             elif key == "required" and value in ([], True, False):
                 continue  # a flag is for parameters, and an empty list is not allowed
             elif key == "default" and not _fits(value, schema):
@@ -327,11 +368,3 @@ def _reference(reference: Any, place: str) -> str:
         f"refers to another document: {text}",
         "Put what it refers to into this document, or replace the reference, with a fix.",
     )
-
-
-def _only(value: dict[str, Any], known: set[str], place: str) -> None:
-    unknown = sorted(key for key in value if key not in known and not key.startswith("x-"))
-    if unknown:
-        raise CodegenError(
-            f"{place}/{unknown[0]}", "is nothing that Swagger 2.0 knows", "Remove or replace it, with a fix."
-        )

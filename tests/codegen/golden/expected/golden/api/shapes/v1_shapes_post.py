@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.wire.decoding import array, decode_union, read
+from aiosymphony.wire.decoding import array, decode_union, read_optional
 from aiosymphony.wire.encoding import (
     json_body,
     to_json,
@@ -26,7 +26,7 @@ from ...models.thing import Thing, decode_thing
 def build(
     *,
     body: Circle | Square,
-) -> Request[Circle | Square | list[Thing] | Kind | str | bytes]:
+) -> Request[Circle | Square | list[Thing] | Kind | str | bytes | None]:
     """The request of this operation.
 
     Args:
@@ -55,7 +55,7 @@ def _decode_200(value: Any) -> Any:
 
 def parse(
     status: int, headers: Mapping[str, str], content: bytes
-) -> Circle | Square | list[Thing] | Kind | str | bytes:
+) -> Circle | Square | list[Thing] | Kind | str | bytes | None:
     """The answer to this operation.
 
     Raises:
@@ -63,7 +63,9 @@ def parse(
         DecodeError: The answer is not what the API's document says; ``path`` says where it differs.
     """
     if status == 200:
-        result: Circle | Square | list[Thing] | Kind | str | bytes = read(OPERATION, status, content, _decode_200)
+        result: Circle | Square | list[Thing] | Kind | str | bytes | None = read_optional(
+            OPERATION, status, content, _decode_200
+        )
         return result
     if status == 201:
         return content.decode("utf-8", "replace")
@@ -76,7 +78,7 @@ def call(
     caller: Caller,
     *,
     body: Circle | Square,
-) -> Coroutine[Any, Any, Circle | Square | list[Thing] | Kind | str | bytes]:
+) -> Coroutine[Any, Any, Circle | Square | list[Thing] | Kind | str | bytes | None]:
     """Send one of several
 
     Await it: the request is sent then.

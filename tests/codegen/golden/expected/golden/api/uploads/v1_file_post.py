@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from aiosymphony.wire.decoding import plain, read
+from aiosymphony.wire.decoding import plain, read_optional
 from aiosymphony.wire.encoding import (
     multipart_body,
 )
@@ -22,7 +22,7 @@ from ...models.v1_file_post_body import V1FilePostBody
 def build(
     *,
     body: V1FilePostBody,
-) -> Request[int | str]:
+) -> Request[int | str | None]:
     """The request of this operation.
 
     Args:
@@ -40,7 +40,7 @@ def build(
     )
 
 
-def parse(status: int, headers: Mapping[str, str], content: bytes) -> int | str:
+def parse(status: int, headers: Mapping[str, str], content: bytes) -> int | str | None:
     """The answer to this operation.
 
     Raises:
@@ -48,7 +48,7 @@ def parse(status: int, headers: Mapping[str, str], content: bytes) -> int | str:
         DecodeError: The answer is not what the API's document says; ``path`` says where it differs.
     """
     if status == 200:
-        result: int | str = read(OPERATION, status, content, plain)
+        result: int | str | None = read_optional(OPERATION, status, content, plain)
         return result
     raise error_from_response(OPERATION, status, headers, content)
 
@@ -57,7 +57,7 @@ def call(
     caller: Caller,
     *,
     body: V1FilePostBody,
-) -> Coroutine[Any, Any, int | str]:
+) -> Coroutine[Any, Any, int | str | None]:
     """POST /golden/v1/file
 
     Await it: the request is sent then.
