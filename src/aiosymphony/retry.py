@@ -128,20 +128,23 @@ def delay(
 class RetryBudget:
     """Bounds the share of retries among all requests to a server.
 
-    A bucket of tokens: a retry takes some out, a success puts one back. While the server answers, the bucket stays
-    full and every call may retry. When the server fails for minutes, the bucket runs dry and calls fail after one
-    attempt: the server then gets its normal load and not four times that.
+    A bucket of tokens: a retry takes some out, a success puts one back, and time a few. While the server answers, the
+    bucket stays full and every call may retry. When the server fails for minutes, the bucket runs dry and calls fail
+    after one attempt: the server then gets its normal load and not four times that. What time puts back is a retry
+    every two seconds: of a job's load it is nothing, and a bot of few calls can repeat them all.
     """
 
-    __slots__ = ("_capacity", "_tokens", "spent")
+    __slots__ = ("_capacity", "_seen", "_tokens", "spent")
 
     CAPACITY = 500.0
     RETRY_COST = 14.0
     THROTTLED_COST = 5.0
     SUCCESS_GAIN = 1.0
+    SECOND_GAIN = 7.0
 
     def __init__(self, capacity: float = CAPACITY) -> None:
         self._capacity = self._tokens = capacity
+        self._seen = float("-inf")
         self.spent = False
         """Whether the bucket is less than full, so that a deposit has an effect."""
 
@@ -150,8 +153,12 @@ class RetryBudget:
         """What is left."""
         return self._tokens
 
-    def withdraw(self, failure: Failure) -> bool:
-        """Take out the cost of one retry; False if there is not enough, and nothing is taken."""
+    def withdraw(self, failure: Failure, now: float) -> bool:
+        """Take out the cost of one retry, at a monotonic time; False if there is not enough, and nothing is taken."""
+        if now > self._seen:
+            self._tokens = min(self._capacity, self._tokens + (now - self._seen) * self.SECOND_GAIN)
+            self.spent = self._tokens < self._capacity
+            self._seen = now
         cost = self.THROTTLED_COST if failure in (Failure.THROTTLED, Failure.REJECTED) else self.RETRY_COST
         if self._tokens < cost:
             return False

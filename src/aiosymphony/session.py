@@ -366,7 +366,7 @@ class Session:
             pause = retry_after if retry_after is not None else wait or 0.0
             # A wait that nobody will sit out (hours, by mistake or malice) must not stop everybody else either.
             limiter.throttled(pause if pause <= self._retry.retry_after_cap else 0.0)
-        return wait if wait is not None and self._budget.withdraw(kind) else None
+        return wait if wait is not None and self._budget.withdraw(kind, self._clock.monotonic()) else None
 
     def reset_connections(self) -> None:
         """Drop all open connections: one of them delivered an answer to another request."""

@@ -7,7 +7,7 @@ import sys
 
 from aiosymphony import Life, PodClient, RetryPolicy, SymphonyError, run
 
-EVERY = 0.05
+EVERY = 0.25
 
 
 def show(what: object) -> None:

@@ -98,7 +98,7 @@ async def test_a_bot_lives_through_everything_and_ends_when_it_is_asked_to(tmp_p
         assert sandbox.stats.by_operation["v1_presence_feed_create_post"] >= 2, "a feed that is removed is made anew"
         left_behind = int(out.rpartition(b"left behind: ")[2])
         assert len(sandbox.state.feeds) <= left_behind, "no feed is left behind but those of an unknown outcome"
-        assert sandbox.stats.faults.total() > 10
+        assert sandbox.stats.faults.total() > 3
 
 
 async def _rotate(sandbox: Sandbox, key: Path) -> None:

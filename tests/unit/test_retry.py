@@ -174,16 +174,28 @@ def test_a_policy_names_the_option_that_is_wrong(name: str, value: float) -> Non
 
 def test_the_budget_ends_retries_and_successes_bring_them_back() -> None:
     budget = RetryBudget()
-    assert sum(budget.withdraw(Failure.OUTCOME_UNKNOWN) for _ in range(1000)) == 35
-    assert not budget.withdraw(Failure.OUTCOME_UNKNOWN)
-    assert budget.withdraw(Failure.THROTTLED)  # 10 were left
+    assert sum(budget.withdraw(Failure.OUTCOME_UNKNOWN, 1.0) for _ in range(1000)) == 35
+    assert not budget.withdraw(Failure.OUTCOME_UNKNOWN, 1.0)
+    assert budget.withdraw(Failure.THROTTLED, 1.0)  # 10 were left
     for _ in range(9):
         budget.deposit()
-    assert budget.withdraw(Failure.NOT_SENT)
+    assert budget.withdraw(Failure.NOT_SENT, 1.0)
     for _ in range(1000):
         budget.deposit()
     assert budget.tokens == RetryBudget.CAPACITY
     assert not budget.spent
+
+
+def test_time_puts_back_a_retry_every_two_seconds() -> None:
+    budget = RetryBudget()
+    while budget.withdraw(Failure.OUTCOME_UNKNOWN, 100.0):
+        pass
+    assert [budget.withdraw(Failure.OUTCOME_UNKNOWN, 100.0 + second) for second in range(1, 9)] == [
+        True, False, True, False, True, False, True, False,
+    ]  # fmt: skip
+    assert not budget.withdraw(Failure.OUTCOME_UNKNOWN, 50.0), "a clock that went back puts nothing back"
+    assert budget.withdraw(Failure.THROTTLED, 1000.0)
+    assert budget.tokens == RetryBudget.CAPACITY - RetryBudget.THROTTLED_COST
 
 
 @given(st.lists(st.sampled_from(["fail", "throttled", "ok"]), max_size=300))
@@ -194,7 +206,7 @@ def test_the_budget_bounds_the_share_of_retries(events: list[str]) -> None:
         if event == "ok":
             budget.deposit()
             successes += 1
-        elif budget.withdraw(Failure.THROTTLED if event == "throttled" else Failure.OUTCOME_UNKNOWN):
+        elif budget.withdraw(Failure.THROTTLED if event == "throttled" else Failure.OUTCOME_UNKNOWN, 1.0):
             cost += 5 if event == "throttled" else 14
         assert 0 <= budget.tokens <= RetryBudget.CAPACITY
         assert budget.spent == (budget.tokens < RetryBudget.CAPACITY)
