@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from typing import Any
 
 from .facts import Reviewed
 from .files import differences, format_code, sha256_of, update
+from .names_lock import FILE, NamesLock, names_text, read_names
 from .outside import check_references
 from .package import HEADER, Report, make_package
 from .problem import CodegenError
@@ -83,12 +85,20 @@ def generate_all(root: Path, target: Path) -> list[Report]:
     with ProcessPoolExecutor(_workers(), multiprocessing.get_context("fork")) as pool:
         # The largest document first, so that no worker is left alone with it at the end.
         order = sorted(apis, key=lambda api: -_size(specs / api.document))
-        jobs = {api.package: pool.submit(_generate_one, specs, api, packages / api.package) for api in order}
-        reports = [jobs[api.package].result() for api in apis]
+        before = read_names(specs / FILE)
+        jobs = {
+            api.package: pool.submit(_generate_one, specs, api, packages / api.package, before.get(api.package))
+            for api in order
+        }
+        reports, named = [], {}
+        for api in apis:
+            report, named[api.package] = jobs[api.package].result()
+            reports.append(report)
     names = "".join(f"{api.package!r}, " for api in apis)
     (packages / "__init__.py").write_text(HEADER + _ROOT_PACKAGE.format(names=names), encoding="utf-8")
     (packages / "py.typed").write_text("", encoding="utf-8")
     format_code(packages)
+    (target / FILE).write_text(names_text(named), encoding="utf-8")
     (target / "lock.json").write_text(json.dumps(_lock(root, apis, reports), indent=2) + "\n", encoding="utf-8")
     return reports
 
@@ -102,13 +112,22 @@ def regenerate(root: Path, *, check: bool) -> tuple[list[Report], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "generated"
         reports = generate_all(root, fresh)
-        changes = differences(fresh, root / "generated")
+        # The names are the input of the next generation, and so stand with the documents.
+        names, kept = fresh / FILE, root / "specs" / FILE
+        is_kept = kept.exists() and names.read_bytes() == kept.read_bytes()
+        fresh_names = names.read_bytes()
+        names.unlink()
+        changes = differences(fresh, root / "generated") + ([] if is_kept else [f"altered  ../specs/{FILE}"])
         if not check:
             update(fresh, root / "generated")
+            if not is_kept:
+                kept.write_bytes(fresh_names)
     return reports, changes
 
 
-def _generate_one(specs: Path, api: Api, target: Path) -> Report:
+def _generate_one(
+    specs: Path, api: Api, target: Path, before: Mapping[str, str] | None
+) -> tuple[Report, dict[str, str]]:
     path = specs / api.document
     found = sha256_of(path)
     if found != api.sha256:
@@ -123,7 +142,9 @@ def _generate_one(specs: Path, api: Api, target: Path) -> Report:
     if document["info"]["version"] != api.version:
         raise CodegenError(str(path), f"has version {document['info']['version']}, apis.toml says {api.version}")
     reviewed, present = _read_reviewed(specs / api.operations)
-    return make_package(document, target, api=api.api, reviewed=reviewed, present=present)
+    names = NamesLock(before)
+    report = make_package(document, target, api=api.api, reviewed=reviewed, present=present, names=names)
+    return report, names.chosen
 
 
 def _read_apis(path: Path) -> list[Api]:

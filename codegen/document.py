@@ -10,6 +10,7 @@ from typing import Any
 from .files import format_code, update
 from .fixes import apply_fixes, duplicate_keys
 from .intake import take_in
+from .names_lock import FILE, NamesLock, names_text, read_names
 from .naming import identifier
 from .outside import check_references, with_files
 from .package import Report, make_package
@@ -125,7 +126,10 @@ def generate_from(
     taken = read_any(path, fixes, strict=strict, allow_files=allow_files)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / api
-        report = make_package(taken.document, fresh, api=api)
+        locked = out / api / FILE
+        names = NamesLock(read_names(locked).get(api))
+        report = make_package(taken.document, fresh, api=api, names=names)
+        (fresh / FILE).write_text(names_text({api: names.chosen}), encoding="utf-8")
         report = replace(report, notes=[*taken.mended, *report.notes])
         (fresh / "py.typed").write_text("", encoding="utf-8")
         format_code(fresh)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 
 from openapi_python_client.strings import ClassName, PythonIdentifier
@@ -75,21 +75,6 @@ def constant(text: str) -> str:
     if not name:
         return "EMPTY" if not text else "VALUE"
     return f"VALUE_{name}" if name[0].isdigit() else name
-
-
-def distinct(names: Iterable[str], name_of: Callable[[str], str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Map distinct texts to distinct names; the second text with the same name gets ``_2``, and so on."""
-    used = set(taken)
-    chosen = {}
-    for text in names:
-        wanted = name = name_of(text)
-        number = 1
-        while name in used:
-            number += 1
-            name = f"{wanted.rstrip('_')}_{number}"
-        used.add(name)
-        chosen[text] = name
-    return chosen
 
 
 def stable_class_name(text: str, reserved: Iterable[str] = ()) -> str:

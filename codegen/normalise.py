@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from .facts import Counts, Normalised, Reviewed
+from .names_lock import NamesLock
 from .operations import Operations
 from .parents import without_circles
 from .problem import pointer
@@ -27,6 +28,7 @@ def normalise(
     api: str,
     reviewed: Mapping[str, Reviewed] | None = None,
     present: Mapping[str, Collection[str]] | None = None,
+    names: NamesLock | None = None,
 ) -> Normalised:
     """Bring an OpenAPI 3 document into plain form.
 
@@ -36,6 +38,7 @@ def normalise(
         reviewed: Reviewed facts by operation id.
         present: Properties that answers always have, by the schema's name; what a document lacks of them is passed
             over, as a table is for all versions of an API.
+        names: What had a name before; gets the names of this generation.
 
     Raises:
         CodegenError: Something in the document cannot be expressed; says where.
@@ -43,9 +46,10 @@ def normalise(
     notes: list[str] = []
     document = without_circles(document)
     references = References(document)
-    schemas = Schemas(references, notes, present or {})
+    names = NamesLock() if names is None else names
+    schemas = Schemas(references, notes, names, present or {})
     classes = schemas.read_components()
-    operations = Operations(references, schemas, notes, api=api, reviewed=reviewed or {})
+    operations = Operations(references, schemas, notes, names, api=api, reviewed=reviewed or {})
     operations.read()
     if document.get("webhooks"):
         notes.append(f"{pointer('webhooks')}: a server's calls are no part of a client; not generated")

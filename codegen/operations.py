@@ -15,7 +15,8 @@ from urllib.parse import quote, urlsplit
 from aiosymphony.apidiff.surface import METHODS, TRANSPORT_HEADERS, token_of, ways_in
 
 from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
-from .naming import distinct, identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
+from .names_lock import NamesLock
+from .naming import identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
 from .problem import CodegenError, pointer
 from .references import References
 from .runtime import RESERVED_ARGUMENTS
@@ -38,8 +39,16 @@ class Operations:
     """
 
     def __init__(
-        self, references: References, schemas: Schemas, notes: list[str], *, api: str, reviewed: Mapping[str, Reviewed]
+        self,
+        references: References,
+        schemas: Schemas,
+        notes: list[str],
+        names: NamesLock,
+        *,
+        api: str,
+        reviewed: Mapping[str, Reviewed],
     ) -> None:
+        self._names = names
         self.facts: dict[str, OperationFacts] = {}
         self.paths: dict[str, Any] = {}
         self.parameters = 0
@@ -57,7 +66,8 @@ class Operations:
             CodegenError: One holds what cannot be expressed; says where.
         """
         found = list(self._each())
-        ids = distinct(
+        ids = self._names.distinct(
+            "operation",
             [f"{method} {path}" for path, method, _, _ in found],
             lambda text: operation_id(text.split(" ", 1)[1], text.split(" ", 1)[0]),
         )
@@ -182,9 +192,11 @@ class Operations:
                 self._notes.append(f"{place}: the header {wire} is set by the transport; no argument")
             else:
                 wanted.append((where, wire, parameter, place))
-        names = distinct(
+        names = self._names.distinct(
+            f"argument {hint}",
             [f"{where} {wire}" for where, wire, _, _ in wanted],
             lambda text: identifier(text.split(" ", 1)[1], "parameter_", RESERVED_ARGUMENTS),
+            spelled=lambda text: text.split(" ", 1)[1],
         )
         found = []
         for number, (where, wire, parameter, place) in enumerate(wanted, start=1):

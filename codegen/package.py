@@ -16,6 +16,7 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 
 from .facts import Normalised, Reviewed
+from .names_lock import NamesLock
 from .normalise import normalise
 from .problem import CodegenError
 from .runtime import IMPORTS, LOOP_VARIABLES
@@ -71,6 +72,7 @@ def make_package(
     api: str,
     reviewed: Mapping[str, Reviewed] | None = None,
     present: Mapping[str, Collection[str]] | None = None,
+    names: NamesLock | None = None,
 ) -> Report:
     """Generate a package. The files are complete but not yet formatted.
 
@@ -80,11 +82,12 @@ def make_package(
         api: Which host serves the API.
         reviewed: Reviewed facts by operation id.
         present: Properties that answers always have, by the schema's name.
+        names: What had a name before; gets the names of this generation.
 
     Raises:
         CodegenError: Something in the document cannot be expressed, or was lost on the way.
     """
-    plain = normalise(document, api=api, reviewed=reviewed, present=present)
+    plain = normalise(document, api=api, reviewed=reviewed, present=present, names=names)
     if target.exists():
         shutil.rmtree(target)
     _generate(plain, target)

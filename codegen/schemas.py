@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .facts import EnumFacts, Field, ModelFacts
+from .names_lock import NamesLock
 from .naming import (
     class_name,
     constant,
-    distinct,
     identifier,
     module_name,
     pascal_case,
@@ -67,8 +67,13 @@ class Schemas:
     """
 
     def __init__(
-        self, references: References, notes: list[str], present: Mapping[str, Collection[str]] | None = None
+        self,
+        references: References,
+        notes: list[str],
+        names: NamesLock,
+        present: Mapping[str, Collection[str]] | None = None,
     ) -> None:
+        self._lock = names
         self._present = present or {}
         self.components: dict[str, Any] = {}
         self._references = references
@@ -88,9 +93,10 @@ class Schemas:
             How many of the component schemas are classes.
         """
         schemas = self._references.schemas
-        for name, schema in schemas.items():
-            if self._is_class(schema, name):
-                self._names[name] = self._claim(name)
+        classes = [name for name, schema in schemas.items() if self._is_class(schema, name)]
+        # Those that had a name, then those that are spelled like theirs, then the others.
+        for name in sorted(classes, key=lambda each: (not self._had_name(each), class_name(each) != each)):
+            self._names[name] = self._claim(name, f"schema {name}")
         for name, final in self._names.items():
             self._note_homes(schemas[name], final)
         for name, final in self._names.items():
@@ -121,7 +127,9 @@ class Schemas:
         flat = self.flatten(schema, place)
         if flat.get("properties") or enum_values(flat) is not None:
             if id(schema) not in self._inline:
-                name = self._claim(self._homes.get(id(schema), hint))
+                wanted = self._homes.get(id(schema), hint)
+                parts = sorted(map(str, flat.get("properties") or enum_values(flat) or ()))
+                name = self._claim(wanted, f"inline {wanted.rstrip('0123456789')}: {', '.join(parts)}")
                 self._inline[id(schema)] = (schema, name)
                 self._emit(name, schema, place)
             return reference_to(self._inline[id(schema)][1])
@@ -194,11 +202,19 @@ class Schemas:
 
     # --- names ---
 
-    def _claim(self, wanted: str) -> str:
+    def _had_name(self, component: str) -> bool:
+        return class_name(component) == component or self._lock.before(f"schema {component}") is not None
+
+    def _claim(self, wanted: str, what: str) -> str:
         """A class name of its own, whose module name is its own too."""
+        before = self._lock.before(what)
+        if before is not None and module_name(before) not in self._modules:
+            self._modules.add(module_name(before))
+            self._lock.choose(what, "", before)
+            return before
         first = name = stable_class_name(wanted, RESERVED_CLASSES)
         number = 1
-        while (module := module_name(name)) in self._modules:
+        while (module := module_name(name)) in self._modules or self._lock.was_a_class(name):
             number += 1
             name = stable_class_name(f"{first}{number}", RESERVED_CLASSES)
         if number > 1:
@@ -206,6 +222,7 @@ class Schemas:
         elif first.lower() != pascal_case(wanted).lower():
             self._notes.append(f"{wanted}: the class is {name}")
         self._modules.add(module)
+        self._lock.choose(what, "", name)
         return name
 
     def _note_homes(self, schema: Any, name: str) -> None:
@@ -292,7 +309,9 @@ class Schemas:
         present = self._present.get(place.removeprefix(f"{SCHEMAS}/"), ())  # an inline schema has no name there
         for phantom in sorted(required - set(flat["properties"])):
             self._notes.append(f"{place}: requires {phantom!r}, which is not among its properties; not required")
-        python_names = distinct(flat["properties"], lambda wire: identifier(wire, reserved=RESERVED_FIELDS))
+        python_names = self._lock.distinct(
+            f"field {name}", flat["properties"], lambda wire: identifier(wire, reserved=RESERVED_FIELDS)
+        )
         fields: dict[str, Field] = {}
         constants: dict[str, list[Any]] = {}
         properties: dict[str, Any] = {}
@@ -333,7 +352,7 @@ class Schemas:
     def _emit_enum(self, name: str, component: dict[str, Any], flat: dict[str, Any], place: str) -> None:
         values = enum_values(flat)
         assert values is not None
-        members = distinct([str(value) for value in values], constant, taken={"MRO"})
+        members = self._lock.distinct(f"member {name}", [str(value) for value in values], constant, taken={"MRO"})
         kind = "integer" if isinstance(values[0], int) else "string"
         if any(type(value) is not type(values[0]) for value in flat.get("enum") or [] if value is not None):
             self._notes.append(f"{place}/enum: values that are no {kind} are read as one")

@@ -42,8 +42,8 @@ class Part(Model):
         parts: -
         by_name: -
         anything: -
-        a_b: -
         a_b_2: -
+        a_b: -
         from_: -
         to_dict_: -
         additional_properties_: -
@@ -64,8 +64,8 @@ class Part(Model):
     parts: list[Part] | None = None
     by_name: dict[str, Part] | None = None
     anything: Any = None
-    a_b: str | None = None
-    a_b_2: float | None = None
+    a_b_2: str | None = None
+    a_b: float | None = None
     from_: str | None = None
     to_dict_: bool | None = None
     additional_properties_: str | None = None
@@ -105,9 +105,9 @@ class Part(Model):
             d["byName"] = {key: None if i is None else i.to_dict() for key, i in v11.items()}
         if (v12 := self.anything) is not None:
             d["anything"] = v12
-        if (v13 := self.a_b) is not None:
+        if (v13 := self.a_b_2) is not None:
             d["a-b"] = v13
-        if (v14 := self.a_b_2) is not None:
+        if (v14 := self.a_b) is not None:
             d["a_b"] = v14
         if (v15 := self.from_) is not None:
             d["from"] = v15
@@ -155,9 +155,9 @@ def decode_part(d: dict[str, Any]) -> Part:
     self.by_name = None if v is None else {key: None if i is None else decode_part(i) for key, i in mapping(v).items()}
     v = pop("anything", None)
     self.anything = None if v is None else plain(v)
-    self.a_b = pop("a-b", None)
+    self.a_b_2 = pop("a-b", None)
     v = pop("a_b", None)
-    self.a_b_2 = None if v is None else plain(v)
+    self.a_b = None if v is None else plain(v)
     self.from_ = pop("from", None)
     self.to_dict_ = pop("to_dict", None)
     self.additional_properties_ = pop("additionalProperties", None)

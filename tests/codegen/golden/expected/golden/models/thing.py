@@ -43,8 +43,8 @@ class Thing(Model):
         parts: -
         by_name: -
         anything: -
-        a_b: -
         a_b_2: -
+        a_b: -
         from_: -
         to_dict_: -
         additional_properties_: -
@@ -66,8 +66,8 @@ class Thing(Model):
     parts: list[Part] | None = None
     by_name: dict[str, Part] | None = None
     anything: Any = None
-    a_b: str | None = None
-    a_b_2: float | None = None
+    a_b_2: str | None = None
+    a_b: float | None = None
     from_: str | None = None
     to_dict_: bool | None = None
     additional_properties_: str | None = None
@@ -109,9 +109,9 @@ class Thing(Model):
             d["byName"] = {key: None if i is None else i.to_dict() for key, i in v12.items()}
         if (v13 := self.anything) is not None:
             d["anything"] = v13
-        if (v14 := self.a_b) is not None:
+        if (v14 := self.a_b_2) is not None:
             d["a-b"] = v14
-        if (v15 := self.a_b_2) is not None:
+        if (v15 := self.a_b) is not None:
             d["a_b"] = v15
         if (v16 := self.from_) is not None:
             d["from"] = v16
@@ -161,9 +161,9 @@ def decode_thing(d: dict[str, Any]) -> Thing:
     self.by_name = None if v is None else {key: None if i is None else decode_part(i) for key, i in mapping(v).items()}
     v = pop("anything", None)
     self.anything = None if v is None else plain(v)
-    self.a_b = pop("a-b", None)
+    self.a_b_2 = pop("a-b", None)
     v = pop("a_b", None)
-    self.a_b_2 = None if v is None else plain(v)
+    self.a_b = None if v is None else plain(v)
     self.from_ = pop("from", None)
     self.to_dict_ = pop("to_dict", None)
     self.additional_properties_ = pop("additionalProperties", None)
