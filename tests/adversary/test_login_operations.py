@@ -16,7 +16,11 @@ from aiosymphony_api.login.api.authentication import (
     login_pubkey_app_user_user_id_authenticate_post,
 )
 from aiosymphony_api.login.api.certificate_authentication import sessionauth_v1_logout_post
-from aiosymphony_api.login.models import AuthenticateExtensionAppRequest, AuthenticateRequest
+from aiosymphony_api.login.models import (
+    AuthenticateExtensionAppRequest,
+    AuthenticateRequest,
+    CertificateExtensionAppRequest,
+)
 from tests.faults.canary import CANARY
 from tests.faults.server import FaultServer, reply, signal, token, wait_for
 
@@ -32,6 +36,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "relay_pubkey_authenticate_post": BODY,
     "login_pubkey_app_user_user_id_authenticate_post": {"user_id": 7},
     "login_pubkey_app_username_username_authenticate_post": {"username": "ann"},
+    "sessionauth_v1_app_user_uid_authenticate_post": {"uid": 7},
+    "sessionauth_v1_app_username_username_authenticate_post": {"username": "ann"},
+    "sessionauth_v1_authenticate_extension_app_post": {"body": CertificateExtensionAppRequest(app_token="t")},
     "login_v1_pubkey_app_authenticate_extension_app_post": {"body": AuthenticateExtensionAppRequest(app_token="t")},
 }
 # Written from Symphony's documents: which tokens go into the header ``sessionToken`` of which request.
@@ -39,11 +46,13 @@ OF_THE_SESSION = {"login_idm_tokens_post", "sessionauth_v1_logout_post"}
 OF_THE_APP = {
     "login_pubkey_app_user_user_id_authenticate_post",
     "login_pubkey_app_username_username_authenticate_post",
+    "sessionauth_v1_app_user_uid_authenticate_post",
+    "sessionauth_v1_app_username_username_authenticate_post",
 }
 
 
 def path_of(operation: Any) -> str:
-    return str(operation.path.replace("{userId}", "7").replace("{username}", "ann"))
+    return str(operation.path.replace("{userId}", "7").replace("{uid}", "7").replace("{username}", "ann"))
 
 
 @pytest.fixture

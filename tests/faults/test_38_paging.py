@@ -131,7 +131,7 @@ async def test_case_38_current_page_ignored_is_an_error_and_no_endless_loop(
         return found | {"total": 9} if total else found
 
     server.on("GET", THING, *[listing(answer)] * 5, then=reply(404))
-    with pytest.raises(PaginationError, match="ignores currentPage"):
+    with pytest.raises(PaginationError, match="ignores current_page"):
         await pager(clients.session(), lambda: CurrentPage(3)).collect()
     assert server.counts["GET", THING] == 2
 
