@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from aiosymphony.apidiff import compare, to_html, to_json, to_markdown
+from aiosymphony.apidiff import FAIL_ON, compare, fails, to_html, to_json, to_markdown, without_accepted
 
 from .apis import check_tools, regenerate
 from .document import generate_from
@@ -41,17 +41,23 @@ def main(arguments: list[str]) -> int:
         "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks callers"
     )
     parser.add_argument("--json", action="store_true", help="with --diff: as JSON instead of Markdown")
+    parser.add_argument(
+        "--fail-on", choices=FAIL_ON, default="breaking", help="with --diff: the severity that exits with 1"
+    )
+    parser.add_argument(
+        "--accept", type=Path, metavar="FILE", help="with --diff: changes that are known, with their reasons"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="with --diff: also write an HTML page")
     options = parser.parse_args(arguments)
     if options.spec and not (options.api and options.out):
         parser.error("--spec needs --api and --out")
     if not options.spec and (options.api or options.out or options.fixes or options.strict or options.allow_files):
         parser.error("--api, --out, --fixes, --strict and --allow-files go with --spec")
-    if not options.diff and (options.json or options.html):
-        parser.error("--json and --html go with --diff")
+    if not options.diff and (options.json or options.html or options.accept or options.fail_on != "breaking"):
+        parser.error("--json, --html, --fail-on and --accept go with --diff")
     try:
         if options.diff:
-            return _diff(*options.diff, as_json=options.json, html=options.html)
+            return _diff(options)
         check_tools()
         if options.spec:
             return _one(options)
@@ -87,16 +93,24 @@ def _one(options: argparse.Namespace) -> int:
     return 0
 
 
-def _diff(old: Path, new: Path, *, as_json: bool, html: Path | None) -> int:
+def _diff(options: argparse.Namespace) -> int:
+    old, new = options.diff
     documents = read_document(old), read_document(new)
     try:
         found = compare(*documents)
     except ValueError as error:
         raise CodegenError(f"{old} or {new}", str(error)) from None
-    if html is not None:
-        html.write_text(to_html(found), encoding="utf-8")
-    print(to_json(found) if as_json else to_markdown(found), end="\n" if as_json else "")
-    return 1 if found.breaking else 0
+    if options.accept is not None:
+        try:
+            found, accepted = without_accepted(found, options.accept)
+        except ValueError as error:
+            raise CodegenError("--accept", str(error)) from None
+        for line in accepted:
+            print(f"accepted: {line}", file=sys.stderr)
+    if options.html is not None:
+        options.html.write_text(to_html(found), encoding="utf-8")
+    print(to_json(found) if options.json else to_markdown(found), end="\n" if options.json else "")
+    return 1 if fails(found, options.fail_on) else 0
 
 
 def _all(*, check: bool) -> int:

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from aiosymphony.apidiff import Change, compare, load_document, to_html, to_json, to_markdown
+from aiosymphony.apidiff import (
+    Change,
+    compare,
+    fails,
+    load_document,
+    to_html,
+    to_json,
+    to_markdown,
+    without_accepted,
+)
 from aiosymphony.apidiff.load import json_loader
 from aiosymphony.errors import ConfigError
 from codegen.swagger import convert
@@ -173,6 +182,127 @@ def test_every_kind_of_change_is_found(
     assert len(found) == 1 or expected[:2] in {("field", "removed"), ("enum", "added")}, found
 
 
+CNAME = f"{CHANGE} properties name"
+UNAME = f"{USER} name"
+LOCAL = f"{GET} parameters 1"
+TAGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+
+
+def typed(**facts: Any) -> dict[str, Any]:
+    return {"type": "string", **facts}
+
+
+# What changes beyond types: the change, where it is told, and its severity, if it is made and if it is taken back.
+FACTS: list[tuple[str, str, Any, Any, tuple[str, str, str], str, str]] = [
+    *(
+        (f"sent {key}", CNAME, typed(**{key: old}), typed(**{key: new}), ("field", "Change", "name"), made, back)
+        for key, old, new, made, back in (
+            ("maxLength", 10, 5, "breaking", "compatible"),
+            ("minLength", 1, 3, "breaking", "compatible"),
+            ("pattern", "^a", "^b", "breaking", "breaking"),
+            ("default", "a", "b", "wire", "wire"),
+            ("format", "date", "date-time", "compatible", "compatible"),
+        )
+    ),
+    ("sent readOnly", f"{CHANGE} properties tags", TAGS, TAGS | {"readOnly": True}, ("field", "Change", "tags"),
+     "breaking", "compatible"),
+    ("sent limit added", CNAME, typed(), typed(maxLength=5), ("field", "Change", "name"), "breaking", "compatible"),
+    ("sent pattern added", CNAME, typed(), typed(pattern="x"), ("field", "Change", "name"), "breaking", "compatible"),
+    ("received limit", UNAME, typed(maxLength=9), typed(maxLength=5), ("field", "User", "name"), "compatible",
+     "compatible"),
+    ("received pattern", UNAME, typed(pattern="a"), typed(pattern="b"), ("field", "User", "name"), "compatible",
+     "compatible"),
+    ("width of an argument", f"{GET} parameters 0 schema", {"type": "integer", "format": "int32"},
+     {"type": "integer", "format": "int64"}, ("argument", G, "uid"), "compatible", "compatible"),
+    ("bound of an argument", f"{GET} parameters 0 schema", {"type": "integer", "maximum": 9},
+     {"type": "integer", "maximum": 8}, ("argument", G, "uid"), "breaking", "compatible"),
+    ("exclusive bound, as 3.0 and as 3.1 say it", f"{GET} parameters 0 schema",
+     {"type": "integer", "minimum": 1, "exclusiveMinimum": True}, {"type": "integer", "exclusiveMinimum": 2},
+     ("argument", G, "uid"), "breaking", "compatible"),
+    ("default of an argument", f"{LOCAL} schema", {"type": "boolean", "default": True},
+     {"type": "boolean", "default": False}, ("argument", G, "local"), "wire", "wire"),
+    ("argument moved to a header", f"{LOCAL} in", "query", "header", ("argument", G, "local"), "wire", "wire"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "told", "severity"),
+    [
+        pytest.param(path, *values, told, severity, id=f"{name}{suffix}")
+        for name, path, old, new, told, made, back in FACTS
+        for values, severity, suffix in (((old, new), made, ""), ((new, old), back, ", taken back"))
+    ],
+)
+def test_what_changes_beyond_types_is_told_with_its_severity(
+    path: str, old: Any, new: Any, told: tuple[str, str, str], severity: str
+) -> None:
+    before, after = changed(put(path, old)), changed(put(path, new))
+    [change] = compare(before, after).changes
+    assert (change.kind, change.where, change.name, change.what) == (*told, "changed")
+    assert change.severity == severity
+    assert change.place.startswith(("#/components/schemas/", "#/paths/~1v1~1user~1{uid}/get/parameters/"))
+    assert compare(before, before).changes == []
+
+
+MOVED = [
+    ([{"url": "https://a.com/api"}], [{"url": "https://a.com/api/v2"}], "the base path", "breaking"),
+    ([{"url": "https://a.com/api"}], [{"url": "https://b.com/api"}], "the server", "wire"),
+    ([{"url": "/api"}], [{"url": "https://a.com/api/"}], "", ""),
+    (
+        [{"url": "https://a.com/{v}", "variables": {"v": {"default": "v1"}}}],
+        [{"url": "https://a.com/{v}", "variables": {"v": {"default": "v2"}}}],
+        "the base path",
+        "breaking",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "what", "severity"), MOVED)
+def test_a_server_that_moved_is_one_change_for_all_its_operations(old: Any, new: Any, what: str, severity: str) -> None:
+    found = compare(changed(put("servers", old)), changed(put("servers", new))).changes
+    count = sum(len(item) for item in BASE["paths"].values())
+    assert [(c.kind, c.severity, c.place) for c in found] == ([("server", severity, "#/servers")] if what else [])
+    assert all(c.detail.startswith(f"{what} of {count} operations was ") for c in found)
+
+
+def test_another_media_type_is_a_change_of_the_wire() -> None:
+    content = {"application/xml": {"schema": {"$ref": "#/components/schemas/Change"}}}
+    after = changed(put(f"{POST} requestBody content", content))
+    found = [(c.where, c.severity, c.detail) for c in compare(BASE, after).changes]
+    assert found == [(P, "wire", "sends application/xml instead of application/json")]
+
+
+def test_changes_that_are_known_are_accepted_with_a_reason(tmp_path: Path, written: Callable[..., Path]) -> None:
+    diff = compare(BASE, changed(drop(f"{USER} name")))
+    accepted = tmp_path / "accepted.toml"
+    accepted.write_text('[[accept]]\nwhere = "User"\nname = "name"\nreason = "Nobody reads it."\n')
+    rest, lines = without_accepted(diff, accepted)
+    assert (len(diff.changes), rest.changes) == (1, [])
+    assert lines == ["field removed User name: Nobody reads it."]
+    for text, why in (
+        ('[[accept]]\nwhere = "User"\n', "gives no reason"),
+        ('[[accept]]\nwhere = "Nope"\nreason = "x"\n', "matches no change"),
+        ('[[accept]]\nreason = "x"\n', "takes where and reason"),
+        ("accept = [", "cannot be read"),
+    ):
+        accepted.write_text(text)
+        with pytest.raises(ValueError, match=why):
+            without_accepted(diff, accepted)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "codes"),
+    [
+        (CNAME, typed(maxLength=1), {"breaking": 1, "wire": 1, "any": 1, "never": 0}),
+        (CNAME, typed(default="a"), {"breaking": 0, "wire": 1, "any": 1, "never": 0}),
+        (UNAME, typed(maxLength=1), {"breaking": 0, "wire": 0, "any": 1, "never": 0}),
+    ],
+)
+def test_a_project_sets_what_fails(path: str, value: Any, codes: dict[str, int]) -> None:
+    diff = compare(BASE, changed(put(path, value)))
+    assert {fail_on: int(fails(diff, fail_on)) for fail_on in codes} == codes
+
+
 S, K, A = "sessionToken", "keyManagerToken", "appToken"
 
 
@@ -201,7 +331,7 @@ def test_every_way_in_is_compared(old: list[Any], new: list[Any], breaking: bool
         put("info", {"title": "Small API", "version": "1", "description": "new"}),
         put(f"{GET} summary", "New words."),
         put(f"{GET} responses 403", {"description": "x"}),
-        put(f"{USER} name", {"type": "string", "maxLength": 3, "description": "new", "example": "x"}),
+        put(f"{USER} name", {"type": "string", "description": "new", "example": "x"}),
         put(f"{USER} name", {"type": "string", "nullable": True}),
         put(f"{USER} state", {"allOf": [{"$ref": "#/components/schemas/State"}], "description": "wrapped"}),
         put(f"{GET} operationId", "renamed"),
@@ -313,7 +443,9 @@ def test_it_is_shown_as_markdown_json_and_html() -> None:
     assert len([line for line in markdown.splitlines() if line.startswith("# ")]) == 1
     value = json.loads(to_json(diff))
     assert (value["breaking"], [c["kind"] for c in value["changes"]]) == (1, ["operation", "field"])
-    assert {Change(**c) for c in value["changes"]} == set(diff.changes)
+    assert {Change(**{key: value for key, value in c.items() if key != "severity"}) for c in value["changes"]} == set(
+        diff.changes
+    )
     page = to_html(diff)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page

@@ -7,8 +7,20 @@
 Documents are Swagger 2.0 or OpenAPI 3. Comparing needs nothing beyond the standard library, reading YAML needs PyYAML.
 """
 
+from .accepted import FAIL_ON, fails, without_accepted
 from .compare import Change, Diff, compare
 from .load import load_document
 from .render import to_html, to_json, to_markdown
 
-__all__ = ["Change", "Diff", "compare", "load_document", "to_html", "to_json", "to_markdown"]
+__all__ = [
+    "FAIL_ON",
+    "Change",
+    "Diff",
+    "compare",
+    "fails",
+    "load_document",
+    "to_html",
+    "to_json",
+    "to_markdown",
+    "without_accepted",
+]

@@ -8,6 +8,12 @@ A change is breaking if it would break a program that uses the generated code of
 * An argument or a body has become required, or a field of a model that is sent.
 * A result or a field of an answer may be None now and could not before.
 
+* A limit of what is sent has become tighter, or what is sent is the server's to fill in now.
+* The base path has moved, and every URL with it.
+
+Other changes leave programs as they are and alter what goes over the wire (``Change.wire``): another default of the
+server, another place or style of an argument, another media type or host.
+
 Not breaking: optional additions; new values of an enumeration and new fields of answers, as readers are tolerant;
 deprecation.
 """
@@ -19,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from .facts import changed_facts
 from .surface import Field, Operation, Surface, read_surface
 
 V = TypeVar("V")
@@ -29,14 +36,17 @@ class Change:
     """One change.
 
     Attributes:
-        kind: What changed: ``operation``, ``argument``, ``body``, ``result``, ``token``, ``model``, ``field``, ``enum``
-            or ``value``.
+        kind: What changed: ``server``, ``operation``, ``argument``, ``body``, ``result``, ``token``, ``model``,
+            ``field``, ``enum`` or ``value``.
         what: How: ``added``, ``removed``, ``changed``, ``deprecated`` or ``restored``.
         where: The operation, model or enumeration, such as ``GET /v1/presence`` or ``UserV2``.
         name: Which part of it; empty if it is the whole.
         detail: What it was and is, in words.
         breaking: Whether callers have to change their programs.
         group: The tag of the operation; empty for models and enumerations.
+        wire: Whether it alters what goes over the wire while programs stay.
+        place: Where it is in the newer document, or in the older one if it is gone, as a JSON pointer; empty for what
+            stands inside another schema.
     """
 
     kind: str
@@ -46,6 +56,13 @@ class Change:
     detail: str = ""
     breaking: bool = False
     group: str = ""
+    wire: bool = False
+    place: str = ""
+
+    @property
+    def severity(self) -> str:
+        """``breaking``, ``wire`` or ``compatible``."""
+        return "breaking" if self.breaking else "wire" if self.wire else "compatible"
 
 
 @dataclass
@@ -77,7 +94,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Diff:
         ValueError: A document is neither Swagger 2.0 nor OpenAPI 3, or a reference in it leads nowhere.
     """
     before, after = read_surface(old), read_surface(new)
-    changes = [*_operations(before, after), *_models(before, after), *_enums(before, after)]
+    changes = [*_servers(before, after), *_operations(before, after), *_models(before, after), *_enums(before, after)]
     changes.sort(key=lambda change: not change.breaking)
     deprecated_before = [
         new.name
@@ -93,16 +110,32 @@ def _pairs(old: Mapping[Any, V], new: Mapping[Any, V]) -> Iterator[tuple[Any, V 
         yield key, old.get(key), new.get(key)
 
 
+def _servers(before: Surface, after: Surface) -> Iterator[Change]:
+    """Servers and base paths, one change for all operations that moved alike."""
+    moved: dict[tuple[str, str, bool], list[Operation]] = {}
+    for _, old, new in _pairs(before.operations, after.operations):
+        if old is not None and new is not None:
+            if old.base != new.base:
+                moved.setdefault((old.base or "/", new.base or "/", True), []).append(new)
+            if old.host != new.host and old.host and new.host:
+                moved.setdefault((old.host, new.host, False), []).append(new)
+    for (was, now, is_path), operations in moved.items():
+        count = f"{len(operations)} operation{'s' if len(operations) != 1 else ''}"
+        what = "the base path" if is_path else "the server"
+        detail = f"{what} of {count} was {was}, is {now}"
+        yield Change("server", "changed", "servers", detail=detail, breaking=is_path, wire=True, place="#/servers")
+
+
 def _operations(before: Surface, after: Surface) -> Iterator[Change]:
     for _, old, new in _pairs(before.operations, after.operations):
         if old is None and new is not None:
             detail = "deprecated already" if new.deprecated else ""
-            yield Change("operation", "added", new.name, detail=detail, group=new.tag)
+            yield Change("operation", "added", new.name, detail=detail, group=new.tag, place=new.place)
         elif new is None and old is not None:
-            yield Change("operation", "removed", old.name, breaking=True, group=old.tag)
+            yield Change("operation", "removed", old.name, breaking=True, group=old.tag, place=old.place)
         elif old is not None and new is not None:
             for change in _operation(old, new, before, after):
-                yield replace(change, group=new.tag)
+                yield replace(change, group=new.tag, place=change.place or new.place)
 
 
 def _operation(old: Operation, new: Operation, before: Surface, after: Surface) -> Iterator[Change]:
@@ -125,6 +158,10 @@ def _operation(old: Operation, new: Operation, before: Surface, after: Surface) 
         yield from _part("argument", where, name, was, now, before, after, sent=True, received=False)
     if old.body or new.body:
         yield from _part("body", where, "", old.body, new.body, before, after, sent=True, received=False)
+    for what, before_media, media in (("sends", old.media[0], new.media[0]), ("answers", old.media[1], new.media[1])):
+        if before_media != media and before_media and media:
+            detail = f"{what} {', '.join(sorted(media))} instead of {', '.join(sorted(before_media))}"
+            yield Change("operation", "changed", where, detail=detail, wire=True)
     if old.result != new.result:
         wider = set(new.result) - set(old.result)
         detail = f"was {' | '.join(old.result) or 'None'}, is {' | '.join(new.result) or 'None'}"
@@ -146,18 +183,23 @@ def _part(
     """The changes of an argument, a body or a field. What breaks depends on whether it is sent or received."""
     if old is None and new is not None:
         required = new.required and sent
-        yield Change(kind, "added", where, name, f"{'required ' if new.required else ''}{new.type}", required)
+        told = f"{'required ' if new.required else ''}{new.type}"
+        yield Change(kind, "added", where, name, told, required, place=new.place)
     elif new is None and old is not None:
-        yield Change(kind, "removed", where, name, f"was {old.type}", breaking=True)
+        yield Change(kind, "removed", where, name, f"was {old.type}", breaking=True, place=old.place)
     elif old is not None and new is not None:
         if old.type != new.type:
             harmless = _harmless(old.type, new.type, before, after, sent=sent, received=received)
-            yield Change(kind, "changed", where, name, f"was {old.type}, is {new.type}", not harmless)
+            yield Change(kind, "changed", where, name, f"was {old.type}, is {new.type}", not harmless, place=new.place)
         if old.required != new.required:
             detail = "required now" if new.required else "no longer required"
-            yield Change(kind, "changed", where, name, detail, sent if new.required else received)
+            breaking = sent if new.required else received
+            yield Change(kind, "changed", where, name, detail, breaking, place=new.place)
         if old.deprecated != new.deprecated:
-            yield Change(kind, "deprecated" if new.deprecated else "restored", where, name)
+            yield Change(kind, "deprecated" if new.deprecated else "restored", where, name, place=new.place)
+        if old.type == new.type:
+            for each in changed_facts(old.facts, new.facts, sent=sent):
+                yield Change(kind, "changed", where, name, each.detail, each.breaking, wire=each.wire, place=new.place)
 
 
 def _harmless(old: str, new: str, before: Surface, after: Surface, *, sent: bool, received: bool) -> bool:

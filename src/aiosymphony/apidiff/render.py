@@ -11,8 +11,9 @@ from .compare import Change, Diff
 
 # In the order in which a maintainer wants to know.
 _SECTIONS = [
+    ("server", "changed", "Servers moved"),
     ("operation", "removed", "Operations removed"),
-    ("operation", "changed", "Operations moved"),
+    ("operation", "changed", "Operations changed"),
     ("argument", "removed", "Arguments removed"),
     ("argument", "changed", "Arguments changed"),
     ("argument", "added", "Arguments added"),
@@ -59,7 +60,7 @@ def to_json(diff: Diff) -> str:
         "old": diff.old,
         "new": diff.new,
         "breaking": len(diff.breaking),
-        "changes": [asdict(change) for change in diff.changes],
+        "changes": [asdict(change) | {"severity": change.severity} for change in diff.changes],
         "deprecated_before": diff.deprecated_before,
     }
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,15 +1,18 @@
 """What callers see of an API: its operations with their arguments and results, its models and enumerations.
 
-Read from a Swagger 2.0 or OpenAPI 3 document. Types have Python's names. Limits that do not change a type (lengths,
-patterns, formats) are left out.
+Read from a Swagger 2.0 or OpenAPI 3 document. Types have Python's names; what does not change a type (lengths,
+patterns, formats, defaults, where an argument goes) is in the facts of a field.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
+
+from .facts import facts_of_parameter, facts_of_schema
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 #: Headers that carry tokens. The session puts them on, never a caller.
@@ -22,16 +25,33 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Field:
-    """An argument of an operation, or a field of a model."""
+    """An argument of an operation, or a field of a model.
+
+    Attributes:
+        type: Its type, with Python's name.
+        required: Whether it must be there.
+        deprecated: Whether the document marks it so.
+        facts: What the document says of it beyond its type; see :mod:`.facts`.
+        place: Where in the document it is, as a JSON pointer; empty for what stands inside another schema.
+    """
 
     type: str
     required: bool = False
     deprecated: bool = False
+    facts: Json = field(default_factory=dict, compare=False)
+    place: str = field(default="", compare=False)
 
 
 @dataclass
 class Operation:
-    """One operation, by the names and types that a caller uses; ``auth`` holds the alternatives of tokens."""
+    """One operation, by the names and types that a caller uses.
+
+    Attributes:
+        auth: The alternatives of tokens.
+        base: What its path begins with by the document's servers.
+        host: The server, without the path; empty if the document names none.
+        media: The media types of its body, and those of its good answers.
+    """
 
     method: str
     path: str
@@ -41,6 +61,14 @@ class Operation:
     arguments: dict[str, Field]
     body: Field | None
     result: tuple[str, ...]
+    base: str = ""
+    host: str = ""
+    media: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+
+    @property
+    def place(self) -> str:
+        """Where in the document it is, as a JSON pointer."""
+        return pointer("paths", self.path, self.method.lower())
 
     @property
     def name(self) -> str:
@@ -58,6 +86,11 @@ class Surface:
     enums: dict[str, list[str]] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     received: set[str] = field(default_factory=set)
+
+
+def pointer(*parts: str) -> str:
+    """A JSON pointer to a place in a document, as a URI fragment."""
+    return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def token_of(header: str) -> str | None:
@@ -147,7 +180,13 @@ class _Reader:
             else:
                 schema = parameter if self.swagger else self._parameter_schema(parameter)
                 required = place == "path" or parameter.get("required") is True
-                arguments[name] = self._argument(parameter, schema, f"{where} {name}", required=required)
+                made = self._argument(parameter, schema, f"{where} {name}", required=required)
+                index = list(given).index((place, name))
+                arguments[name] = replace(
+                    made,
+                    facts={**made.facts, **facts_of_parameter(parameter, self._flat(schema))},
+                    place=f"{pointer('paths', path, method)}/parameters/{index}",
+                )
         if form:
             required_fields = [name for name, parameter in form.items() if parameter.get("required")]
             shape = {"type": "object", "properties": form, "required": required_fields}
@@ -155,6 +194,7 @@ class _Reader:
         if "requestBody" in operation:
             body = self._body(self._resolve(operation["requestBody"]), where)
         tags = operation.get("tags") or ["default"]
+        host, base = self._server(item, operation)
         return Operation(
             method=method.upper(),
             path=path,
@@ -164,14 +204,56 @@ class _Reader:
             arguments=arguments,
             body=body,
             result=self._result(operation, where),
+            base=base,
+            host=host,
+            media=(self._sent_media(operation), self._read_media(operation)),
         )
+
+    def _server(self, item: Json, operation: Json) -> tuple[str, str]:
+        """The host of an operation, and what its path begins with."""
+        if self.swagger:
+            return str(self.document.get("host") or ""), str(self.document.get("basePath") or "").rstrip("/")
+        for holder in (operation, item, self.document):
+            for server in (holder.get("servers") or [])[:1]:
+                url = str(server.get("url") or "")
+                for name, variable in (server.get("variables") or {}).items():
+                    url = url.replace(f"{{{name}}}", str((variable or {}).get("default", "")))
+                split = urlsplit(url)
+                return split.netloc, split.path.rstrip("/")
+        return "", ""
+
+    def _sent_media(self, operation: Json) -> frozenset[str]:
+        if not self.swagger:
+            return frozenset((self._resolve(operation.get("requestBody")) or {}).get("content") or {})
+        has_body = any(
+            self._resolve(each).get("in") in ("body", "formData") for each in operation.get("parameters") or []
+        )
+        stated = operation.get("consumes", self.document.get("consumes"))
+        return frozenset(stated or ["application/json"]) if has_body else frozenset()
+
+    def _read_media(self, operation: Json) -> frozenset[str]:
+        found: set[str] = set()
+        for status, response in (operation.get("responses") or {}).items():
+            if str(status)[0] != "2":
+                continue
+            response = self._resolve(response)
+            if not self.swagger:
+                found |= set(response.get("content") or {})
+            elif "schema" in response:
+                found |= set(operation.get("produces", self.document.get("produces")) or ["application/json"])
+        return frozenset(found)
 
     def _argument(self, holder: Json, schema: Json, where: str, *, required: bool | None = None) -> Field:
         return Field(
             self._type(schema, where, self.surface.sent),
             holder.get("required") is True if required is None else required,
             holder.get("deprecated") is True,
+            self._facts(schema),
         )
+
+    def _facts(self, schema: Any) -> Json:
+        """The facts of a value; those of a class are in its fields."""
+        return {} if self._is_class(self._resolve(schema)) else facts_of_schema(self._flat(schema))
 
     def _parameter_schema(self, parameter: Json) -> Json:
         content = parameter.get("content")
@@ -308,7 +390,15 @@ class _Reader:
                 self._type(value, f"{name}.{wire}", uses),
                 wire in required and not _filled_by_server(value),
                 isinstance(value, dict) and value.get("deprecated") is True,
+                self._facts(value),
+                self._place_of_field(name, wire),
             )
+
+    def _place_of_field(self, name: str, wire: str) -> str:
+        if name not in self.schemas:
+            return ""
+        home = ("definitions",) if self.swagger else ("components", "schemas")
+        return pointer(*home, name, "properties", wire)
 
 
 def _is_json(media: str) -> bool:

@@ -8,10 +8,10 @@ from typing import Annotated
 import orjson
 import typer
 
-from ..apidiff import compare, load_document, to_html, to_json, to_markdown
+from ..apidiff import FAIL_ON, compare, fails, load_document, to_html, to_json, to_markdown, without_accepted
 from ..errors import ConfigError
 from ..files import private_file
-from .output import FAILED, JsonOption, print_json, print_lines
+from .output import FAILED, JsonOption, print_json, print_lines, say
 
 app = typer.Typer(name="api", help="The documents of Symphony's APIs.", no_args_is_help=True)
 
@@ -27,17 +27,30 @@ def diff(
     new: Annotated[Path, typer.Argument(help="The document to compare with it.")],
     *,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="What exits with 1: breaking, wire (what requests look like, too), any or never.")
+    ] = "breaking",
+    accept: Annotated[Path | None, typer.Option(help="A TOML file of changes that are known, with reasons.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what changed between two documents of an API, and which changes break callers.
 
-    Exit code 1 if something breaks, 0 if not.
+    Exit code 1 if something breaks, or is of the severity that --fail-on names; 0 if not.
     """
+    if fail_on not in FAIL_ON:
+        raise ConfigError(f"--fail-on takes {', '.join(FAIL_ON)}, and not {fail_on!r}")
     documents = load_document(old), load_document(new)
     try:
         found = compare(*documents)
     except ValueError as error:
         raise ConfigError(f"{old} or {new}: {error}") from None
+    if accept is not None:
+        try:
+            found, accepted = without_accepted(found, accept)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        for line in accepted:
+            say(f"accepted: {line}", stderr=True)
     if html is not None:
         with private_file(html) as file:
             file.write(to_html(found))
@@ -45,5 +58,5 @@ def diff(
         print_json(orjson.loads(to_json(found)))
     else:
         print_lines(to_markdown(found))
-    if found.breaking:
+    if fails(found, fail_on):
         raise typer.Exit(FAILED)
