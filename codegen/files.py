@@ -35,8 +35,14 @@ def differences(expected: Path, actual: Path) -> list[str]:
 
 
 def update(expected: Path, actual: Path) -> int:
-    """Make ``actual`` equal ``expected``, touching only files that differ; returns how many did."""
+    """Make ``actual`` equal ``expected``, touching only files that differ; returns how many did.
+
+    Raises:
+        CodegenError: There is a symbolic link where a file or folder belongs: what it leads to is not ours to change.
+    """
     wanted, found = _files(expected), _files(actual)
+    for name in ["", *wanted]:
+        _refuse_links(actual, name)
     for name in found.keys() - wanted.keys():
         (actual / name).unlink()
     changed = [name for name, content in wanted.items() if found.get(name) != content]
@@ -50,6 +56,15 @@ def update(expected: Path, actual: Path) -> int:
             for left in [*folder.iterdir(), folder]:
                 left.rmdir()
     return len(changed) + len(found.keys() - wanted.keys())
+
+
+def _refuse_links(root: Path, name: str) -> None:
+    below = root / name
+    for path in (below, *below.parents):
+        if path.is_symlink():
+            raise CodegenError(str(path), "is a symbolic link, and nothing is written through it", "Remove the link.")
+        if path == root:
+            return
 
 
 def sha256_of(path: Path) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from codegen.apis import differences, update
+from codegen.files import differences, update
+from codegen.problem import CodegenError
 
 Run = Callable[..., Any]
 
@@ -98,3 +99,21 @@ def test_wrong_use_is_one_sentence(project: Path, run: Run, tmp_path: Path) -> N
     assert run("--spec", tmp_path / "none.yaml", root=project).returncode == 2
     named = run("--spec", tmp_path / "none.yaml", "--api", "No Name", "--out", tmp_path, root=project)
     assert "'no_name'" in named.stderr
+
+
+@pytest.mark.parametrize("name", ["a.py", "models/a.py", "models", ""])
+def test_nothing_is_written_through_a_link(name: str, tmp_path: Path) -> None:
+    fresh, actual, elsewhere = tmp_path / "fresh", tmp_path / "actual", tmp_path / "elsewhere"
+    for folder in (fresh / "models", elsewhere):
+        folder.mkdir(parents=True)
+    for path in (fresh / "a.py", fresh / "models/a.py"):
+        path.write_text("new")
+    link = actual / name if name else actual
+    link.parent.mkdir(parents=True, exist_ok=True)
+    is_file = name.endswith(".py")
+    (elsewhere / "a.py").write_text("theirs")
+    link.symlink_to(elsewhere / "a.py" if is_file else elsewhere)
+    with pytest.raises(CodegenError, match="is a symbolic link, and nothing is written through it"):
+        update(fresh, actual)
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["a.py"]
+    assert (elsewhere / "a.py").read_text() == "theirs"
