@@ -8,6 +8,7 @@ import sys
 from aiosymphony import Life, PodClient, RetryPolicy, SymphonyError, run
 
 EVERY = 0.25
+MAX_WAIT = 1.0
 
 
 def show(what: object) -> None:
@@ -27,7 +28,7 @@ async def main(life: Life) -> None:
                 except SymphonyError as error:
                     show(f"failed: {error}")
 
-        async with asyncio.TaskGroup() as tasks, pod.presence.feed() as feed:
+        async with asyncio.TaskGroup() as tasks, pod.presence.feed(max_wait=MAX_WAIT) as feed:
             tasks.create_task(greet())
             async for change in life.until_stopped(feed):
                 show(change)

@@ -149,6 +149,7 @@ def test_a_week_of_a_bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
     pod = Pod(tmp_path / "bot.pem")
     shown: list[Any] = []
     monkeypatch.setattr(bot, "EVERY", 300.0)
+    monkeypatch.setattr(bot, "MAX_WAIT", 15.0)
     monkeypatch.setattr(bot, "show", shown.append)
     monkeypatch.setattr("aiosymphony.transport.aiohttp.AiohttpTransport", lambda **_: pod)
     monkeypatch.setattr(SystemClock, "monotonic", staticmethod(lambda: asyncio.get_running_loop().time()))

@@ -301,7 +301,7 @@ async def test_without_the_fence_and_the_guard_the_same_worker_doubles(
 async def full_disk(folder: Path) -> AsyncIterator[None]:
     """Nothing more fits on the disk of a folder."""
     filler = folder / "filler"
-    with filler.open("wb") as file, suppress(OSError):
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
             file.flush()

@@ -191,7 +191,7 @@ async def read_back(pod: PodClient, done: Populated) -> AsyncIterator[Thing]:
     async for presence in pod.presence.list():
         uid = presence.user_id
         if uid not in done.before:
-            yield Thing(PRESENCE, names.get(uid, str(uid)), {"category": presence.category})
+            yield Thing(PRESENCE, names.get(uid, str(uid)), {"category": str(presence.category)})
 
 
 def _attributes(row: WantedRow) -> dict[str, str]:
