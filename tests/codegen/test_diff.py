@@ -244,6 +244,26 @@ def test_what_changes_beyond_types_is_told_with_its_severity(
     assert compare(before, before).changes == []
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("uid", "#/paths/~1v1~1user~1{uid}/parameters/0"), ("local", "#/paths/~1v1~1user~1{uid}/get/parameters/0")],
+)
+def test_the_pointer_to_an_argument_says_who_holds_it(name: str, place: str) -> None:
+    def shared(text: str) -> Callable[[Any], None]:
+        def change(document: dict[str, Any]) -> None:
+            item = document["paths"]["/v1/user/{uid}"]
+            every = item["get"]["parameters"]
+            [uid] = [each for each in every if each["name"] == "uid"]
+            [local] = [each for each in every if each["name"] == "local"]
+            {"uid": uid, "local": local}[name]["schema"]["default"] = text
+            item["parameters"], item["get"]["parameters"] = [uid], [local]
+
+        return change
+
+    [told] = compare(changed(shared("a")), changed(shared("b"))).changes
+    assert (told.name, told.place) == (name, place)
+
+
 MOVED = [
     ([{"url": "https://a.com/api"}], [{"url": "https://a.com/api/v2"}], "the base path", "breaking"),
     ([{"url": "https://a.com/api"}], [{"url": "https://b.com/api"}], "the server", "wire"),

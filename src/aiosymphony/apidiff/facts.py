@@ -74,9 +74,7 @@ def _verdict(key: str, was: Any, now: Any, *, sent: bool) -> Verdict:
         return Verdict(told, breaking=sent and tighter)
     if key in _NARROWING:
         return Verdict(told, breaking=sent and now is not None)
-    if key == "uniqueItems":
-        return Verdict(told, breaking=sent and now is True)
-    if key == "readOnly":
+    if key in ("uniqueItems", "readOnly"):
         return Verdict(told, breaking=sent and now is True)
     return Verdict(told)
 

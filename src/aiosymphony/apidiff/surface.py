@@ -163,9 +163,14 @@ class _Reader:
 
     def _operation(self, path: str, method: str, item: Json, operation: Json) -> Operation:
         given = {}
-        for parameter in [*(item.get("parameters") or []), *(operation.get("parameters") or [])]:
-            parameter = self._resolve(parameter)
-            given[parameter["in"], parameter["name"]] = parameter
+        places = {}
+        # A parameter of the operation replaces one of the path with its place and name.
+        for holder, at in ((item, ("paths", path)), (operation, ("paths", path, method))):
+            for index, parameter in enumerate(holder.get("parameters") or []):
+                parameter = self._resolve(parameter)
+                key = parameter["in"], parameter["name"]
+                given[key] = parameter
+                places[key] = pointer(*at, "parameters", str(index))
         where = f"{method.upper()} {path}"
         arguments = {}
         form: Json = {}
@@ -181,11 +186,10 @@ class _Reader:
                 schema = parameter if self.swagger else self._parameter_schema(parameter)
                 required = place == "path" or parameter.get("required") is True
                 made = self._argument(parameter, schema, f"{where} {name}", required=required)
-                index = list(given).index((place, name))
                 arguments[name] = replace(
                     made,
                     facts={**made.facts, **facts_of_parameter(parameter, self._flat(schema))},
-                    place=f"{pointer('paths', path, method)}/parameters/{index}",
+                    place=places[place, name],
                 )
         if form:
             required_fields = [name for name, parameter in form.items() if parameter.get("required")]
