@@ -10,6 +10,7 @@ from pathlib import Path
 from aiosymphony.apidiff import FAIL_ON, compare, fails, to_html, to_json, to_markdown, without_accepted
 
 from .apis import check_tools, regenerate
+from .bump.command import bump_command
 from .document import generate_from
 from .package import Report
 from .problem import CodegenError
@@ -19,7 +20,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="codegen.sh", description="Generate the low-level clients from specs/.")
+    if arguments[:1] == ["bump"]:
+        return bump_command(ROOT, arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="codegen.sh",
+        description="Generate the low-level clients from specs/.",
+        epilog="codegen.sh bump FILE takes in a new version of a document; see codegen.sh bump --help.",
+    )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; list how generated/ differs, exit 1 if it does"
     )

@@ -79,7 +79,7 @@ def generate_all(root: Path, target: Path) -> list[Report]:
         CodegenError: A document or table is missing, invalid, or not the one that ``apis.toml`` names.
     """
     specs = root / "specs"
-    apis = _read_apis(specs / "apis.toml")
+    apis = read_apis(specs / "apis.toml")
     packages = target / "aiosymphony_api"
     packages.mkdir(parents=True)
     with ProcessPoolExecutor(_workers(), multiprocessing.get_context("fork")) as pool:
@@ -147,7 +147,12 @@ def _generate_one(
     return report, names.chosen
 
 
-def _read_apis(path: Path) -> list[Api]:
+def read_apis(path: Path) -> list[Api]:
+    """The tables of ``apis.toml``.
+
+    Raises:
+        CodegenError: The file cannot be read, or a table lacks an entry or has one too many.
+    """
     entries = {field.name for field in fields(Api)}
     apis = []
     for number, table in enumerate(_read_toml(path).get("api", []), start=1):

@@ -67,6 +67,18 @@ def _refuse_links(root: Path, name: str) -> None:
             return
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, if it is not that text already.
+
+    Raises:
+        CodegenError: It is a symbolic link: what it leads to is not ours to change.
+    """
+    if path.is_symlink():
+        raise CodegenError(str(path), "is a symbolic link, and nothing is written through it", "Remove the link.")
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import pickle
+import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,28 @@ _SHORTEST = 16
 """Shorter secrets are words that tests made up."""
 _MEANT_TO_HOLD_ONE = (".pem", ".key", "tokens.json", ".yaml")
 """Ends of the names of files that hold secrets by design: keys that tests write, and the token store."""
+
+
+_GONE = re.compile(
+    r"cannot import name '(\w+)' from '(aiosymphony_api[\w.]*)'|No module named '(aiosymphony_api[\w.]*)'"
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Say in a line what to do about a module that uses what a new version of a document does not have any more."""
+    report = yield
+    if report.failed and (found := _GONE.search(str(report.longrepr))):
+        name, package, module = found.groups()
+        users = re.findall(r"(?m)^((?:src|tests)/\S+?\.py):(\d+): in ", str(report.longrepr))
+        where = ":".join(users[-1]) if users else report.nodeid
+        told = (
+            f"{name} is in no document any more (package {package})" if name else f"{module} is not generated any more"
+        )
+        report.longrepr = f"{told}: {where} uses it. Remove that use; the bump of the document lists all of them."
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

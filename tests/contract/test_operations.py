@@ -49,7 +49,9 @@ class Documented:
 
     @property
     def base(self) -> str:
-        return urlsplit(document(self.package)["servers"][0]["url"]).path.rstrip("/")
+        item = document(self.package)["paths"][self.path]
+        servers = self.source.get("servers") or item.get("servers") or document(self.package)["servers"]
+        return urlsplit(servers[0]["url"]).path.rstrip("/")
 
     @property
     def operation(self) -> Operation[..., Any]:

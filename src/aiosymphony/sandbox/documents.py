@@ -115,13 +115,17 @@ class _Reader:
             document.schemas[name] = self._json_schema(schema)
 
     def operations(self) -> list[Operation]:
-        base = _HOST.sub("", (self._source.get("servers") or [{"url": ""}])[0]["url"]).rstrip("/")
         return [
-            self._operation(item[method], item.get("parameters", []), method, base + template)
+            self._operation(item[method], item.get("parameters", []), method, self._base(item, item[method]) + template)
             for template, item in self._source["paths"].items()
             for method in _METHODS
             if method in item
         ]
+
+    def _base(self, item: dict[str, Any], operation: dict[str, Any]) -> str:
+        """What an operation's path begins with: by its own servers, those of its path, or those of the document."""
+        servers = operation.get("servers") or item.get("servers") or self._source.get("servers") or [{"url": ""}]
+        return _HOST.sub("", servers[0]["url"]).rstrip("/")
 
     def _operation(self, node: dict[str, Any], shared: list[Any], method: str, path: str) -> Operation:
         body = self._resolve(node.get("requestBody"))

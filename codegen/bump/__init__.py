@@ -1,0 +1,367 @@
+"""``codegen.sh bump``: takes a new version of a document into the project, and says what is left for a person."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from aiosymphony.apidiff import compare
+
+from ..apis import Api, read_apis, regenerate
+from ..document import read_any
+from ..files import write_text
+from ..naming import identifier, operation_id, tag_name
+from ..problem import CodegenError
+from ..reading import read_document
+from . import changelog, stubs, tables, uses
+from .adopt import Adopted, adopt, reached
+from .blocks import Json, operations_of
+from .wire import base_path
+
+HANDLERS = Path("src/aiosymphony/sandbox")
+SANDBOX_TEST = Path("tests/sandbox/test_operations.py")
+
+
+@dataclass(kw_only=True)
+class Bumped:
+    """What a bump did.
+
+    Attributes:
+        fixed: A line for each fix that was applied.
+        notes: A note for each flaw of the document that was mended.
+        done: What was written, in sentences.
+        left: What is left for a person, in sentences.
+    """
+
+    fixed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def bump(
+    root: Path,
+    file: Path,
+    *,
+    package: str | None = None,
+    fixes: Path | None = None,
+    keep_words: bool = False,
+    types: bool = True,
+) -> Bumped:
+    """Take a new version of a document into the project.
+
+    What is the same on the wire keeps its text. A second run with the same document changes nothing.
+
+    Args:
+        root: The project's folder.
+        file: The document as it was published: Swagger 2.0 or OpenAPI 3.
+        package: The generated package that it is for; None for the current one whose document has its title.
+        fixes: An OpenAPI Overlay that corrects it; None for ``fixes.yaml`` beside the package's document, if any.
+        keep_words: Whether its words are our own and may stay.
+        types: Whether to look for uses of what is gone with mypy, too.
+
+    Raises:
+        CodegenError: The document cannot be read, or no package fits it.
+    """
+    return _Bump(root, file, package, fixes, keep_words=keep_words).run(types=types)
+
+
+class _Bump:
+    def __init__(self, root: Path, file: Path, package: str | None, fixes: Path | None, *, keep_words: bool) -> None:
+        self.root, self.specs = root, root / "specs"
+        self.apis = read_apis(self.specs / "apis.toml")
+        self.bumped = Bumped()
+        self.api = self._by_title(file) if package is None else self._api(package)
+        beside = (self.specs / self.api.document).parent / "fixes.yaml"
+        taken = read_any(file, fixes or (beside if beside.exists() else None))
+        self.bumped.fixed, self.bumped.notes = taken.fixed, taken.mended
+        self.table = self.specs / self.api.operations
+        self.old_path = self.specs / self.api.document
+        self.old_text = self.old_path.read_text(encoding="utf-8")
+        self.old: Json = yaml.load(self.old_text, Loader=yaml.CSafeLoader)
+        self.adopted: Adopted = adopt(self.old_text, taken.document, keep_words=keep_words)
+        self.facades = self._facades()
+
+    def run(self, *, types: bool) -> Bumped:
+        self._write_document()
+        gone = self._write_table()
+        reports, changes = regenerate(self.root, check=False)
+        (report,) = [each for each in reports if each.package == self.api.package]
+        self.bumped.done.append(f"generated/: {len(changes)} files; {report}")
+        if self.api.current and self.api.api != "login":
+            self._write_stubs()
+        self._write_changelog(gone)
+        self._write_count()
+        self._find_uses(gone, types=types)
+        self.bumped.left += [f"{self.new_name}{place}: says TODO" for place in self.adopted.todo]
+        return self.bumped
+
+    # --- which document ---
+
+    def _api(self, package: str) -> Api:
+        for api in self.apis:
+            if api.package == package:
+                return api
+        raise CodegenError(
+            "--api", f"there is no package {package!r}", f"Use one of {', '.join(each.package for each in self.apis)}."
+        )
+
+    def _by_title(self, file: Path) -> Api:
+        title = str(read_document(file, keep="last").get("info", {}).get("title", ""))
+        known = {str(self._load(api)["info"]["title"]): api for api in self.apis if api.current}
+        if title in known:
+            return known[title]
+        raise CodegenError(
+            str(file), f"has the title {title!r}, which no document in specs/ has",
+            f"Name its package with --api: one of {', '.join(api.package for api in self.apis)}.",
+        )  # fmt: skip
+
+    def _load(self, api: Api) -> Json:
+        text = (self.specs / api.document).read_text(encoding="utf-8")
+        loaded: Json = yaml.load(text, Loader=yaml.CSafeLoader)
+        return loaded
+
+    # --- documents and tables ---
+
+    def _write_document(self) -> None:
+        version = str(self.adopted.document["info"]["version"])
+        name = f"{Path(self.api.document).parent}/{version}.yaml"
+        self.new_name = f"specs/{name}"
+        write_text(self.specs / name, self.adopted.text)
+        if name != self.api.document and not any(
+            each.document == self.api.document for each in self.apis if each.package != self.api.package
+        ):
+            self.old_path.unlink()
+        digest = hashlib.sha256(self.adopted.text.encode()).hexdigest()
+        listed = self.specs / "apis.toml"
+        text = listed.read_text(encoding="utf-8")
+        write_text(listed, tables.with_version(text, self.api.package, document=name, version=version, sha256=digest))
+        done = self.adopted
+        self.bumped.done.append(
+            f"{self.new_name}: {len(done.added)} operations added, {len(done.removed)} removed, "
+            f"{len(done.changed)} changed"
+        )
+
+    def _write_table(self) -> dict[str, str]:
+        """Bring the table of operations up to the documents.
+
+        Returns:
+            The facade's method of each operation that is gone, by its id.
+        """
+        text = self.table.read_text(encoding="utf-8")
+        stated = tables.read_table(text, str(self.table))
+        documents = self._documents_of_the_table()
+        known = {operation_id(*each) for document in documents for each in operations_of(document)}
+        gone = {operation_id(*each) for each in self.adopted.removed} - known
+        entries = {}
+        for path, method in self.adopted.added:
+            operation = self.adopted.document["paths"][path][method]
+            if operation_id(path, method) not in stated:
+                entries[operation_id(path, method)] = tables.entry(
+                    path, method, operation, facade="", base64_fields=_base64_fields(operation, self.adopted.document)
+                )
+        text = tables.with_entries(tables.without_entries(text, gone), entries)
+        present = _present(stated.get("present", {}), documents)
+        text = tables.with_present(text, present)
+        write_text(self.table, text)
+        name = f"specs/{self.api.operations}"
+        self.bumped.done.append(f"{name}: {len(entries)} entries added, {len(gone)} removed")
+        for identity in entries:
+            self.bumped.left.append(
+                f"{name}: [{identity}]: check the kind: it decides whether a call may be sent again"
+            )
+        self.bumped.left += [f"{name}: [present] had fields of {schema} that are gone" for schema in present]
+        return {identity: str(stated.get(identity, {}).get("facade", "")) for identity in gone}
+
+    def _documents_of_the_table(self) -> list[Json]:
+        others = [
+            each for each in self.apis if each.operations == self.api.operations and each.package != self.api.package
+        ]
+        return [self.adopted.document, *map(self._load, others)]
+
+    def _facades(self) -> dict[str, str]:
+        stated = tables.read_table(self.table.read_text(encoding="utf-8"), str(self.table))
+        return {name: str(each.get("facade", "")) for name, each in stated.items() if name != "present"}
+
+    # --- code ---
+
+    def _write_stubs(self) -> None:
+        client = "connect" if self.api.api == "connect" else "pod"
+        document = self.adopted.document
+        tags = {operation_id(*each): str(operation["tags"][0]) for each, operation in operations_of(document).items()}
+        touched: set[Path] = set()
+        for path, method in self.adopted.added:
+            operation = document["paths"][path][method]
+            if operation.get("deprecated") or self.facades.get(operation_id(path, method)):
+                continue
+            new = stubs.New(path=path, method=method, operation=operation, package=self.api.package)
+            alike = [name for name, tag in tags.items() if tag == new.tag and name != new.id]
+            home = stubs.home_of(new.tag, client, tags, self.facades)
+            if home is None:
+                self.bumped.left.append(
+                    f"{new.id}: its tag {new.tag} is new: choose a resource, write the method, "
+                    f"and name it in specs/{self.api.operations}"
+                )
+            else:
+                touched |= self._write_method(new, home)
+            touched |= self._write_handler(new, alike)
+        if touched:
+            _tidy(self.root, sorted(touched))
+
+    def _write_method(self, new: stubs.New, home: stubs.Home) -> set[Path]:
+        module, test = self.root / home.module, self.root / home.test
+        source = module.read_text(encoding="utf-8")
+        builder = self.root / f"generated/aiosymphony_api/{new.package}/api/{tag_name(new.tag)}/{new.id}.py"
+        built = builder.read_text(encoding="utf-8")
+        name = stubs.name_of_method(new, home, stubs.methods_of(source), answers_a_list="Request[list[" in built)
+        facade = f"{home.resource}.{name}"
+        self.facades[new.id] = facade
+        table = self.table.read_text(encoding="utf-8")
+        write_text(self.table, table.replace(f'[{new.id}]\nfacade = ""', f'[{new.id}]\nfacade = "{facade}"'))
+        write_text(module, stubs.with_method(source, new, name, built))
+        self.bumped.done.append(f"{home.module}: the method {name}, for {new.method.upper()} {new.path}")
+        paged = tables.paging_of(new.operation)
+        left = f"{home.module}: {name}: choose its name (as in specs/{self.api.operations}), and say what it does"
+        self.bumped.left.append(f"{left}; it is paged by {paged}: return a Pager" if paged else left)
+        if not test.exists():
+            self.bumped.left.append(f"{home.test}: does not exist: test {facade} elsewhere")
+            return {module}
+        base = base_path(self.adopted.document, new.path, new.method)
+        text = test.read_text(encoding="utf-8")
+        write_text(test, stubs.with_facade_test(text, new, home, name, base, self.adopted.document))
+        self.bumped.done.append(f"{home.test}: test_{name}_is_sent")
+        return {module, test}
+
+    def _write_handler(self, new: stubs.New, alike: list[str]) -> set[Path]:
+        sources = {path: path.read_text(encoding="utf-8") for path in (self.root / HANDLERS).rglob("*.py")}
+        module = stubs.most_used(sources, alike)
+        if module is None:
+            self.bumped.left.append(f"{new.id}: write its handler in {HANDLERS}")
+            return set()
+        touched = {module}
+        name = module.relative_to(self.root)
+        if f'"{new.id}"' not in sources[module]:
+            write_text(
+                module, stubs.with_handler(sources[module], new, self.facades.get(new.id, new.id).rpartition(".")[2])
+            )
+            self.bumped.done.append(f"{name}: a handler for {new.method.upper()} {new.path}, which answers 501")
+            self.bumped.left.append(f"{name}: write the handler of {new.id}")
+        test = self.root / SANDBOX_TEST
+        if test.exists() and f'"{new.id}"' not in (text := test.read_text(encoding="utf-8")):
+            write_text(test, stubs.with_sandbox_test(text, new, stubs.area_of(text, alike)))
+            self.bumped.left.append(f"{SANDBOX_TEST}: call {new.id} as the handler wants it, and assert the answer")
+            touched.add(test)
+        return touched
+
+    # --- words ---
+
+    def _write_changelog(self, gone: Mapping[str, str]) -> None:
+        diff = compare(self.old, self.adopted.document)
+        path = self.root / "CHANGELOG.md"
+        if not diff.changes or not path.exists():
+            return
+        named = {
+            f"{method.upper()} {path}": operation_id(path, method)
+            for path, method in operations_of(self.adopted.document)
+        }
+        before = {f"{method.upper()} {path}": operation_id(path, method) for path, method in operations_of(self.old)}
+        written = changelog.entry(
+            diff,
+            {where: self.facades.get(identity, "") for where, identity in named.items()},
+            {where: gone.get(identity, "") for where, identity in before.items()},
+        )
+        write_text(path, changelog.with_entry(path.read_text(encoding="utf-8"), written))
+        self.bumped.done.append("CHANGELOG.md: an entry, to be put into words")
+
+    def _write_count(self) -> None:
+        """Bring what README.md says of an API up to its document: its version and its number of operations."""
+        path = self.root / "README.md"
+        if path.exists():
+            title = str(self.old["info"]["title"])
+            was, now = (
+                f"{len(operations_of(each))} operations of the {title} {each['info']['version']}"
+                for each in (self.old, self.adopted.document)
+            )
+            text = path.read_text(encoding="utf-8")
+            if was != now and was in text:
+                write_text(path, text.replace(was, now))
+                self.bumped.done.append(f"README.md: {now}")
+
+    def _find_uses(self, gone: Mapping[str, str], *, types: bool) -> None:
+        """Say which lines use what is gone, and which methods stand before something that is otherwise now."""
+        diff = compare(self.old, self.adopted.document)
+        sought = uses.Sought(root=self.root)
+        sought.add(*gone)
+        for name in filter(None, gone.values()):
+            sought.add(f"`{name}`", f".{name.rpartition('.')[2]}(", f"def {name.rpartition('.')[2]}(")
+        for each in diff.changes:
+            if each.what == "removed" and each.kind in ("model", "enum"):
+                sought.add(each.where)
+            elif each.what == "removed" and each.kind in ("field", "value"):
+                near = {each.where, *_operations_with(self.old, each.where)}
+                python = identifier(each.name)
+                sought.add(f'"{each.name}"', f"{python}=", f".{python}", near=None if python != each.name else near)
+            elif each.breaking and each.what == "changed":
+                facade = (
+                    self.facades.get(operation_id(*reversed(each.where.lower().split(" ", 1))), "")
+                    if " " in each.where
+                    else ""
+                )
+                what = f"{each.where} {each.name}".strip()
+                self.bumped.left.append(f"{facade or what}: {f'{what}: ' if facade else ''}{each.detail}")
+        self.bumped.left += [f"{line}  <- uses what is gone" for line in sought.lines()]
+        if types:
+            self.bumped.left += uses.type_errors(self.root)
+
+
+def _operations_with(document: Json, schema: str) -> set[str]:
+    """The ids of the operations whose bodies or answers hold a schema."""
+    return {
+        operation_id(path, method)
+        for (path, method), operation in operations_of(document).items()
+        if schema in reached([operation], document)
+    }
+
+
+def _base64_fields(operation: Json, document: Json) -> list[str]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = str(content.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+    fields = document["components"]["schemas"].get(name, {}).get("properties", {})
+    return [each for each in ("messageIds", "pinnedMessageId") if each in fields]
+
+
+def _present(stated: Mapping[str, list[str]], documents: list[Json]) -> dict[str, list[str]]:
+    """The entries of ``[present]`` that name what no document has any more, as they should be."""
+    changed = {}
+    for schema, fields in stated.items():
+        known = set().union(*(set(_fields(document, schema)) for document in documents))
+        if kept := [each for each in fields if each in known]:
+            if kept != fields:
+                changed[schema] = kept
+        else:
+            changed[schema] = []
+    return changed
+
+
+def _fields(document: Json, name: str) -> Iterator[str]:
+    schemas = document["components"]["schemas"]
+    waiting = [schemas.get(name, {})]
+    while waiting:
+        schema = waiting.pop()
+        if "$ref" in schema:
+            schema = schemas[str(schema["$ref"]).rpartition("/")[2]]
+        yield from schema.get("properties", ())
+        waiting.extend(schema.get("allOf", ()))
+
+
+def _tidy(root: Path, files: list[Path]) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    names = [str(each) for each in files]
+    subprocess.run([*ruff, "check", "--quiet", "--select", "I,F401", "--fix-only", *names], cwd=root, check=True)
+    subprocess.run([*ruff, "format", "--quiet", *names], cwd=root, check=True)
