@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from pathlib import Path
 
 from aiosymphony.apidiff import FAIL_ON, compare, fails, to_html, to_json, to_markdown, without_accepted
@@ -13,7 +12,7 @@ from .apis import check_tools, regenerate
 from .bump.command import bump_command
 from .document import generate_from
 from .package import Report
-from .problem import CodegenError
+from .problem import CodegenError, fault
 from .reading import read_document
 
 ROOT = Path(__file__).parent.parent
@@ -75,13 +74,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         if not options.spec:
             raise
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        kind, at = type(error).__name__, f"{Path(where.filename).name}:{where.lineno}"
-        print(
-            f"codegen.sh: {options.spec}: {kind} in {at}: {error}\n"
-            "  This is a fault of the generator: please report it with the document.",
-            file=sys.stderr,
-        )
+        print(f"codegen.sh: {options.spec}: {fault(error)}", file=sys.stderr)
         return 70
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class CodegenError(Exception):
     """Nothing can be generated from this document, or by this command.
@@ -20,6 +23,14 @@ class CodegenError(Exception):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.what}" + (f"\n  {self.remedy}" if self.remedy else "")
+
+
+def fault(error: Exception) -> str:
+    """What to print about an error that nobody foresaw: what and where it is, and what to do."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{Path(where.filename).name}:{where.lineno}"
+    kind = type(error).__name__
+    return f"{kind} in {at}: {error}\n  This is a fault of the generator: please report it with the document."
 
 
 def pointer(*parts: str | int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,10 @@ from ..apis import Api, read_apis, regenerate
 from ..document import read_any
 from ..files import write_text
 from ..naming import identifier, operation_id, tag_name
+from ..normalise import normalise
 from ..problem import CodegenError
 from ..reading import read_document
+from ..validation import validate
 from . import changelog, stubs, tables, uses
 from .adopt import Adopted, adopt, reached
 from .blocks import Json, operations_of
@@ -87,6 +90,16 @@ class _Bump:
         self.old: Json = yaml.load(self.old_text, Loader=yaml.CSafeLoader)
         self.adopted: Adopted = adopt(self.old_text, taken.document, keep_words=keep_words)
         self.facades = self._facades()
+        self._check()
+
+    def _check(self) -> None:
+        """Check that the new document can be generated, before anything is written."""
+        version = str(self.adopted.document["info"]["version"])
+        if not re.fullmatch(r"\w[\w.+-]*", version):
+            raise CodegenError("#/info/version", f"{version!r} cannot be the name of a file", "Give another by a fix.")
+        document = yaml.load(self.adopted.text, Loader=yaml.CSafeLoader)
+        validate(document, f"the new specs/{Path(self.api.document).parent}/{version}.yaml")
+        normalise(document, api=self.api.api)
 
     def run(self, *, types: bool) -> Bumped:
         self._write_document()

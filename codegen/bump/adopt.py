@@ -110,14 +110,9 @@ def _assembled(ours: Json, theirs: Json, taken: set[Operation], removed: list[Op
     pools = (ours["components"].get("schemas", {}), theirs["components"]["schemas"])
     here, there = Wire(ours), Wire(theirs)
     for name in sorted({*pools[0], *pools[1]}):
-        if name in from_theirs and not (
-            name in pools[0] and here.schema(pools[0][name]) == there.schema(pools[1][name])
-        ):
-            schemas[name] = pools[1][name]
-        elif name in pools[0]:
-            schemas[name] = pools[0][name]
-        else:
-            schemas[name] = pools[1][name]
+        same = name in pools[0] and name in pools[1] and here.schema(pools[0][name]) == there.schema(pools[1][name])
+        theirs_counts = name in pools[1] and (name not in pools[0] or (name in from_theirs and not same))
+        schemas[name] = pools[1 if theirs_counts else 0][name]
     responses = dict(sorted({**theirs["components"]["responses"], **ours["components"].get("responses", {})}.items()))
     whole = {**ours, "servers": theirs.get("servers", []), "paths": paths,
              "components": {**ours["components"], "schemas": schemas, "responses": responses}}  # fmt: skip

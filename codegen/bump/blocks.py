@@ -16,6 +16,9 @@ WIDTH = 100
 Json = dict[str, Any]
 Span = tuple[int, int]
 
+_HEAD = 3
+"""Lines at the beginning, whose comment names the version."""
+
 _ONE = (0, 0, "")
 """The order of an edit that no other shares its lines with."""
 
@@ -44,8 +47,10 @@ class Blocks:
     def version(self, old: str, new: str) -> None:
         """Write another version into ``info`` and into the comment at the head."""
         for number, line in enumerate(self._lines):
-            if (line.startswith("#") and number < 3 and old in line) or re.fullmatch(r"  version: \S+", line):
+            if line.startswith("#") and number < _HEAD and old in line:
                 self._edits.append(((number, number + 1), _ONE, [line.replace(old, new)]))
+            elif re.fullmatch(r"  version: .+", line):
+                self._edits.append(((number, number + 1), _ONE, _dump("version", new, 1)))
             if line.startswith("paths:"):
                 break
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..apis import check_tools
-from ..problem import CodegenError
+from ..problem import CodegenError, fault
 from . import Bumped, bump
 
 
@@ -46,6 +46,9 @@ def bump_command(root: Path, arguments: list[str]) -> int:
     except CodegenError as problem:
         print(f"codegen.sh bump: {problem}", file=sys.stderr)
         return 64
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told in a line
+        print(f"codegen.sh bump: {options.file}: {fault(error)}", file=sys.stderr)
+        return 70
     _tell(bumped)
     return 0
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..naming import operation_id, snake_case
+from ..problem import CodegenError
 from .blocks import Json, operations_of
 from .wire import is_sent_by_the_session
 
@@ -219,6 +220,13 @@ class Rules:
             elif key in ("items", "additionalProperties") and isinstance(value, dict):
                 known = mine.get(key, {})
                 written[key] = self._schema(value, known if isinstance(known, dict) else {}, f"{hint}Item")
+            elif key == "type" and isinstance(value, list):  # OpenAPI 3.1; documents in specs/ are 3.0
+                kinds = [kind for kind in value if kind != "null"]
+                if len(kinds) != 1:
+                    raise CodegenError(hint, f"has the types {', '.join(map(str, value))}", "Choose one by a fix.")
+                written |= {"type": kinds[0], **({"nullable": True} if "null" in value else {})}
+            elif key == "const":
+                written["enum"] = [value]
             elif key not in ("description", "title", "example", "examples", "default", "externalDocs", "xml"):
                 written[key] = value
         return written

@@ -349,6 +349,40 @@ def test_what_is_new_stands_in_its_place_with_our_rules() -> None:
     assert len(adopted.todo) == 7
 
 
+def test_openapi_3_1_is_written_as_3_0() -> None:
+    published = {**convert(small()), "openapi": "3.1.0"}
+    published["components"]["schemas"]["AThing"]["properties"]["colour"] = {"type": ["string", "null"]}
+    published["components"]["schemas"]["AThing"]["properties"]["kind"] = {"type": "string", "const": "box"}
+    properties = yaml.safe_load(adopt(SMALL, published).text)["components"]["schemas"]["Thing"]["properties"]
+    assert properties["colour"] == {"description": "TODO", "type": "string", "nullable": True}
+    assert properties["kind"] == {"description": "TODO", "type": "string", "enum": ["box"]}
+    published["components"]["schemas"]["AThing"]["properties"]["size"] = {"type": ["string", "integer"]}
+    with pytest.raises(CodegenError, match="ThingSize: has the types string, integer\n  Choose one by a fix"):
+        adopt(SMALL, published)
+
+
+@pytest.mark.parametrize("version", ["1", "1.10", "2026-11-27"])
+def test_a_version_that_yaml_would_take_for_a_number_stays_text(version: str) -> None:
+    adopted = adopted_small(small(info={"title": "Small API", "version": version}))
+    assert yaml.safe_load(adopted.text)["info"]["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"info": {"title": "Agent API", "version": "../1"}}, "'../1' cannot be the name of a file"),
+        ({"definitions": {"AThing": {"type": "object", "allOf": [{"type": "string"}, {"type": "integer"}]}}}, "string"),
+    ],
+)
+def test_what_cannot_be_taken_in_changes_nothing(project: Path, document: dict[str, Any], told: str) -> None:
+    published = project.parent / "refused.yaml"
+    published.write_text(yaml.safe_dump(small(**document)), encoding="utf-8")
+    before = contents(project)
+    done = codegen(project, "bump", published, "--api", "agent")
+    assert (done.returncode, told in done.stderr) == (64, True), done.stderr
+    assert contents(project) == before
+
+
 @pytest.mark.parametrize(
     ("path", "method", "query", "expected"),
     [
