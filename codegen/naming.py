@@ -13,22 +13,16 @@ from hashlib import sha256
 
 from openapi_python_client.strings import ClassName, PythonIdentifier
 
+from aiosymphony.apidiff.words import snake_case
+
 from .problem import CodegenError
 
-_ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
-_WORD_START = re.compile(r"([a-z0-9])([A-Z])")
 _LONGEST = 120
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 # Shadowing a builtin is legal and confusing, and breaks annotations where the builtin is a type. `id` is what every
 # Symphony object has; nothing generated calls the builtin.
 _TAKEN = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "self", "cls"} - {"id"}
-
-
-def snake_case(text: str) -> str:
-    """``userSystemAttributes`` to ``user_system_attributes``; all but ASCII letters and digits separates words."""
-    text = _WORD_START.sub(r"\1_\2", _ACRONYM_WORD.sub(r"\1_\2", text))
-    return _OTHER.sub("_", text).strip("_").lower()
 
 
 def pascal_case(text: str) -> str:

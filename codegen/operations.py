@@ -13,10 +13,11 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from aiosymphony.apidiff.surface import METHODS, TRANSPORT_HEADERS, token_of, ways_in
+from aiosymphony.apidiff.words import tag_of
 
 from .facts import PAGING, Body, BodyKind, OperationFacts, Parameter, Result, ResultKind, Reviewed, Style
 from .names_lock import NamesLock
-from .naming import identifier, operation_id, pascal_case, snake_case, stable_identifier, tag_name
+from .naming import identifier, operation_id, pascal_case, stable_identifier, tag_name
 from .problem import CodegenError, pointer
 from .references import References
 from .runtime import RESERVED_ARGUMENTS
@@ -92,7 +93,7 @@ class Operations:
         place = pointer("paths", path, method)
         if operation.get("callbacks"):
             self._notes.append(f"{place}/callbacks: a server's calls are no part of a client; not generated")
-        tags = [text(tag) for tag in operation.get("tags") or []] or [_tag_of(path)]
+        tags = [text(tag) for tag in operation.get("tags") or []] or [tag_of(path, operation)]
         if len(tags) > 1:
             self._notes.append(f"{place}/tags: filed under the first of {', '.join(tags)}")
         hint = pascal_case(name)
@@ -333,12 +334,6 @@ class Operations:
             told = text(default.get("description")).lower()
             good["2XX"] = {} if "error" in told or "unexpected" in told else default
         return good
-
-
-def _tag_of(path: str) -> str:
-    """A tag for an operation without one: the first part of its path that is a resource."""
-    words = [snake_case(part) for part in path.split("/") if part and "{" not in part]
-    return next((word for word in words if word and not re.fullmatch(r"api|v\d+", word)), "default")
 
 
 def _path_parts(path: str, names: dict[str, str], place: str) -> tuple[tuple[Literal["text", "argument"], str], ...]:

@@ -13,7 +13,9 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from ..naming import operation_id, snake_case
+from aiosymphony.apidiff.words import snake_case
+
+from ..naming import operation_id
 from ..problem import CodegenError
 from .blocks import Json, operations_of
 from .wire import is_sent_by_the_session

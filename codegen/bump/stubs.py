@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..naming import identifier, operation_id, snake_case, tag_name
+from aiosymphony.apidiff.words import snake_case
+
+from ..naming import identifier, operation_id, tag_name
 from .blocks import Json
 from .rules import TODO
 

@@ -213,7 +213,7 @@ FACTS: list[tuple[str, str, Any, Any, tuple[str, str, str], str, str]] = [
     ("received pattern", UNAME, typed(pattern="a"), typed(pattern="b"), ("field", "User", "name"), "compatible",
      "compatible"),
     ("width of an argument", f"{GET} parameters 0 schema", {"type": "integer", "format": "int32"},
-     {"type": "integer", "format": "int64"}, ("argument", G, "uid"), "compatible", "compatible"),
+     {"type": "integer", "format": "int64"}, ("argument", G, "uid"), "compatible", "breaking"),
     ("bound of an argument", f"{GET} parameters 0 schema", {"type": "integer", "maximum": 9},
      {"type": "integer", "maximum": 8}, ("argument", G, "uid"), "breaking", "compatible"),
     ("exclusive bound, as 3.0 and as 3.1 say it", f"{GET} parameters 0 schema",

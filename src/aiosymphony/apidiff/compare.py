@@ -12,7 +12,8 @@ A change is breaking if it would break a program that uses the generated code of
 * The base path has moved, and every URL with it.
 
 Other changes leave programs as they are and alter what goes over the wire (``Change.wire``): another default of the
-server, another place or style of an argument, another media type or host.
+server, another place or style of an argument, another media type or host, a result under another status, another
+discriminator.
 
 Not breaking: optional additions; new values of an enumeration and new fields of answers, as readers are tolerant;
 deprecation.
@@ -26,7 +27,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from .facts import changed_facts
-from .surface import Field, Operation, Surface, read_surface
+from .surface import Field, Operation, Surface, pointer, read_surface
+from .words import snake_case
 
 V = TypeVar("V")
 
@@ -36,8 +38,9 @@ class Change:
     """One change.
 
     Attributes:
-        kind: What changed: ``server``, ``operation``, ``argument``, ``body``, ``result``, ``token``, ``model``,
-            ``field``, ``enum`` or ``value``.
+        kind: What changed: ``server``, ``operation``, ``argument``, ``body``, ``result``, ``error``, ``token``,
+            ``model``, ``field``, ``enum`` or ``value``; ``python`` for a name or type of generated code that no change
+            of the document explains.
         what: How: ``added``, ``removed``, ``changed``, ``deprecated`` or ``restored``.
         where: The operation, model or enumeration, such as ``GET /v1/presence`` or ``UserV2``.
         name: Which part of it; empty if it is the whole.
@@ -47,6 +50,7 @@ class Change:
         wire: Whether it alters what goes over the wire while programs stay.
         place: Where it is in the newer document, or in the older one if it is gone, as a JSON pointer; empty for what
             stands inside another schema.
+        python: Whether a type-checker refuses programs written for the old version. Only ``codegen.sh --diff`` knows.
     """
 
     kind: str
@@ -58,6 +62,7 @@ class Change:
     group: str = ""
     wire: bool = False
     place: str = ""
+    python: bool = False
 
     @property
     def severity(self) -> str:
@@ -95,6 +100,8 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Diff:
     """
     before, after = read_surface(old), read_surface(new)
     changes = [*_servers(before, after), *_operations(before, after), *_models(before, after), *_enums(before, after)]
+    places = before.places | after.places
+    changes = [replace(each, place=each.place or places.get(each.where, "")) for each in changes]
     changes.sort(key=lambda change: not change.breaking)
     deprecated_before = [
         new.name
@@ -146,7 +153,7 @@ def _operation(old: Operation, new: Operation, before: Surface, after: Surface) 
         )
     if old.deprecated != new.deprecated:
         yield Change("operation", "deprecated" if new.deprecated else "restored", where)
-    if old.tag != new.tag:
+    if snake_case(old.tag) != snake_case(new.tag):
         detail = f"moved from the tag {old.tag!r} to {new.tag!r}, and its module with it"
         yield Change("operation", "changed", where, detail=detail, breaking=True)
     if set(map(frozenset, old.auth)) != set(map(frozenset, new.auth)):
@@ -166,6 +173,40 @@ def _operation(old: Operation, new: Operation, before: Surface, after: Surface) 
         wider = set(new.result) - set(old.result)
         detail = f"was {' | '.join(old.result) or 'None'}, is {' | '.join(new.result) or 'None'}"
         yield Change("result", "changed", where, detail=detail, breaking=bool(wider) or not new.result)
+    yield from _answers(old, new)
+
+
+def _answers(old: Operation, new: Operation) -> Iterator[Change]:
+    """What answers say beside their types: under which status they come, and what errors look like."""
+    where = new.name
+    at = ("paths", new.path, new.method.lower(), "responses")
+    if old.result == new.result and _statuses(old) != _statuses(new):
+        detail = f"was {_told_statuses(old)}, is {_told_statuses(new)}"
+        yield Change("result", "changed", where, detail=detail, wire=True, place=pointer(*at))
+    for status, was, now in _pairs(old.answers, new.answers):
+        if was is not None and now is not None and was.type == now.type:
+            for each in changed_facts(was.facts, now.facts, sent=False):
+                yield Change(
+                    "result", "changed", where, status, each.detail, wire=each.wire, place=pointer(*at, status)
+                )
+    for status, shape, other in _pairs(old.errors, new.errors):
+        if shape is not None and other is not None and shape != other:
+            detail = f"was {shape}, is {other}"
+            yield Change("error", "changed", where, status, detail, place=pointer(*at, status))
+
+
+def _statuses(operation: Operation) -> dict[str, str]:
+    return {status: each.type for status, each in operation.answers.items()}
+
+
+def _told_statuses(operation: Operation) -> str:
+    return ", ".join(f"{status} {kind}" for status, kind in sorted(_statuses(operation).items())) or "no result"
+
+
+def _of_whole(kind: str, name: str, before: Surface, after: Surface, *, sent: bool) -> Iterator[Change]:
+    """What the document says of a model or an enumeration as a whole."""
+    for each in changed_facts(before.facts.get(name, {}), after.facts.get(name, {}), sent=sent):
+        yield Change(kind, "changed", name, "", each.detail, each.breaking, wire=each.wire)
 
 
 def _part(
@@ -222,6 +263,7 @@ def _models(before: Surface, after: Surface) -> Iterator[Change]:
         elif old is not None and new is not None:
             sent = name in before.sent or name in after.sent
             received = name in before.received or name in after.received
+            yield from _of_whole("model", name, before, after, sent=sent)
             for wire, was, now in _pairs(old, new):
                 yield from _part("field", name, wire, was, now, before, after, sent=sent, received=received)
 
@@ -235,6 +277,7 @@ def _enums(before: Surface, after: Surface) -> Iterator[Change]:
         elif new is None:
             yield Change("enum", "removed", name, detail=_became(name, after), breaking=True)
         else:
+            yield from _of_whole("enum", name, before, after, sent=name in before.sent or name in after.sent)
             for value in old:
                 if value not in new:
                     yield Change("value", "removed", name, value, breaking=True)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from .facts import facts_of_parameter, facts_of_schema
+from .facts import INSIDE, facts_of_parameter, facts_of_schema
+from .shapes import enum_of, filled_by_server, is_json, kinds
+from .words import tag_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 #: Headers that carry tokens. The session puts them on, never a caller.
@@ -48,6 +50,8 @@ class Operation:
 
     Attributes:
         auth: The alternatives of tokens.
+        answers: Its results by status.
+        errors: The form of other answers by status, those that have one.
         base: What its path begins with by the document's servers.
         host: The server, without the path; empty if the document names none.
         media: The media types of its body, and those of its good answers.
@@ -61,6 +65,8 @@ class Operation:
     arguments: dict[str, Field]
     body: Field | None
     result: tuple[str, ...]
+    answers: dict[str, Field] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     base: str = ""
     host: str = ""
     media: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
@@ -77,7 +83,14 @@ class Operation:
 
 @dataclass
 class Surface:
-    """All that callers see of one version of an API."""
+    """All that callers see of one version of an API.
+
+    Attributes:
+        facts: What the document says of models and enumerations as a whole.
+        places: Where those are that have a name in the document, as JSON pointers.
+        sent: The classes that callers send.
+        received: Those that they get in results.
+    """
 
     title: str
     version: str
@@ -86,6 +99,8 @@ class Surface:
     enums: dict[str, list[str]] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     received: set[str] = field(default_factory=set)
+    facts: dict[str, Json] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
 
 def pointer(*parts: str) -> str:
@@ -124,10 +139,16 @@ def read_surface(document: Json) -> Surface:
     Raises:
         ValueError: The document is neither Swagger 2.0 nor OpenAPI 3, or a reference in it leads nowhere.
     """
-    return _Reader(document).read()
+    return Reader(document).read()
 
 
-class _Reader:
+class Reader:
+    """Reads one document.
+
+    Raises:
+        ValueError: It is neither Swagger 2.0 nor OpenAPI 3.
+    """
+
     def __init__(self, document: Json) -> None:
         version = str(document.get("openapi") or document.get("swagger") or "")
         if not version.startswith(("3.", "2.")) or not isinstance(document.get("paths"), dict):
@@ -144,9 +165,10 @@ class _Reader:
     def read(self) -> Surface:
         for name, schema in self.schemas.items():
             if self._is_class(schema):
+                self.surface.places[str(name)] = self._place_of_schema(str(name))
                 self._model(str(name), schema)
         for path, item in self.document["paths"].items():
-            item = self._resolve(item)
+            item = self.resolve(item)
             for method in METHODS:
                 if method in item:
                     operation = self._operation(path, method, item, item[method])
@@ -167,7 +189,7 @@ class _Reader:
         # A parameter of the operation replaces one of the path with its place and name.
         for holder, at in ((item, ("paths", path)), (operation, ("paths", path, method))):
             for index, parameter in enumerate(holder.get("parameters") or []):
-                parameter = self._resolve(parameter)
+                parameter = self.resolve(parameter)
                 key = parameter["in"], parameter["name"]
                 given[key] = parameter
                 places[key] = pointer(*at, "parameters", str(index))
@@ -196,24 +218,26 @@ class _Reader:
             shape = {"type": "object", "properties": form, "required": required_fields}
             body = Field(self._type(shape, f"{where} body", self.surface.sent), bool(required_fields))
         if "requestBody" in operation:
-            body = self._body(self._resolve(operation["requestBody"]), where)
-        tags = operation.get("tags") or ["default"]
-        host, base = self._server(item, operation)
+            body = self._body(self.resolve(operation["requestBody"]), where)
+        answers = self._answers(operation, where)
+        host, base = self.server(item, operation)
         return Operation(
             method=method.upper(),
             path=path,
-            tag=str(tags[0]),
+            tag=tag_of(path, operation),
             deprecated=operation.get("deprecated") is True,
             auth=ways_in(self.document, operation, [name for holder, name in given if holder == "header"]),
             arguments=arguments,
             body=body,
-            result=self._result(operation, where),
+            result=tuple(sorted({each.type for each in answers.values()}, key=lambda kind: (kind == "None", kind))),
+            answers=answers,
+            errors=self._errors(operation),
             base=base,
             host=host,
             media=(self._sent_media(operation), self._read_media(operation)),
         )
 
-    def _server(self, item: Json, operation: Json) -> tuple[str, str]:
+    def server(self, item: Json, operation: Json) -> tuple[str, str]:
         """The host of an operation, and what its path begins with."""
         if self.swagger:
             return str(self.document.get("host") or ""), str(self.document.get("basePath") or "").rstrip("/")
@@ -228,9 +252,9 @@ class _Reader:
 
     def _sent_media(self, operation: Json) -> frozenset[str]:
         if not self.swagger:
-            return frozenset((self._resolve(operation.get("requestBody")) or {}).get("content") or {})
+            return frozenset((self.resolve(operation.get("requestBody")) or {}).get("content") or {})
         has_body = any(
-            self._resolve(each).get("in") in ("body", "formData") for each in operation.get("parameters") or []
+            self.resolve(each).get("in") in ("body", "formData") for each in operation.get("parameters") or []
         )
         stated = operation.get("consumes", self.document.get("consumes"))
         return frozenset(stated or ["application/json"]) if has_body else frozenset()
@@ -240,7 +264,7 @@ class _Reader:
         for status, response in (operation.get("responses") or {}).items():
             if str(status)[0] != "2":
                 continue
-            response = self._resolve(response)
+            response = self.resolve(response)
             if not self.swagger:
                 found |= set(response.get("content") or {})
             elif "schema" in response:
@@ -255,9 +279,16 @@ class _Reader:
             self._facts(schema),
         )
 
-    def _facts(self, schema: Any) -> Json:
+    def _facts(self, schema: Any, depth: int = 0) -> Json:
         """The facts of a value; those of a class are in its fields."""
-        return {} if self._is_class(self._resolve(schema)) else facts_of_schema(self._flat(schema))
+        if depth > 10 or self._is_class(self.resolve(schema)):
+            return {}
+        flat = self._flat(schema)
+        facts = facts_of_schema(flat)
+        for inside, key in zip(INSIDE, ("items", "additionalProperties"), strict=True):
+            if isinstance(flat.get(key), dict):
+                facts |= {f"{inside} {fact}": value for fact, value in self._facts(flat[key], depth + 1).items()}
+        return facts
 
     def _parameter_schema(self, parameter: Json) -> Json:
         content = parameter.get("content")
@@ -268,29 +299,67 @@ class _Reader:
         content = body.get("content") or {}
         if not content:
             return None
-        media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
+        media = next((kind for kind in content if is_json(kind)), next(iter(content)))
         schema = content[media].get("schema") or {}
         return self._argument(body, schema, f"{where} body")
 
-    def _result(self, operation: Json, where: str) -> tuple[str, ...]:
-        found = []
-        for status, response in (operation.get("responses") or {}).items():
-            if str(status)[0] != "2" and str(status) != "304":
+    def _answers(self, operation: Json, where: str) -> dict[str, Field]:
+        """The results by status."""
+        found = {}
+        for status, response in self._responses(operation):
+            if status[0] == "2" or status == "304":
+                schema = self._schema_of_response(response)
+                kind = "None" if schema is None else self._type(schema, f"{where} answer", self.surface.received)
+                found[status] = Field(kind, facts={} if schema is None else self._facts(schema))
+        return found
+
+    def _errors(self, operation: Json) -> dict[str, str]:
+        """The form of other answers: the class that they name, or their fields."""
+        found = {}
+        for status, response in self._responses(operation):
+            if status[0] == "2" or status == "304":
                 continue
-            response = self._resolve(response)
-            schema = response.get("schema") if self.swagger else None
-            if not self.swagger and response.get("content"):
-                content = response["content"]
-                media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
-                schema = content[media].get("schema") or {}
-            kind = "None" if schema is None else self._type(schema, f"{where} answer", self.surface.received)
-            if kind not in found:
-                found.append(kind)
-        return tuple(sorted(found, key=lambda kind: (kind == "None", kind)))
+            schema = self._schema_of_response(response)
+            if schema is not None:
+                found[status] = self._shape(schema)
+        return found
+
+    def _shape(self, schema: Any, depth: int = 0) -> str:
+        """What a value looks like, for one that has no class if no component names it."""
+        alias = self._alias(schema) if isinstance(schema, dict) else None
+        if alias is not None and self._is_class(self.resolve(alias)):
+            return self._type(schema, "", self.surface.received)
+        flat = self._flat(schema)
+        if depth > 10:
+            return "Any"
+        if flat.get("properties"):
+            required = flat.get("required") or []
+            fields = sorted(flat["properties"].items())
+            told = [f"{key}{'' if key in required else '?'}: {self._shape(each, depth + 1)}" for key, each in fields]
+            return f"{{{', '.join(told)}}}"
+        if "items" in flat:
+            return f"list[{self._shape(flat['items'], depth + 1)}]"
+        return " | ".join(enum_of(flat) or sorted(kinds(flat))) or "Any"
+
+    def _responses(self, operation: Json) -> Iterator[tuple[str, Json]]:
+        for status, response in (operation.get("responses") or {}).items():
+            name = str(status)
+            if not name.startswith("x-"):
+                yield name if name == "default" else name.upper(), self.resolve(response)
+
+    def _schema_of_response(self, response: Json) -> Any:
+        """The schema of an answer; None for one without a body."""
+        if self.swagger:
+            return response.get("schema")
+        content = response.get("content")
+        if not content:
+            return None
+        media = next((kind for kind in content if is_json(kind)), next(iter(content)))
+        return content[media].get("schema") or {}
 
     # --- schemas ---
 
-    def _resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:
         seen = set()
         while isinstance(value, dict) and isinstance(value.get("$ref"), str):
             reference = value["$ref"]
@@ -308,7 +377,7 @@ class _Reader:
 
     def _flat(self, schema: Any, depth: int = 0) -> Json:
         """A schema with its composition (allOf) written out."""
-        schema = self._resolve(schema)
+        schema = self.resolve(schema)
         if not isinstance(schema, dict) or depth > 20:
             return {}
         if not schema.get("allOf"):
@@ -328,7 +397,7 @@ class _Reader:
         if not isinstance(schema, dict) or self._alias(schema) is not None:
             return False
         flat = self._flat(schema)
-        return bool(flat.get("properties") or _enum(flat))
+        return bool(flat.get("properties") or enum_of(flat))
 
     def _alias(self, schema: Json) -> Json | None:
         """The reference that a schema only names or wraps with a description."""
@@ -348,13 +417,13 @@ class _Reader:
         alias = self._alias(schema)
         if alias is not None:
             name = str(alias["$ref"]).rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~")
-            target = self._resolve(alias)
+            target = self.resolve(alias)
             if self._is_class(target):
                 reached.add(name)
                 return name
             return self._type(target, name, reached, depth + 1)
         flat = self._flat(schema)
-        if flat.get("properties") or _enum(flat):
+        if flat.get("properties") or enum_of(flat):
             self._model(where, schema)
             reached.add(where)
             return where
@@ -362,9 +431,9 @@ class _Reader:
             part for key in ("oneOf", "anyOf") for part in flat.get(key) or [] if part.get("type") != "null"
         ]
         if alternatives:
-            kinds = {self._type(part, f"{where} {i}", reached, depth + 1) for i, part in enumerate(alternatives, 1)}
-            return " | ".join(sorted(kinds))
-        kinds_stated = [kind for kind in _kinds(flat) if kind != "null"]
+            types = {self._type(part, f"{where} {i}", reached, depth + 1) for i, part in enumerate(alternatives, 1)}
+            return " | ".join(sorted(types))
+        kinds_stated = [kind for kind in kinds(flat) if kind != "null"]
         return " | ".join(sorted({self._plain(kind, flat, where, reached, depth) for kind in kinds_stated})) or "Any"
 
     def _plain(self, kind: str, schema: Json, where: str, reached: set[str], depth: int) -> str:
@@ -382,52 +451,26 @@ class _Reader:
         if name in self.surface.models or name in self.surface.enums:
             return
         flat = self._flat(schema)
-        values = _enum(flat)
+        values = enum_of(flat)
         if values and not flat.get("properties"):
             self.surface.enums[name] = values
+            self.surface.facts[name] = facts_of_schema(flat)
             return
         self.surface.models[name] = fields = {}
+        self.surface.facts[name] = facts_of_schema(flat)
         uses = self.uses.setdefault(name, set())
         required = set(flat.get("required") or []) if isinstance(flat.get("required"), list) else set()
         for wire, value in flat["properties"].items():
             fields[wire] = Field(
                 self._type(value, f"{name}.{wire}", uses),
-                wire in required and not _filled_by_server(value),
+                wire in required and not filled_by_server(value),
                 isinstance(value, dict) and value.get("deprecated") is True,
                 self._facts(value),
                 self._place_of_field(name, wire),
             )
 
     def _place_of_field(self, name: str, wire: str) -> str:
-        if name not in self.schemas:
-            return ""
-        home = ("definitions",) if self.swagger else ("components", "schemas")
-        return pointer(*home, name, "properties", wire)
+        return f"{self._place_of_schema(name)}{pointer('properties', wire)[1:]}" if name in self.schemas else ""
 
-
-def _is_json(media: str) -> bool:
-    kind = media.split(";", maxsplit=1)[0].strip().lower()
-    return kind in ("application/json", "*/*") or kind.endswith("+json")
-
-
-def _kinds(schema: Json) -> Iterator[str]:
-    stated = schema.get("type")
-    if isinstance(stated, str):
-        yield stated
-    elif isinstance(stated, list):
-        yield from stated
-    elif "items" in schema:
-        yield "array"
-    elif "additionalProperties" in schema:
-        yield "object"
-
-
-def _enum(schema: Json) -> list[str]:
-    if schema.get("type") in ("boolean", "number", "array", "object"):
-        return []
-    values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
-    return [str(value) for value in values if value is not None]
-
-
-def _filled_by_server(schema: Any) -> bool:
-    return isinstance(schema, dict) and (schema.get("readOnly") is True or schema.get("nullable") is True)
+    def _place_of_schema(self, name: str) -> str:
+        return pointer(*(("definitions",) if self.swagger else ("components", "schemas")), name)
