@@ -38,6 +38,29 @@ class NamesLock:
         """Whether a class had this name: no other gets it, even if that one is gone."""
         return name in self._classes_before
 
+    def adopt(self) -> bool:
+        """Give classes for inline schemas that have changed since the name that they had.
+
+        Such a class is known by its place and its parts. One that is new takes over from one that is gone from the same
+        place, the one with which it shares the most parts.
+
+        Returns:
+            Whether there was one: then the names are to be given anew.
+        """
+        gone = [what for what in self._before if what.startswith("inline ") and what not in self.chosen]
+        come = [what for what in self.chosen if what.startswith("inline ") and what not in self._before]
+        adopted = False
+        for what in come:
+            shared = {each: len(_parts(each) & _parts(what)) for each in gone if _place(each) == _place(what)}
+            before = max(shared, key=lambda each: shared[each], default=None)
+            if before is not None and shared[before]:
+                gone.remove(before)
+                self._before[what] = self._before.pop(before)
+                adopted = True
+        if adopted:
+            self.chosen.clear()
+        return adopted
+
     def choose(self, what: str, text: str, name: str) -> None:
         """Note the name of a thing that is spelled ``text`` in the document."""
         if name != text:
@@ -80,6 +103,14 @@ class NamesLock:
             found[text] = name
             self.choose(f"{scope} {text}", spelled(text), name)
         return {text: found[text] for text in order}
+
+
+def _place(what: str) -> str:
+    return what.split(": ", 1)[0]
+
+
+def _parts(what: str) -> set[str]:
+    return set(what.split(": ", 1)[1].lower().split(", "))
 
 
 def read_names(path: Path) -> dict[str, dict[str, str]]:

@@ -43,13 +43,24 @@ def normalise(
     Raises:
         CodegenError: Something in the document cannot be expressed; says where.
     """
-    notes: list[str] = []
-    document = without_circles(document)
-    references = References(document)
     names = NamesLock() if names is None else names
-    schemas = Schemas(references, notes, names, present or {})
+    document = without_circles(document)
+    found = _normalised(document, api, reviewed or {}, present or {}, names)
+    return _normalised(document, api, reviewed or {}, present or {}, names) if names.adopt() else found
+
+
+def _normalised(
+    document: dict[str, Any],
+    api: str,
+    reviewed: Mapping[str, Reviewed],
+    present: Mapping[str, Collection[str]],
+    names: NamesLock,
+) -> Normalised:
+    notes: list[str] = []
+    references = References(document)
+    schemas = Schemas(references, notes, names, present)
     classes = schemas.read_components()
-    operations = Operations(references, schemas, notes, names, api=api, reviewed=reviewed or {})
+    operations = Operations(references, schemas, notes, names, api=api, reviewed=reviewed)
     operations.read()
     if document.get("webhooks"):
         notes.append(f"{pointer('webhooks')}: a server's calls are no part of a client; not generated")

@@ -110,6 +110,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[Any, Any], Any]
         lambda models, _: str(models.UserState.ON),
         "ON",
     ),
+    "an enumeration of a field, with one value more": (
+        document(schemas={"User": {"type": "object", "properties": {"state": texts("ON")}}}),
+        document(schemas={"User": {"type": "object", "properties": {"state": texts("ON", "OFF")}}}),
+        lambda models, _: str(models.UserState.ON),
+        "ON",
+    ),
+    "an object inside another, with one field more, beside a new one": (
+        document(schemas={"Owner": of_inline(("bark", "bite"), ("meow",))}),
+        document(schemas={"Owner": of_inline(("sing",), ("bark", "bite", "dig"), ("meow",))}),
+        lambda models, _: [models.OwnerPetType1(bark="x").to_dict(), models.OwnerPetType2(meow="x").to_dict()],
+        [{"bark": "x"}, {"meow": "x"}],
+    ),
     "an alternative put before others": (
         document(schemas={"Owner": of_inline(("bark",), ("meow",))}),
         document(schemas={"Owner": of_inline(("sing",), ("bark",), ("meow",))}),
