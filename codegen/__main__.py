@@ -6,14 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
-from aiosymphony.apidiff import FAIL_ON, compare, fails, to_html, to_json, to_markdown, without_accepted
+from aiosymphony.apidiff import (
+    FAIL_ON,
+    fails,
+    to_html,
+    to_json,
+    to_markdown,
+    wire_differences,
+    without_accepted,
+)
 
 from .apis import check_tools, regenerate
 from .bump.command import bump_command
-from .document import generate_from
+from .changes import changes_of
+from .document import generate_from, read_any
 from .package import Report
 from .problem import CodegenError, fault
-from .reading import read_document
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,8 +43,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--api", metavar="NAME", help="with --spec: the package's name")
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --spec: the folder to put the package into")
     parser.add_argument(
-        "--fixes", type=Path, metavar="FILE", help="with --spec: an OpenAPI Overlay with fixes for the document"
+        "--fixes",
+        type=Path,
+        metavar="FILE",
+        help="an OpenAPI Overlay with fixes for the published document: with --spec, for NEW, or for VENDOR",
     )
+    parser.add_argument("--fixes-old", type=Path, metavar="FILE", help="with --diff: the same for OLD")
     parser.add_argument(
         "--strict", action="store_true", help="with --spec: refuse flaws that change nothing, instead of mending them"
     )
@@ -45,6 +57,13 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument(
         "--diff", nargs=2, type=Path, metavar=("OLD", "NEW"), help="say what changed; exit 1 if it breaks callers"
+    )
+    parser.add_argument(
+        "--against-vendor",
+        nargs=2,
+        type=Path,
+        metavar=("VENDOR", "OURS"),
+        help="say where a document in own words means something else on the wire; exit 1 if it does",
     )
     parser.add_argument("--json", action="store_true", help="with --diff: as JSON instead of Markdown")
     parser.add_argument(
@@ -57,14 +76,19 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.spec and not (options.api and options.out):
         parser.error("--spec needs --api and --out")
-    if not options.spec and (options.api or options.out or options.fixes or options.strict or options.allow_files):
-        parser.error("--api, --out, --fixes, --strict and --allow-files go with --spec")
-    if not options.diff and (options.json or options.html or options.accept or options.fail_on != "breaking"):
-        parser.error("--json, --html, --fail-on and --accept go with --diff")
+    if not options.spec and (options.api or options.out or options.strict or options.allow_files):
+        parser.error("--api, --out, --strict and --allow-files go with --spec")
+    if options.fixes and not (options.spec or options.diff or options.against_vendor):
+        parser.error("--fixes goes with --spec, --diff or --against-vendor")
+    of_diff = options.json or options.html or options.accept or options.fixes_old or options.fail_on != "breaking"
+    if not options.diff and of_diff:
+        parser.error("--json, --html, --fail-on, --accept and --fixes-old go with --diff")
     try:
+        check_tools()
         if options.diff:
             return _diff(options)
-        check_tools()
+        if options.against_vendor:
+            return _against_vendor(options)
         if options.spec:
             return _one(options)
         return _all(check=options.check)
@@ -95,11 +119,7 @@ def _one(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = options.diff
-    documents = read_document(old), read_document(new)
-    try:
-        found = compare(*documents)
-    except ValueError as error:
-        raise CodegenError(f"{old} or {new}", str(error)) from None
+    found = changes_of(ROOT, old, new, fixes_old=options.fixes_old, fixes=options.fixes)
     if options.accept is not None:
         try:
             found, accepted = without_accepted(found, options.accept)
@@ -111,6 +131,19 @@ def _diff(options: argparse.Namespace) -> int:
         options.html.write_text(to_html(found), encoding="utf-8")
     print(to_json(found) if options.json else to_markdown(found), end="\n" if options.json else "")
     return 1 if fails(found, options.fail_on) else 0
+
+
+def _against_vendor(options: argparse.Namespace) -> int:
+    vendor, ours = options.against_vendor
+    documents = read_any(vendor, options.fixes).published, read_any(ours).published
+    try:
+        found = wire_differences(*documents)
+    except ValueError as error:
+        raise CodegenError(f"{vendor} or {ours}", str(error)) from None
+    for each in found:
+        print(each)
+    print(f"{len(found)} difference{'' if len(found) == 1 else 's'} on the wire" if found else "the same on the wire")
+    return 1 if found else 0
 
 
 def _all(*, check: bool) -> int:

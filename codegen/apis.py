@@ -147,6 +147,18 @@ def _generate_one(
     return report, names.chosen
 
 
+def kept_of(root: Path, document: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The names that are kept for a document of ``specs/apis.toml``, and the fields that its answers always have.
+
+    Both are empty for any other document.
+    """
+    specs = root / "specs"
+    for api in read_apis(specs / "apis.toml") if (specs / "apis.toml").exists() else []:
+        if (specs / api.document).resolve() == document.resolve():
+            return read_names(specs / FILE).get(api.package, {}), _read_reviewed(specs / api.operations)[1]
+    return {}, {}
+
+
 def read_apis(path: Path) -> list[Api]:
     """The tables of ``apis.toml``.
 

@@ -30,11 +30,13 @@ class Intake:
 
     Attributes:
         document: Valid OpenAPI 3.
+        published: The document as it is published, with its fixes.
         fixed: A line for each fix of a file of fixes.
         mended: A note for each flaw that changes nothing and was mended, with its place in the document as published.
     """
 
     document: dict[str, Any]
+    published: dict[str, Any]
     fixed: list[str]
     mended: list[str]
 
@@ -61,6 +63,7 @@ def read_any(path: Path, fixes: Path | None = None, *, strict: bool = False, all
         document, read = with_files(document, path, allow_files)
         fixed += read
     check_references(document, str(path))
+    published = document
     if "swagger" in document:
         if str(document["swagger"]) != "2.0":
             raise CodegenError(str(path), f"is Swagger {document['swagger']}; 2.0, OpenAPI 3.0 and 3.1 can be read")
@@ -81,7 +84,7 @@ def read_any(path: Path, fixes: Path | None = None, *, strict: bool = False, all
             raise
         listed = "\n    ".join(mended)
         raise CodegenError(error.place, error.what, f"{error.remedy}\n  These would be mended:\n    {listed}") from None
-    return Intake(document=document, fixed=fixed, mended=mended)
+    return Intake(document=document, published=published, fixed=fixed, mended=mended)
 
 
 def _as_in_swagger(note: str) -> str:

@@ -11,16 +11,19 @@ from .accepted import FAIL_ON, fails, without_accepted
 from .compare import Change, Diff, compare
 from .load import load_document
 from .render import to_html, to_json, to_markdown
+from .rewrite import Difference, wire_differences
 
 __all__ = [
     "FAIL_ON",
     "Change",
     "Diff",
+    "Difference",
     "compare",
     "fails",
     "load_document",
     "to_html",
     "to_json",
     "to_markdown",
+    "wire_differences",
     "without_accepted",
 ]

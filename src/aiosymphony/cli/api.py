@@ -35,6 +35,8 @@ def diff(
 ) -> None:
     """List what changed between two documents of an API, and which changes break callers.
 
+    Compares what the documents say. How that changes the names of generated Python, ./codegen.sh --diff says.
+
     Exit code 1 if something breaks, or is of the severity that --fail-on names; 0 if not.
     """
     if fail_on not in FAIL_ON:
@@ -58,5 +60,6 @@ def diff(
         print_json(orjson.loads(to_json(found)))
     else:
         print_lines(to_markdown(found))
+    say("Names and types in Python are compared by ./codegen.sh --diff alone, in the project's folder.", stderr=True)
     if fails(found, fail_on):
         raise typer.Exit(FAILED)
