@@ -252,7 +252,12 @@ class _Intake:
     def _only_30(self, schema: dict[str, Any], place: str) -> None:
         """What OpenAPI 3.0 says in another way than 3.1, or does not know."""
         stated = schema.get("type")
-        if isinstance(stated, list):
+        if stated in ("null", ["null"]):
+            self._note(f"{place}/type", "is null, as in OpenAPI 3.1; taken so")
+            del schema["type"]
+            schema.setdefault("enum", [None])
+            schema["nullable"] = True
+        elif isinstance(stated, list):
             rest = [kind for kind in stated if kind != "null"]
             self._note(f"{place}/type", "is a list, as in OpenAPI 3.1; taken so")
             if len(rest) < len(stated):

@@ -27,6 +27,7 @@ from .shapes import kind_of, text
 # Of several media types, the one to send or read.
 _BODY_RANK: tuple[BodyKind, ...] = ("json", "form", "multipart", "text", "bytes")
 _RESULT_RANK: tuple[ResultKind, ...] = ("json", "text", "bytes")
+_NEVER_WITH_CONTENT = ("204", "205", "304")  # by HTTP itself, whatever a document says
 _DELIMITERS: dict[str, Style] = {"spaceDelimited": "space", "pipeDelimited": "pipe"}
 
 
@@ -91,13 +92,16 @@ class Operations:
         self, path: str, method: str, item: dict[str, Any], operation: dict[str, Any], name: str
     ) -> tuple[OperationFacts, dict[str, Any]]:
         place = pointer("paths", path, method)
+        path, hash_sign, _ = path.partition("#")
+        if hash_sign:
+            self._notes.append(f"{place}: has a fragment in its path, which is not sent; it is part of the id alone")
         if operation.get("callbacks"):
             self._notes.append(f"{place}/callbacks: a server's calls are no part of a client; not generated")
         tags = [text(tag) for tag in operation.get("tags") or []] or [tag_of(path, operation)]
         if len(tags) > 1:
             self._notes.append(f"{place}/tags: filed under the first of {', '.join(tags)}")
         hint = pascal_case(name)
-        arguments, tokens = self._arguments(path, item, operation, hint)
+        arguments, tokens = self._arguments(path, item, operation, place, hint)
         parameters = tuple(parameter for parameter, _ in arguments)
         auth, *other_auth = ways_in(self._source, operation, tokens)
         known = (self._source.get("components") or {}).get("securitySchemes") or {}
@@ -174,25 +178,25 @@ class Operations:
     # --- arguments ---
 
     def _arguments(
-        self, path: str, item: dict[str, Any], operation: dict[str, Any], hint: str
+        self, path: str, item: dict[str, Any], operation: dict[str, Any], place: str, hint: str
     ) -> tuple[list[tuple[Parameter, dict[str, Any]]], list[str]]:
         """The arguments of an operation with their schemas, and the tokens that its document has as parameters."""
         resolved: dict[tuple[Any, str], tuple[dict[str, Any], str]] = {}
-        for holder, place in ((item, pointer("paths", path)), (operation, f"{pointer('paths', path)}/operation")):
+        for holder, above in ((item, place.rpartition("/")[0]), (operation, place)):
             for index, parameter in enumerate(holder.get("parameters") or []):
-                below = f"{place}/parameters/{index}"
+                below = f"{above}/parameters/{index}"
                 parameter = self._references.follow(parameter, below)
                 resolved[parameter["in"], parameter["name"]] = (parameter, below)
         self.parameters += len(resolved)
         tokens = []
         wanted = []
-        for (where, wire), (parameter, place) in resolved.items():
+        for (where, wire), (parameter, below) in resolved.items():
             if where == "header" and token_of(wire):
                 tokens.append(wire)
             elif where == "header" and wire.lower() in TRANSPORT_HEADERS:
-                self._notes.append(f"{place}: the header {wire} is set by the transport; no argument")
+                self._notes.append(f"{below}: the header {wire} is set by the transport; no argument")
             else:
-                wanted.append((where, wire, parameter, place))
+                wanted.append((where, wire, parameter, below))
         names = self._names.distinct(
             f"argument {hint}",
             [f"{where} {wire}" for where, wire, _, _ in wanted],
@@ -200,17 +204,17 @@ class Operations:
             spelled=lambda text: text.split(" ", 1)[1],
         )
         found = []
-        for number, (where, wire, parameter, place) in enumerate(wanted, start=1):
+        for number, (where, wire, parameter, below) in enumerate(wanted, start=1):
             python = names[f"{where} {wire}"]
-            schema, style = self._style(parameter, where, place)
-            plain = self._schemas.plain(schema, f"{place}/schema", f"{hint}{pascal_case(wire)}")
+            schema, style = self._style(parameter, where, below)
+            plain = self._schemas.plain(schema, f"{below}/schema", f"{hint}{pascal_case(wire)}")
             argument = Parameter(
                 place=where,
                 wire=wire,
                 python=python,
                 key=python if stable_identifier(python) else f"parameter_{number}",
                 required=where == "path" or parameter.get("required") is True,
-                description=text(parameter.get("description")) or self._schemas.words(schema, place).description,
+                description=text(parameter.get("description")) or self._schemas.words(schema, below).description,
                 style=style,
             )
             found.append((argument, plain))
@@ -276,6 +280,11 @@ class Operations:
         )
         if facts.kind == "bytes":
             return facts, None
+        stated = kind_of(self._schemas.flatten(schema, below))
+        if facts.kind in ("form", "multipart") and stated not in ("object", None):
+            raise CodegenError(
+                below, f"{media} is made of named fields, not of one {stated}", "Make it an object, with a fix."
+            )
         shape = {"type": "string"} if facts.kind == "text" else self._schemas.plain(schema, below, f"{hint}Body")
         return facts, {"required": facts.required, "content": {"application/json": {"schema": shape}}}
 
@@ -291,10 +300,13 @@ class Operations:
                 for media, each in content.items()
             }
             media = min(content, key=lambda each: _RESULT_RANK.index(kinds[each]), default="")
-            kind: ResultKind = "none" if status == "304" else kinds.get(media, "none")
+            empty = status in _NEVER_WITH_CONTENT or place.endswith("/head")
+            if empty and content:
+                self._notes.append(f"{place}/responses/{status}: such an answer has no content in HTTP; read as none")
+            kind: ResultKind = "none" if empty else kinds.get(media, "none")
             if kind == "bytes" and "xml" in media:
                 self._notes.append(f"{place}/responses/{status}: is {media}, which is not read; handed out as bytes")
-            if len(content) > 1:
+            if len(content) > 1 and not empty:
                 others = ", ".join(each for each in content if each != media)
                 self._notes.append(f"{place}/responses/{status}: read as {media}; not as {others}")
             schema = content[media].get("schema", {}) if kind == "json" else {}
@@ -338,8 +350,8 @@ class Operations:
 
 def _path_parts(path: str, names: dict[str, str], place: str) -> tuple[tuple[Literal["text", "argument"], str], ...]:
     """The path as literal text and arguments in turn."""
-    if "?" in path or "#" in path:
-        raise CodegenError(place, "a query or fragment in the path", "Make its parts query parameters, with a fix.")
+    if "?" in path:
+        raise CodegenError(place, "a query in the path", "Make its parts query parameters, with a fix.")
     parts: list[tuple[Literal["text", "argument"], str]] = []
     for index, part in enumerate(re.split(r"{([^{}]*)}", path)):
         if index % 2:

@@ -111,6 +111,14 @@ MENDED: dict[str, tuple[dict[str, Any], str]] = {
         document(schema=of(a={"type": ["string", "null"]})),
         f"{X}/properties/a/type: is a list, as in OpenAPI 3.1; taken so",
     ),
+    "null among alternatives in 3.0": (
+        document(schema=of(a={"anyOf": [{"type": "string"}, {"type": "null"}]})),
+        f"{X}/properties/a/anyOf/1/type: is null, as in OpenAPI 3.1; taken so",
+    ),
+    "null alone in a list in 3.0": (
+        document(schema=of(a={"type": ["null"]})),
+        f"{X}/properties/a/type: is null, as in OpenAPI 3.1; taken so",
+    ),
     "examples in 3.0": (
         document(schema=of(a={"type": "string", "examples": ["b"]})),
         f"{X}/properties/a/examples: is no part of a schema; left out",
@@ -160,6 +168,10 @@ MENDED: dict[str, tuple[dict[str, Any], str]] = {
         document(path="/a?kind=b"),
         "#/paths/~1a?kind=b: has a query in its path; kind is an argument, which can be 'b' alone",
     ),
+    "a fragment in a path": (
+        document(path="/a#b"),
+        "#/paths/~1a#b/get: has a fragment in its path, which is not sent; it is part of the id alone",
+    ),
     "an operation id twice": (
         document(paths={p: {"get": {"operationId": "one", "responses": GOOD}} for p in ("/a", "/b")}),
         "#/paths/~1b/get/operationId: 'one' is the id of #/paths/~1a/get too; ids are made of path and method",
@@ -171,6 +183,10 @@ MENDED: dict[str, tuple[dict[str, Any], str]] = {
     "an answer in XML alone": (
         document(operation={"responses": {"200": {"description": "x", "content": {"application/xml": {}}}}}),
         f"{GET}/responses/200: is application/xml, which is not read; handed out as bytes",
+    ),
+    "an answer without content that is JSON": (
+        document(operation={"responses": {"204": {"description": "x", "content": {"application/json": {}}}}}),
+        f"{GET}/responses/204: such an answer has no content in HTTP; read as none",
     ),
     "a server without a scheme": (
         document(servers=[{"url": "api.acme.com/v1"}]),
@@ -219,7 +235,7 @@ def test_what_changes_nothing_is_mended_with_its_place(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MENDED if not name.startswith(("a scheme", "an answer", "a server"))]
+    "name", [name for name in MENDED if not name.startswith(("a scheme", "an answer", "a server", "a fragment"))]
 )
 def test_strict_refuses_what_would_be_mended(name: str, tmp_path: Path) -> None:
     content, note = MENDED[name]
@@ -274,6 +290,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a type that is none, in 3.1": (
         document(version="3.1.0", schema=of(a={"type": "strng"})),
         f"{X}/properties/a/type",
+    ),
+    "a form that is a list": (
+        document(
+            operation={"requestBody": {"content": {"multipart/form-data": {"schema": {"type": "array", "items": {}}}}}}
+        ),
+        f"{GET}/requestBody/content/multipart~1form-data/schema: multipart/form-data is made of named fields",
     ),
     "types that exclude each other": (
         document(schema=of(a={"allOf": [{"type": "string"}, {"type": "integer"}]})),
@@ -530,6 +552,32 @@ def test_a_query_of_a_path_is_sent(tmp_path: Path, imported: Imported) -> None:
     models = import_module("made.models")
     [kind] = list(models.AGetKind)
     assert get.build(kind=kind).target == "/a?kind=b"
+
+
+@pytest.mark.parametrize(("method", "status"), [("get", 204), ("get", 205), ("head", 200)])
+def test_an_answer_that_cannot_have_content_is_none(
+    method: str, status: int, tmp_path: Path, imported: Imported
+) -> None:
+    answer = {"description": "x", "content": {"application/json": {"schema": {}}}}
+    content = document(paths={"/a": {method: {"responses": {str(status): answer}}}})
+    assert made(content, tmp_path, imported)[f"a_{method}"].parse(status, {}, b"") is None
+
+
+def test_a_fragment_of_a_path_tells_operations_apart_and_is_not_sent(tmp_path: Path, imported: Imported) -> None:
+    path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    item = {"parameters": [path], "put": {"responses": GOOD}}
+    content = document(paths={"/a/{id}": item, "/a/{id}#share": item, "/a/{id}#unshare": item})
+    operations = made(content, tmp_path, imported)
+    assert list(operations) == ["a_id_put", "a_id_share_put", "a_id_unshare_put"]
+    for operation in operations.values():
+        assert (operation.path, operation.build("7").path) == ("/a/{id}", "/a/7")
+
+
+def test_a_parameter_that_is_refused_is_told_with_its_true_place(tmp_path: Path) -> None:
+    parameter = {"name": "q", "in": "query", "content": {"text/csv": {"schema": {"type": "string"}}}}
+    with pytest.raises(CodegenError) as caught:
+        generate_from(write(tmp_path, document(parameter=parameter)), api="x", out=tmp_path)
+    assert caught.value.place == f"{GET}/parameters/0/content"
 
 
 def test_a_server_without_a_scheme_gives_its_base_path(tmp_path: Path, imported: Imported) -> None:
