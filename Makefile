@@ -11,7 +11,7 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate bench soak kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents bench soak kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -61,6 +61,9 @@ lowest: $(VENV)/.development ## Run the tests of transports, facade and command 
 
 generate: $(VENV)/.development ## Regenerate generated/ from specs/
 	./codegen.sh
+
+documents: $(VENV)/.development ## Try the generator on published documents; needs npm and the network, takes an hour
+	$(BIN)/python -m tests.codegen.public_documents
 
 bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
 	$(BIN)/python -m benchmarks

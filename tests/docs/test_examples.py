@@ -24,6 +24,7 @@ def _programs() -> list[tuple[str, str]]:
         (f"{document.name}:{number}", code)
         for document in DOCUMENTS
         for number, code in enumerate(FENCED.findall(document.read_text(encoding="utf-8")), 1)
+        if document.name != "generating.md"  # test_generating runs it: it needs a package that is made of the page
     ]
 
 
