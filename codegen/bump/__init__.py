@@ -6,22 +6,22 @@ import hashlib
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from aiosymphony.apidiff import compare
+from aiosymphony.apidiff import Diff
 
 from ..apis import Api, read_apis, regenerate
+from ..changes import changes_of
 from ..document import read_any
 from ..files import write_text
 from ..naming import identifier, operation_id, tag_name
-from ..normalise import normalise
 from ..problem import CodegenError
 from ..reading import read_document
-from ..validation import validate
 from . import changelog, stubs, tables, uses
 from .adopt import Adopted, adopt, reached
 from .blocks import Json, operations_of
@@ -90,16 +90,17 @@ class _Bump:
         self.old: Json = yaml.load(self.old_text, Loader=yaml.CSafeLoader)
         self.adopted: Adopted = adopt(self.old_text, taken.document, keep_words=keep_words)
         self.facades = self._facades()
-        self._check()
+        self.diff = self._changes()
 
-    def _check(self) -> None:
-        """Check that the new document can be generated, before anything is written."""
+    def _changes(self) -> Diff:
+        """What the new document changes, for the wire and for Python; nothing is written before it is known."""
         version = str(self.adopted.document["info"]["version"])
         if not re.fullmatch(r"\w[\w.+-]*", version):
             raise CodegenError("#/info/version", f"{version!r} cannot be the name of a file", "Give another by a fix.")
-        document = yaml.load(self.adopted.text, Loader=yaml.CSafeLoader)
-        validate(document, f"the new specs/{Path(self.api.document).parent}/{version}.yaml")
-        normalise(document, api=self.api.api)
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / f"{version}.yaml"
+            written.write_text(self.adopted.text, encoding="utf-8")
+            return changes_of(self.root, self.old_path, written)
 
     def run(self, *, types: bool) -> Bumped:
         self._write_document()
@@ -275,9 +276,8 @@ class _Bump:
     # --- words ---
 
     def _write_changelog(self, gone: Mapping[str, str]) -> None:
-        diff = compare(self.old, self.adopted.document)
         path = self.root / "CHANGELOG.md"
-        if not diff.changes or not path.exists():
+        if not self.diff.changes or not path.exists():
             return
         named = {
             f"{method.upper()} {path}": operation_id(path, method)
@@ -285,7 +285,7 @@ class _Bump:
         }
         before = {f"{method.upper()} {path}": operation_id(path, method) for path, method in operations_of(self.old)}
         written = changelog.entry(
-            diff,
+            self.diff,
             {where: self.facades.get(identity, "") for where, identity in named.items()},
             {where: gone.get(identity, "") for where, identity in before.items()},
         )
@@ -308,12 +308,11 @@ class _Bump:
 
     def _find_uses(self, gone: Mapping[str, str], *, types: bool) -> None:
         """Say which lines use what is gone, and which methods stand before something that is otherwise now."""
-        diff = compare(self.old, self.adopted.document)
         sought = uses.Sought(root=self.root)
         sought.add(*gone)
         for name in filter(None, gone.values()):
             sought.add(f"`{name}`", f".{name.rpartition('.')[2]}(", f"def {name.rpartition('.')[2]}(")
-        for each in diff.changes:
+        for each in self.diff.changes:
             if each.what == "removed" and each.kind in ("model", "enum"):
                 sought.add(each.where)
             elif each.what == "removed" and each.kind in ("field", "value"):

@@ -22,7 +22,7 @@ _TO_URL_SAFE = str.maketrans("+/", "-_", "=")
 _NOT_A_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 
 
-def path_segment(name: str, value: str | int) -> str:
+def path_segment(name: str, value: str | float) -> str:
     """Percent-encode one path parameter. ``""``, ``.`` and ``..`` would name another resource and are refused.
 
     Raises:
