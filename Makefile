@@ -11,7 +11,7 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents bench soak kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench soak kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -64,6 +64,14 @@ generate: $(VENV)/.development ## Regenerate generated/ from specs/
 
 documents: $(VENV)/.development ## Try the generator on published documents; needs npm and the network, takes an hour
 	$(BIN)/python -m tests.codegen.public_documents
+
+reference: $(VENV)/.development ## Write the generated part of docs/command-line.md
+	sed -i '/^## Global options$$/,$$d' docs/command-line.md
+	$(BIN)/python -m aiosymphony.cli.reference >> docs/command-line.md
+
+man: $(VENV)/.development ## Write the man page, build/man/aiosymphony.1
+	mkdir -p build/man
+	$(BIN)/python -m aiosymphony.cli.reference --man > build/man/aiosymphony.1
 
 bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
 	$(BIN)/python -m benchmarks

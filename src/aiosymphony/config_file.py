@@ -34,6 +34,11 @@ def profile_file(name: str) -> Path:
     raise ConfigError(f"there is no profile {name}: neither {folder / name}.yaml nor .json")
 
 
+def profiles() -> list[str]:
+    """The names of the profiles that there are, sorted."""
+    return sorted({file.stem for ending in _ENDINGS for file in _HOME.expanduser().glob(f"*{ending}")})
+
+
 class Section:
     """A part of a configuration file, with its name for errors."""
 

@@ -109,7 +109,9 @@ async def test_what_failed_is_corrected_in_a_file_of_its_own(run: Run, folder: P
 
 
 async def test_a_plan_leads_through_the_same_steps(run: Run, folder: Path, company: str) -> None:
-    planned = await run("provision", "plan", people(folder, *GOOD, "wrong one"), *options(company), "--out", "the plan")
+    planned = await run(
+        "provision", "plan", people(folder, *GOOD, "wrong one"), *options(company), "--output", "the plan"
+    )
     assert planned.code == 2
     first = await run(*printed(planned, "To carry it out"))
     assert first.code == 2
@@ -173,7 +175,7 @@ async def test_a_plan_is_bound_to_its_file_wherever_either_lies(run: Run, folder
     elsewhere = folder.parent / "plans"
     elsewhere.mkdir()
     plan = elsewhere / "the.plan"
-    assert (await run("provision", "plan", file.name, *options(company), "--out", str(plan))).code == 0
+    assert (await run("provision", "plan", file.name, *options(company), "--output", str(plan))).code == 0
     # Something else of the same name lies beside the plan.
     (elsewhere / file.name).write_text("email\n")
     file.write_text(content.replace("cid", "dee"))

@@ -62,13 +62,13 @@ def test_34_standard_input_is_read_once_and_needs_names_for_what_is_kept(
     company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = ("--target", "connect", "--company", company)
-    for command, option in (("plan", "--out"), ("apply", "--journal"), ("status", "--journal")):
+    for command, option in (("plan", "--output"), ("apply", "--journal"), ("status", "--journal")):
         code, out, err = run(capsys, "provision", command, "-", *(target if command != "status" else ()))
         assert (code, out) == (64, "")
         assert err == (f"aiosymphony: standard input has no name for what is kept beside it: name a file by {option}\n")
     hand_in(gzip.compress(people().encode()), monkeypatch)
     plan = tmp_path / "people.plan"
-    code, out, _ = run(capsys, "provision", "plan", "-", *target, "--out", plan, "--json")
+    code, out, _ = run(capsys, "provision", "plan", "-", *target, "--output", plan, "--json")
     assert (code, orjson.loads(out)["counts"]["create"]) == (0, 1)
     # The saved plan can be carried out: it needs the file no more.
     code, out, _ = run(capsys, "provision", "apply", plan, "--no-audit", "--json")
@@ -87,7 +87,7 @@ def test_34_a_terminal_is_not_waited_for(
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     target = ("--target", "connect", "--company", company)
-    code, out, err = run(capsys, "provision", "plan", "-", *target, "--out", tmp_path / "p")
+    code, out, err = run(capsys, "provision", "plan", "-", *target, "--output", tmp_path / "p")
     assert (code, out) == (64, "")
     assert err == "aiosymphony: - is standard input, which is a terminal here: hand in a file, such as by < FILE\n"
 

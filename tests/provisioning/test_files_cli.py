@@ -43,16 +43,16 @@ def test_a_map_is_printed_and_does_what_the_columns_mean(people: Path, capsys: p
 
 def test_a_map_is_written_once_and_replaced_only_when_asked(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = people.with_name("map.toml")
-    assert provision("map", people, "--target", "pod", "--out", out) == 0
+    assert provision("map", people, "--target", "pod", "--output", out) == 0
     told = capsys.readouterr().out
     assert "To decide: userName is needed, and no column is known to be it." in told
     assert f"Wrote {out}. Look it over, and give it to plan or apply: --map {out}" in told
     ColumnMap.read(out, "pod")
     out.write_text("# mine")
-    assert provision("map", people, "--target", "pod", "--out", out) == 64
+    assert provision("map", people, "--target", "pod", "--output", out) == 64
     assert "map.toml is there already: give another name, or --overwrite" in capsys.readouterr().err
     assert out.read_text() == "# mine"
-    assert provision("map", people, "--target", "pod", "--out", out, "--overwrite") == 0
+    assert provision("map", people, "--target", "pod", "--output", out, "--overwrite") == 0
     ColumnMap.read(out, "pod")
 
 
@@ -70,8 +70,8 @@ def test_a_map_as_json(people: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("map", "nobody.csv", "--target", "pod"),
         ("map", "people.csv", "--target", "podd"),
         ("template", "--target", "podd"),
-        ("template", "--target", "pod", "--out", "people.doc"),
-        ("template", "--target", "pod", "--out", "nowhere/people.csv"),
+        ("template", "--target", "pod", "--output", "people.doc"),
+        ("template", "--target", "pod", "--output", "nowhere/people.csv"),
     ],
 )
 def test_wrong_use_is_told_in_a_sentence(
@@ -124,7 +124,7 @@ def filled(kind: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_an_empty_file_is_read_once_it_has_rows(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "people.csv"
-    assert provision("template", "--target", kind, "--out", out) == 0
+    assert provision("template", "--target", kind, "--output", out) == 0
     capsys.readouterr()
     content = out.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
@@ -167,6 +167,6 @@ def test_without_the_library_a_workbook_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "xlsxwriter", None)
-    assert provision("template", "--target", "pod", "--out", tmp_path / "p.xlsx") == 64
+    assert provision("template", "--target", "pod", "--output", tmp_path / "p.xlsx") == 64
     assert "pip install 'aiosymphony[xlsx]'" in capsys.readouterr().err
     assert not (tmp_path / "p.xlsx").exists()

@@ -1,13 +1,14 @@
 """The ``aiosymphony`` command. Needs the extra ``aiosymphony[cli]``; importing this module does not.
 
-Exit codes: 0 done, 1 failed, 2 some rows failed, 3 outcome unknown (the server may have acted: look before repeating),
-4 the job is still running (``provision status`` alone), 64 wrong use, 75 stopped and resumable, 130 interrupted.
+``exit_codes`` has the table of exit codes.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+
+from .exit_codes import USAGE
 
 __all__ = ["main"]
 
@@ -28,5 +29,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if missing not in ("typer", "rich"):
             raise
         print(f"aiosymphony: the command line needs {missing}: pip install 'aiosymphony[cli]'", file=sys.stderr)
-        return 64
+        return USAGE
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,4 +1,4 @@
-"""``aiosymphony api``: compares two versions of an API."""
+"""``aiosymphony api``: lists operations, and compares two versions of an API."""
 
 from __future__ import annotations
 
@@ -11,14 +11,55 @@ import typer
 from ..apidiff import FAIL_ON, compare, fails, load_document, to_html, to_json, to_markdown, without_accepted
 from ..errors import ConfigError
 from ..files import private_file
-from .output import FAILED, JsonOption, print_json, print_lines, say
+from .exit_codes import FAILED
+from .operations import APIS, methods, operations, summary_of
+from .output import JsonOption, print_json, print_lines, say
 
-app = typer.Typer(name="api", help="The documents of Symphony's APIs.", no_args_is_help=True)
+app = typer.Typer(
+    name="api", help="List the operations of Symphony's APIs, and compare their documents.", no_args_is_help=True
+)
 
 
 @app.callback()
 def _root() -> None:
-    """The documents of Symphony's APIs."""
+    """List the operations of Symphony's APIs, and compare their documents."""
+
+
+@app.command("list")
+def list_operations(
+    word: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD]...", help="An API, or words that the name or the summary has; all must match."),
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List the operations that `aiosymphony call` takes: API, id, method of the SDK, and what each does."""
+    words = [text.casefold() for text in word or ()]
+    chosen = [text for text in words if text in APIS]
+    found = [
+        {
+            "api": api,
+            "operation": each.id,
+            "method": methods().get((each.method, each.path)),
+            "http": f"{each.method} {each.path}",
+            "summary": summary_of(each),
+        }
+        for api in chosen or APIS
+        for each in operations(api).values()
+    ]
+    wanted = [text for text in words if text not in chosen]
+    found = [row for row in found if all(text in " ".join(filter(None, row.values())).casefold() for text in wanted)]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say(f"no operation has {' and '.join(words)} in its name or summary", stderr=True)
+        raise typer.Exit(FAILED)
+    columns = ("api", "operation", "method")
+    widths = {name: max(len(row[name] or "-") for row in found) for name in columns}
+    cells = ("  ".join((row[name] or "-").ljust(widths[name]) for name in columns) for row in found)
+    print_lines("\n".join(f"{line}  {row['summary']}" for line, row in zip(cells, found, strict=True)))
 
 
 @app.command("diff")

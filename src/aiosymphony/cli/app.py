@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from .._version import __version__
+from ..config_file import profiles
 from ..errors import SymphonyError
 from ..logs import show_logs
 from . import api, auth, call, dashboard, demo, provision, sandbox, store, worker
-from .output import FAILED, INTERRUPTED, USAGE, exit_code_of, make_printable, print_error, say
+from .examples import EXAMPLES
+from .exit_codes import EXIT_CODES, FAILED, INTERRUPTED, USAGE
+from .invocation import remember_profile
+from .output import be_quiet, exit_code_of, make_printable, print_error, say
 
-__all__ = ["app", "run"]
+__all__ = ["app", "command_tree", "leaves", "run"]
 
 app = typer.Typer(
     name="aiosymphony",
     help="Symphony's Pod and Connect APIs from the command line.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
 )
 
 
@@ -32,30 +39,70 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _complete_profile(incomplete: str) -> list[str]:
+    return [name for name in profiles() if name.startswith(incomplete)]
+
+
+GLOBAL: Final = "Global options"
+"""The panel of the options that every command takes, before its name and after it."""
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
     profile: Annotated[
         str | None,
-        typer.Option("--profile", metavar="NAME", help="Login and server from ~/.symphony/NAME.yaml or .json."),
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Login and server from ~/.symphony/NAME.yaml or .json.",
+            autocompletion=_complete_profile,
+            rich_help_panel=GLOBAL,
+        ),
     ] = None,
     proxy: Annotated[
-        str | None, typer.Option("--proxy", metavar="URL", help="Reach every server by this proxy.")
+        str | None,
+        typer.Option("--proxy", metavar="URL", help="Reach every server by this proxy.", rich_help_panel=GLOBAL),
     ] = None,
     ca_file: Annotated[
-        Path | None, typer.Option("--ca-file", help="Certificate authorities to trust besides the system's.")
+        Path | None,
+        typer.Option(
+            "--ca-file", help="Certificate authorities to trust besides the system's.", rich_help_panel=GLOBAL
+        ),
     ] = None,
     verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, help="Log what is done, on standard error; -vv each request.")
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            show_default=False,
+            help="Log what is done, on standard error; -vv each request.",
+            rich_help_panel=GLOBAL,
+        ),
     ] = 0,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.", rich_help_panel=GLOBAL)
+    ] = False,
 ) -> None:
     del version  # its callback has done it
-    if verbose:
+    _apply(context, {"profile": profile, "proxy": proxy, "ca_file": ca_file, "verbose": verbose, "quiet": quiet})
+
+
+def _apply(context: typer.Context, given: Mapping[str, Any]) -> None:
+    """Take the global options into account that were given."""
+    if verbose := given.get("verbose"):
         show_logs("info" if verbose == 1 else "debug")
-    given = {"SYMPHONY_PROFILE": profile, "SYMPHONY_PROXY": proxy, "SYMPHONY_CA_FILE": ca_file}
-    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    if given.get("quiet"):
+        be_quiet(True)
+    for name in ("profile", "proxy", "ca_file"):
+        if (value := given.get(name)) is not None:
+            os.environ[f"SYMPHONY_{name.upper()}"] = str(value)
+            if name == "profile":
+                remember_profile(context, str(value))
 
 
 app.command("call")(call.call)
@@ -73,6 +120,39 @@ app.add_typer(store.app)
 app.add_typer(api.app)
 
 
+def command_tree() -> Any:
+    """The commands, each with the global options and its examples."""
+    root = typer.main.get_command(app)
+    shared = [each for each in root.params if getattr(each, "rich_help_panel", None) == GLOBAL]
+    for path, command in leaves(root):
+        command.epilog = "\n\n".join(["Examples:", *EXAMPLES[path]])
+        if path != "sandbox":  # it reads its own options
+            command.params += [_after_the_name(option) for option in shared]
+    return root
+
+
+def leaves(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands below a group that do something, by their names, such as "provision plan"."""
+    for name, each in getattr(command, "commands", {}).items():
+        below = f"{path} {name}".strip()
+        if hasattr(each, "commands"):
+            yield from leaves(each, below)
+        else:
+            yield below, each
+
+
+def _after_the_name(option: Any) -> Any:
+    """A global option for a command: it acts at once, and the command's function does not see it."""
+    twin = copy.copy(option)
+    twin.expose_value = False
+
+    def take(context: Any, parameter: Any, value: Any) -> None:
+        _apply(context, {parameter.name: value})
+
+    twin.callback = take
+    return twin
+
+
 def _say_warning(message: Warning | str, *_where: object, **_more: object) -> None:
     say(f"aiosymphony: {message}", stderr=True)
 
@@ -81,9 +161,10 @@ def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code."""
     as_json = "--json" in arguments
     make_printable()
+    be_quiet(False)
     warnings.showwarning = _say_warning
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="aiosymphony", standalone_mode=False)
+        code = command_tree().main(arguments, prog_name="aiosymphony", standalone_mode=False)
     except SymphonyError as error:
         code = exit_code_of(error)
         print_error(error, code, as_json=as_json)

@@ -3,84 +3,149 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import inspect
 import json
 import sys
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import orjson
 import typer
 
-from aiosymphony_api import PACKAGES as APIS
-
 from ..errors import ConfigError, DecodeError
 from ..wire.models import Model
 from ..wire.operation import Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
-from .output import JsonOption, print_json, print_tree, say
+from .operations import APIS, describe, methods, operation_named, operations, without_none
+from .output import JsonOption, check_output, note, print_json, print_lines, print_tree, save_json, say
+from .pages import MORE, check_all, has_more, read_all
 
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+def _complete_first(incomplete: str) -> list[tuple[str, str]]:
+    """APIs, and the operations of all."""
+    known = {name: help_ for api in reversed(APIS) for name, help_ in _spellings(api, incomplete)}
+    return [(api, "an API") for api in APIS if api.startswith(incomplete)] + sorted(known.items())
+
+
+def _complete_second(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The operations of the API that is named."""
+    api = ctx.params.get("api")
+    return sorted(_spellings(api, incomplete)) if api in APIS else []
+
+
+def _complete_param(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the parameters of the operation that is named."""
+    # Where an option still lacks its value, the arguments before it have not been told apart.
+    first, second, *_ = (*ctx.args, None, None) if ctx.args else (ctx.params.get("api"), ctx.params.get("operation"))
+    if first is None:
+        return []
+    try:
+        names = inspect.signature(operation_named(first, second).build).parameters
+    except ConfigError:
+        return []
+    return [f"{name}=" for name in names if name != "body" and name.startswith(incomplete)]
+
+
+def _spellings(api: str, incomplete: str) -> list[tuple[str, str]]:
+    """The ids and methods of an API that begin as what was typed, each with the other."""
+    found: list[tuple[str, str]] = []
+    sent_by = methods()
+    for each in operations(api).values():
+        method = sent_by.get((each.method, each.path), "")
+        pairs = ((each.id, method), (method, each.id), (method.partition(".")[2], each.id))
+        found += [pair for pair in pairs if pair[0] and pair[0].startswith(incomplete)]
+    return found
+
+
 def call(
-    api: Annotated[str, typer.Argument(metavar="API", help=f"One of {', '.join(APIS)}.")],
-    operation: Annotated[str, typer.Argument(metavar="OPERATION", help="Its id, such as v2_user_get.")],
+    context: typer.Context,
+    api: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[API]",
+            help=f"One of {', '.join(APIS)}; may be left out.",
+            autocompletion=_complete_first,
+            show_default=False,
+        ),
+    ] = None,
+    operation: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="OPERATION",
+            help="Its id, such as v2_user_get, or its method, such as users.get.",
+            autocompletion=_complete_second,
+            show_default=False,
+        ),
+    ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="An argument; repeat it for a list's items."),
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="An argument; repeat it for a list's items.",
+            autocompletion=_complete_param,
+        ),
     ] = None,
     body: Annotated[
         str | None, typer.Option("--body", metavar="JSON|@FILE", help="The request's body; @- reads standard input.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Read every page, and print the items of all.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result to this file, which only you can read.")
     ] = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     username: UsernameOption = None,
     private_key: KeyOption = None,
     as_json: JsonOption = False,
+    wants_help: Annotated[
+        bool, typer.Option("--help", "-h", help="Show this message; with OPERATION, its parameters and body.")
+    ] = False,
 ) -> None:
     """Call one operation and print its result, with the tokens, limits and retries of the SDK.
 
-    Credentials come from the environment, --config or options.
+    `call OPERATION --help` shows the parameters and the body of an operation; `api list` shows the operations.
+
+    Credentials come from the environment, --profile, --config or options.
     """
-    chosen = find(api, operation)
+    if api is None:
+        if not wants_help:
+            raise ConfigError("no operation is named: aiosymphony api list lists them")
+        typer.echo(context.get_help())
+        return
+    chosen = operation_named(api, operation)
+    if wants_help:
+        print_lines("\n".join(describe(chosen)))
+        return
     arguments = read_arguments(chosen, param or (), body)
+    if every:
+        check_all(chosen, arguments)
+    if output is not None:
+        check_output(output)
     request = chosen.build(**arguments)
     client = open_client(chosen.api, config, url, username, private_key)
 
     async def send() -> Any:
         async with client:
-            return await client.execute(request)
+            return await (read_all(client.execute, chosen, arguments) if every else client.execute(request))
 
     answer = asyncio.run(send())
-    if as_json:
+    if output is not None:
+        save_json(output, answer)
+    elif as_json:
         print_json(answer)
     elif answer is None:
         say("done, or nothing found: the answer is empty")
     else:
         print_tree(answer)
-
-
-def find(api: str, operation_id: str) -> Operation[..., Any]:
-    """The operation with an id.
-
-    Raises:
-        ConfigError: There is none; the message names similar ids.
-    """
-    if api not in APIS:
-        raise ConfigError(f"there is no API {api!r}: it is one of {', '.join(APIS)}")
-    operations: Mapping[str, Operation[..., Any]] = import_module(f"aiosymphony_api.{api}").OPERATIONS
-    if operation_id not in operations:
-        near = difflib.get_close_matches(operation_id, operations, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it has {len(operations)} others"
-        raise ConfigError(f"the {api} API has no operation {operation_id!r}{hint}")
-    return operations[operation_id]
+    if not every and has_more(chosen, arguments, answer):
+        note(MORE)
 
 
 def read_arguments(operation: Operation[..., Any], params: Sequence[str], body: str | None) -> dict[str, Any]:
@@ -94,6 +159,7 @@ def read_arguments(operation: Operation[..., Any], params: Sequence[str], body: 
     texts: dict[str, list[str]] = {}
     for item in params:
         name, equals, text = item.partition("=")
+        name = name.replace("-", "_")
         if not equals:
             raise ConfigError(f"--param {item!r} is not NAME=VALUE")
         if name not in signature or name == "body":
@@ -122,7 +188,7 @@ def _usage(signature: Mapping[str, inspect.Parameter]) -> str:
 
 
 def _value(name: str, texts: Sequence[str], annotation: Any) -> Any:
-    kind = _without_none(annotation)
+    kind = without_none(annotation)
     if typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
         return [_scalar(name, text, item) for text in texts]
@@ -143,14 +209,6 @@ def _scalar(name: str, text: str, kind: Any) -> Any:
     return text
 
 
-def _without_none(annotation: Any) -> Any:
-    """``X`` of ``X | None``."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
-        return kinds[0]
-    return annotation
-
-
 def _body(text: str, annotation: Any) -> Any:
     """The body from JSON, inline or in a file, in the builder's type."""
     content = _source(text)
@@ -161,7 +219,7 @@ def _body(text: str, annotation: Any) -> Any:
         raise ConfigError(f"--body is not JSON: {error}") from None
     except RecursionError:
         raise ConfigError("--body is nested too deep") from None
-    kind = _without_none(annotation)
+    kind = without_none(annotation)
     is_list = typing.get_origin(kind) is list
     if is_list:
         (kind,) = typing.get_args(kind)

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from .output import FAILED, JsonOption, console, print_json, say
+from .exit_codes import FAILED
+from .output import JsonOption, console, print_json, say
 
 if TYPE_CHECKING:
     from ..demo import DemoReport

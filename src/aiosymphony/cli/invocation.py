@@ -10,11 +10,24 @@ import typer
 from ..errors import ConfigError
 from ..provisioning.journal.registry import is_address, without_password
 
-__all__ = ["arguments_of", "host_and_port"]
+__all__ = ["arguments_of", "host_and_port", "profile_of", "remember_profile"]
 
 _LAST_PORT: Final = 65535
-_LEFT_OUT: Final = frozenset({"as_json", "details", "force", "new", "quiet"})
+_LEFT_OUT: Final = frozenset({"as_json", "details", "force", "new"})
 """Options that say how to print, or that are decided on each time."""
+
+
+_PROFILE: Final = "aiosymphony.profile"
+
+
+def remember_profile(context: typer.Context, name: str) -> None:
+    """Note the profile that ``--profile`` named, before the name of the command or after it."""
+    context.meta[_PROFILE] = name
+
+
+def profile_of(context: typer.Context) -> list[str]:
+    """``--profile`` as it was given, for a command that follows this one; empty if it was not."""
+    return ["--profile", context.meta[_PROFILE]] if _PROFILE in context.meta else []
 
 
 def arguments_of(context: typer.Context) -> list[str]:
@@ -23,7 +36,7 @@ def arguments_of(context: typer.Context) -> list[str]:
     for parameter in context.command.params:
         name = str(parameter.name)
         source = context.get_parameter_source(name)
-        if name in _LEFT_OUT or source is None or source.name != "COMMANDLINE":
+        if name in _LEFT_OUT or name not in context.params or source is None or source.name != "COMMANDLINE":
             continue
         value: Any = context.params[name]
         option = "" if parameter.param_type_name == "argument" else parameter.opts[0]
@@ -38,7 +51,7 @@ def arguments_of(context: typer.Context) -> list[str]:
             arguments.append(f"{option}={text}")
         else:
             arguments += [option, text] if option else [text]
-    return arguments
+    return arguments + profile_of(context)
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:

@@ -14,8 +14,9 @@ from ..provisioning import Report
 from ..provisioning.journal.base import JobStore, Worker
 from ..provisioning.journal.registry import is_address, is_store, open_store
 from ..provisioning.progress import WINDOW
+from .exit_codes import RUNNING
 from .input_files import STANDARD_INPUT, beside
-from .output import RUNNING, say
+from .output import say
 from .progress_view import duration, pace_told
 from .provision_view import print_counts, print_next
 

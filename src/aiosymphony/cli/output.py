@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import orjson
@@ -20,18 +21,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ..errors import ConfigError, DecodeError, JobError, JobRefused, OutcomeUnknown, SymphonyError
+from ..files import private_file, regular_file
 from ..jsontext import NotJsonError, dump
 from ..text import visible
 from ..wire.encoding import model_as_dict
+from .exit_codes import FAILED, STOPPED, UNKNOWN, USAGE
 
-FAILED: Final = 1
-SOME_FAILED: Final = 2
-UNKNOWN: Final = 3
-RUNNING: Final = 4
-CHANGES: Final = 5
-USAGE: Final = 64
-STOPPED: Final = 75
-INTERRUPTED: Final = 130
+_quiet = False
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -51,6 +47,23 @@ def console(*, stderr: bool = False) -> Console:
 def say(text: str, *, stderr: bool = False) -> None:
     """One line for people."""
     console(stderr=stderr).print(text)
+
+
+def be_quiet(wanted: bool) -> None:
+    """Whether notes and progress are left out, for the command that runs."""
+    global _quiet  # noqa: PLW0603 - a process runs one command
+    _quiet = wanted
+
+
+def is_quiet() -> bool:
+    """Whether ``--quiet`` was given."""
+    return _quiet
+
+
+def note(text: str) -> None:
+    """One line on standard error that a result can do without; ``--quiet`` leaves it out."""
+    if not _quiet:
+        say(f"aiosymphony: {text}", stderr=True)
 
 
 def confirm(question: str) -> bool:
@@ -92,6 +105,34 @@ def print_json(value: Any) -> None:
 def print_tree(value: Any) -> None:
     """JSON for people: indented."""
     _write(_json(value, orjson.OPT_INDENT_2) + "\n")
+
+
+def check_output(file: Path) -> None:
+    """Refuse a file that could not be written, before anything is sent for it.
+
+    Raises:
+        ConfigError: It is no regular file, or its folder is not there.
+    """
+    try:
+        regular_file(file)
+    except JobError as error:
+        raise ConfigError(f"--output: {error}. Nothing was sent.") from None
+    if not file.parent.is_dir():
+        raise ConfigError(f"--output: there is no folder {file.parent}. Nothing was sent.")
+
+
+def save_json(file: Path, value: Any) -> None:
+    """A file of JSON, indented, which nobody else can read.
+
+    Raises:
+        SymphonyError: It cannot be written.
+    """
+    text = _json(value, orjson.OPT_INDENT_2) + "\n"
+    try:
+        with private_file(file) as opened:
+            opened.write(text)
+    except JobError as error:
+        raise SymphonyError(f"the call was made, but its result is lost: {error}") from None
 
 
 def print_error(error: object, code: int, *, as_json: bool) -> None:

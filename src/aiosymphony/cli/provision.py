@@ -29,11 +29,12 @@ from ..provisioning.targets.registry import target_kind
 from . import jobs, provision_files, schedule
 from .carrying_out import carry_out
 from .clients import ConfigOption
+from .exit_codes import CHANGES, RUNNING, SOME_FAILED, STOPPED
 from .handing_over import hand_over, options_for_workers
 from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, place_of
-from .invocation import arguments_of
+from .invocation import arguments_of, profile_of
 from .job_status import Status, find_journal
-from .output import CHANGES, RUNNING, SOME_FAILED, STOPPED, JsonOption, print_json, say
+from .output import JsonOption, is_quiet, print_json, say
 from .progress_view import Traffic, show_progress
 from .provision_options import (
     AttemptsOption,
@@ -95,7 +96,6 @@ StoreOption = Annotated[
         help="The database of workers, postgresql://…: they carry the job out.",
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 def _command(function: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, None]:
@@ -123,12 +123,13 @@ async def plan_command(
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
     strict: StrictOption = False,
-    save: Annotated[Path | None, typer.Option("--out", help="Where to save the plan; by default FILE.plan.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to save the plan; by default FILE.plan.")
+    ] = None,
     details: Annotated[bool, typer.Option("--details", help="Also list what would be done, row by row.")] = False,
     detailed: Annotated[
         bool, typer.Option("--detailed-exitcode", help="End with 5 if there is anything to do, with 0 if not.")
     ] = False,
-    quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -136,11 +137,11 @@ async def plan_command(
 
     The exit code is 2 if rows are wrong or in conflict.
     """
-    save = save or beside(file, ".plan", "--out")
+    save = save or beside(file, ".plan", "--output")
     known, reached = _target(target, Connection(company, config))
     check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
     progress, traffic = Progress(), Traffic()
-    with show_progress(progress, traffic, quiet=quiet or as_json):
+    with show_progress(progress, traffic, quiet=is_quiet() or as_json):
         desired = _read(file, known.kind, column_map, encoding, sheet, strict=strict, progress=progress)
         async with known.open(attrs.evolve(reached, observer=traffic.see)) as where:
             made = await make_plan(
@@ -168,7 +169,12 @@ async def plan_command(
     print_plan(made, details=details)
     _say_notes(desired)
     say("")
-    carry_out = ["apply", str(save.absolute()), *([] if config is None else ["--config", str(config.absolute())])]
+    carry_out = [
+        "apply",
+        str(save.absolute()),
+        *([] if config is None else ["--config", str(config.absolute())]),
+        *profile_of(context),
+    ]
     say(f"Saved as {save}. To carry it out: {command_line(carry_out)}")
     if needs_force(made):
         say("It disables more users than may be without --force.")
@@ -208,7 +214,6 @@ async def apply_command(
     ] = None,
     max_shards: Annotated[int | None, typer.Option(min=1, help="Work on at most so many shards at a time.")] = None,
     telemetry: TelemetryOption = False,
-    quiet: QuietOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -230,7 +235,7 @@ async def apply_command(
     journal = store_address or journal or str(beside(file, ".journal", "--journal"))
     of_jobs, of_requests = telemetry_of(telemetry)
     progress, traffic = Progress(), Traffic(of_requests)
-    show = functools.partial(show_progress, progress, traffic, quiet=quiet or as_json)
+    show = functools.partial(show_progress, progress, traffic, quiet=is_quiet() or as_json)
     with show():
         saved = _saved_plan(file)
     wanted: Desired | Plan

@@ -36,7 +36,9 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the 
 def map_command(
     file: Annotated[Path, typer.Argument(help="A file of people whose columns have other names than the API's.")],
     target: KindOption,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the map, such as map.toml.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write the map, such as map.toml.")
+    ] = None,
     overwrite: OverwriteOption = False,
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
@@ -61,7 +63,7 @@ def map_command(
 def template_command(
     target: KindOption,
     out: Annotated[
-        Path | None, typer.Option("--out", help=f"Where to write the empty file: {' or '.join(FORMATS)}.")
+        Path | None, typer.Option("--output", "-o", help=f"Where to write the empty file: {' or '.join(FORMATS)}.")
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,

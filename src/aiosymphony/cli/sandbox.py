@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ..errors import ConfigError
-from .output import USAGE
+from .exit_codes import USAGE
 
 
 def sandbox(context: typer.Context) -> None:

@@ -14,8 +14,9 @@ from ..errors import ConfigError
 from ..health import serve_health
 from ..limits import Limits
 from ..stop_signals import on_stop_signals
+from .exit_codes import STOPPED
 from .invocation import host_and_port
-from .output import STOPPED, end_at_once, say
+from .output import end_at_once, say
 from .telemetry import TelemetryOption, telemetry_of
 
 if TYPE_CHECKING:

@@ -141,7 +141,8 @@ def _between(kind: type[int | float], least: float, most: float = math.inf) -> C
     return read
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
+    """The options of the sandbox."""
     parser = argparse.ArgumentParser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.")
     add = parser.add_argument
     add("--port", type=_between(int, 0, 65_535), default=0, help="0 for a free one")
@@ -181,7 +182,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosymphony.sandbox") -> int:
     """Run the command line, under the name `prog`; returns the exit code."""
-    given = _parser(prog).parse_args(arguments)
+    given = make_parser(prog).parse_args(arguments)
     sandbox = Sandbox(
         given.users,
         max(1, given.companies) if given.env else given.companies,

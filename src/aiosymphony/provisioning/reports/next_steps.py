@@ -16,7 +16,7 @@ from ..journal.states import State
 
 __all__ = ["command_line", "next_steps"]
 
-_OF_THE_FILE: Final = frozenset({"--map", "--encoding", "--sheet", "--journal", "--out", "--shards", "--max-shards"})
+_OF_THE_FILE: Final = frozenset({"--map", "--encoding", "--sheet", "--journal", "--output", "--shards", "--max-shards"})
 """Options with a value that say something of one file, or of one job."""
 _OF_ALL: Final = frozenset({"--disable-missing", "--strict"})
 """Switches that are meant for a file of everybody."""
