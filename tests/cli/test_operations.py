@@ -10,6 +10,7 @@ import tomllib
 import typing
 from pathlib import Path
 
+import orjson
 import pytest
 
 from aiosymphony.cli.operations import APIS, describe, find, operation_named, operations
@@ -170,3 +171,22 @@ def test_completion(tmp_path: Path, words: str, found: str) -> None:
     }
     done = subprocess.run([sys.executable, "-c", MAIN], env=environment, capture_output=True, text=True, check=False)
     assert found in done.stdout.split(), done
+
+
+@pytest.mark.symphony_sandbox(users=3)
+async def test_the_command_that_a_plan_proposes_keeps_the_profile(
+    run: Run, symphony_sandbox: Sandbox, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMPHONY_PROFILE", "")  # put back afterwards: the command sets it
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    host, _, port = symphony_sandbox.url.removeprefix("http://").partition(":")
+    bot = {"username": symphony_sandbox.bot.username, "privateKey": {"path": str(key)}}
+    (tmp_path / ".symphony").mkdir()
+    profile = {"scheme": "http", "host": host, "port": int(port), "bot": bot}
+    (tmp_path / ".symphony" / "uat.json").write_bytes(orjson.dumps(profile))
+    Path("people.csv").write_text("emailAddress,firstName,lastName,displayName,userName\nz@acme.example,Z,Y,Z Y,z.y\n")
+    for command in (("--profile", "uat", "provision", "plan"), ("provision", "plan", "--profile", "uat")):
+        done = await run(*command, "people.csv", "--target", "pod")
+        assert done.code == 0, done
+        assert done.out.rstrip().endswith("--profile uat")
