@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiosymphony.errors import DecodeError
+from aiosymphony.wire import decoding
 from aiosymphony.wire.models import Model, OpenStrEnum
+from aiosymphony_api.pod.api.users import v2_user_get
 
 from .samples import Samples, apis, document
 
+SOME_OPERATION = v2_user_get.OPERATION
 PACKAGES = [api["package"] for api in apis()]
 
 
@@ -44,6 +47,9 @@ def test_everything_a_server_sends_survives(package: str, name: str) -> None:
         assert [member.value for member in made] == schema["enum"]
         return
 
+    module = made.__module__
+    decode = getattr(import_module(module), "decode_" + module.rpartition(".")[2])
+
     @settings(max_examples=25, deadline=None, derandomize=True, database=None)
     @given(samples.of(schema))
     def survives(sample: dict[str, Any]) -> None:
@@ -52,6 +58,9 @@ def test_everything_a_server_sends_survives(package: str, name: str) -> None:
         assert orjson.dumps(sample, option=orjson.OPT_SORT_KEYS) == before, "from_dict changed its argument"
         assert orjson.dumps(read.to_dict(), option=orjson.OPT_SORT_KEYS) == before
         assert read == made.from_dict(read.to_dict())
+        answered = decoding.read(SOME_OPERATION, 200, before, decode)
+        assert answered == read, "an answer is read as its object is"
+        assert orjson.dumps(answered.to_dict(), option=orjson.OPT_SORT_KEYS) == before
 
     survives()
 

@@ -2,13 +2,19 @@
 
 Good answers are read in one fast pass. What that pass cannot read is read again by a slower one, which also finds the
 place of an error.
+
+The garbage collector waits while an answer of some size is read. Reading makes objects and no cycles, and frees most of
+the objects again. The collector would go through them in vain, and ever again through all that the caller keeps of a
+long listing, which takes longer than the reading. Nothing is awaited meanwhile, so the collector waits for milliseconds
+and for the objects of one answer. Where the host has turned it off, it stays off.
 """
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -21,7 +27,10 @@ M = TypeVar("M")
 
 _INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+_BLANK = b" \t\r\n"
 _LEAVES = frozenset({str, int, bool, type(None)})
+_COLLECTED: Final = 1 << 12
+"""Bytes of an answer from which on the garbage collector waits: fewer do not make objects enough for it to run."""
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -91,20 +100,25 @@ def read(operation: Operation[..., Any], status: int, content: bytes, decode: Ca
     Raises:
         DecodeError: It is not JSON, or not of the documented shape; ``path`` says where.
     """
+    if len(content) < _COLLECTED or not gc.isenabled():
+        return _read(operation, status, content, decode)
     try:
-        value = orjson.loads(content)
-        # A scan costs little next to parsing, and an answer without a null needs no second look.
-        return decode(_keeping_nulls(value) if holds_null(content) else value)
-    except _UNREADABLE:
-        pass
-    return _read_slowly(operation, status, content, decode)
+        gc.disable()
+        return _read(operation, status, content, decode)
+    finally:
+        gc.enable()
 
 
 def read_optional(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M | None:
     """As :func:`read`, for an operation whose answer may be empty: a bare ``null`` is None."""
+    return None if content.strip(_BLANK) == b"null" else read(operation, status, content, decode)
+
+
+def _read(operation: Operation[..., Any], status: int, content: bytes, decode: Callable[[Any], M]) -> M:
     try:
         value = orjson.loads(content)
-        return None if value is None else decode(_keeping_nulls(value) if holds_null(content) else value)
+        # A scan costs little next to parsing, and an answer without a null needs no second look.
+        return decode(_keeping_nulls(value) if holds_null(content) else value)
     except _UNREADABLE:
         pass
     return _read_slowly(operation, status, content, decode)
@@ -117,7 +131,7 @@ def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
         DecodeError: It is not of the documented shape; ``path`` says where.
     """
     try:
-        return decode(_keeping_nulls(source))
+        return decode(_keeping_nulls(_copied(source)))
     except _UNREADABLE:
         pass
     if is_deeper(source, MAX_WRITTEN):
@@ -125,7 +139,7 @@ def read_dict(source: Mapping[str, Any], decode: Callable[[Any], M]) -> M:
     value: Any = source
     try:
         value = _with_exact_floats(source)
-        return decode(_keeping_nulls(value))
+        return decode(_keeping_nulls(_copied(value)))
     except _UNREADABLE:
         pass
     path, found = _locate(value, decode)
@@ -147,7 +161,7 @@ def _read_slowly(operation: Operation[..., Any], status: int, content: bytes, de
     else:
         try:
             if not deep:
-                return decode(_keeping_nulls(value))
+                return decode(_keeping_nulls(_copied(value)))
         except _UNREADABLE:
             pass
         if deep:
@@ -204,7 +218,7 @@ def decode_union(
 
 
 class _NullKeeper(dict[str, Any]):
-    """An object with nulls in or below it. Taking a field leaves its null behind, among the other fields."""
+    """An object with nulls. Taking a field leaves its null behind, among the other fields."""
 
     __slots__ = ()
 
@@ -217,7 +231,30 @@ class _NullKeeper(dict[str, Any]):
 
 
 def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
-    """A deep copy in which every object that has a null in or below it is a :class:`_NullKeeper`.
+    """The value, in which every object that has a null is made a :class:`_NullKeeper`, in its place.
+
+    Raises:
+        ValueError: It is nested too deep to be written again.
+    """
+    if not levels:
+        raise ValueError("nested too deep")
+    if type(value) is dict:
+        has_null = False
+        for key, item in value.items():
+            if item is None:
+                has_null = True
+            elif type(item) not in _LEAVES:
+                value[key] = _keeping_nulls(item, levels - 1)
+        return _NullKeeper(value) if has_null else value
+    if type(value) is list:
+        for index, item in enumerate(value):
+            if type(item) not in _LEAVES:
+                value[index] = _keeping_nulls(item, levels - 1)
+    return value
+
+
+def _copied(value: Any, levels: int = MAX_WRITTEN) -> Any:
+    """A deep copy.
 
     Raises:
         ValueError: It is nested too deep to be written again.
@@ -225,21 +262,10 @@ def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
     if not levels:
         raise ValueError("nested too deep")
     if isinstance(value, dict | Mapping):
-        copy = {key: item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for key, item in value.items()}
-        for item in copy.values():
-            if item is None or (type(item) not in _LEAVES and _holds_null(item)):
-                return _NullKeeper(copy)
-        return copy
+        return {key: item if type(item) in _LEAVES else _copied(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [item if type(item) in _LEAVES else _keeping_nulls(item, levels - 1) for item in value]
+        return [item if type(item) in _LEAVES else _copied(item, levels - 1) for item in value]
     return value
-
-
-def _holds_null(value: Any) -> bool:
-    """Whether a value copied before holds a null."""
-    if isinstance(value, list):
-        return any(item is None or (type(item) not in _LEAVES and _holds_null(item)) for item in value)
-    return isinstance(value, _NullKeeper)
 
 
 class _TracedObject(_NullKeeper):
