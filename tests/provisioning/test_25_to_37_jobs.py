@@ -264,8 +264,8 @@ def pod() -> Tenant:
     from aiosymphony.provisioning.rows.pod import PodUser
 
     tenant = Tenant(kind="pod", batch=1, look_up_limit=500)
-    tenant.add(PodUser.check(worker("bob", title="CTO", roles=["INDIVIDUAL"]))[0])
-    tenant.add(PodUser.check(worker("cat"))[0], active=False)
+    tenant.add(PodUser.from_dict(worker("bob", title="CTO", roles=["INDIVIDUAL"])))
+    tenant.add(PodUser.from_dict(worker("cat")), active=False)
     return tenant
 
 
@@ -460,7 +460,7 @@ async def test_an_unknown_row_that_is_there_is_adopted_by_the_next_run(journal: 
     wanted = planned(tenant, PEOPLE[:3])
     assert states(await run(tenant, journal, wanted)) == {"DONE": 2, "UNKNOWN": 1}
     sent = len(tenant.creates)
-    user_id = tenant.add(ConnectUser.check(PEOPLE[0])[0])  # the write that was in doubt has landed by now
+    user_id = tenant.add(ConnectUser.from_dict(PEOPLE[0]))  # the write that was in doubt has landed by now
     found = await run(tenant, journal)
     assert [(row.state, row.id) for row in found if row.label == "u0@acme.com"] == [("DONE", user_id)]
     assert len(tenant.creates) == sent
@@ -475,7 +475,7 @@ async def test_without_an_audit_nothing_is_listed(journal: Path) -> None:
 
 async def test_disabling_what_is_missing(journal: Path) -> None:
     tenant = Tenant()
-    ids = [tenant.add(ConnectUser.check(person(f"u{n}"))[0]) for n in range(40)]
+    ids = [tenant.add(ConnectUser.from_dict(person(f"u{n}"))) for n in range(40)]
     wanted = planned(tenant, [person(f"u{n}") for n in range(2, 40)], disable_missing=True)
     found = await run(tenant, journal, wanted)
     assert states(found) == {"DONE": 40}

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiosymphony.errors import JobError, JobRefused
+from aiosymphony.provisioning.cells import raw
 from aiosymphony.provisioning.desired import Desired
 from aiosymphony.provisioning.rows.connect import ConnectUser
 from aiosymphony.provisioning.rows.pod import PodUser
+from aiosymphony.provisioning.rows.wanted import WantedRow
 from aiosymphony.provisioning.sources.column_map import ColumnMap
+from aiosymphony.provisioning.sources.content import Content, file_digest
 
 HEADER = "email,firstName,lastName,displayName,phoneNumber\n"
 
@@ -240,12 +243,24 @@ def test_34_no_cell_may_begin_a_formula_and_an_apostrophe_before_one_is_taken_of
     assert [row.user.to_dict()["phoneNumber"] for row in desired.rows()] == ["+33 1"]
 
 
-def test_34_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
-    path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\n")
+def test_34_a_file_is_read_once_and_its_rows_are_those_that_were_checked(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\nbob,Bob,Ray,,\n")
+    digest = file_digest(path)
     desired = Desired.read(path, "connect")
-    path.write_text(HEADER + "bob@acme.com,Bob,Ray,,\n")
-    with pytest.raises(JobError, match=r"people\.csv was changed while it was being read"):
-        list(desired.rows())
+    path.write_text(HEADER + "eve@acme.com,Eve,Ray,,\n")
+    assert [row.user.label for row in desired.rows()] == ["ann@acme.com"]
+    assert problems(desired) == ["line 3: email 'bob' is not an e-mail address"]
+    assert desired.digest == digest
+
+
+def test_34_a_file_changed_between_two_readings_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path, '[{"email": "ann@acme.com"}]')
+    content = Content(path)
+    with content.open() as file:
+        file.read()
+    path.write_text('[{"email": "bob@acme.com"}]')
+    with content.open() as file, pytest.raises(JobError, match=r"people\.csv was changed while it was being read"):
+        file.read()
 
 
 def test_34_records_in_memory_are_checked_alike() -> None:
@@ -264,3 +279,42 @@ def test_34_any_cells_give_rows_or_problems_and_never_a_crash(cells: list[tuple[
     assert {problem.line for problem in desired.problems()} | {row.line for row in desired.rows()} == set(
         range(1, len(records) + 1)
     )
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.sampled_from(["ann@acme.com", " Ann@ACME.com", "bob@acme.com", "<clear>", "true", "a|b", "a|-b", "[]", ""]),
+    st.text(max_size=8),
+    st.booleans(),
+    st.lists(st.sampled_from(["INDIVIDUAL", "a", ""]), max_size=2),
+    st.dictionaries(st.sampled_from(["a", "b"]), st.booleans(), max_size=2),
+)
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["userName", "emailAddress", "displayName", "roles", "features", "status", "assetClasses"]),
+            CELLS,
+        ),
+        max_size=6,
+    )
+)
+def test_34_what_is_kept_of_a_file_is_what_stood_there(records: list[dict[str, object]]) -> None:
+    desired = Desired.of(records, "pod")
+    checked = list(desired.checked_rows())
+    for line, (record, item) in enumerate(zip(records, checked, strict=True), 1):
+        values, wrong = PodUser.check(record)
+        assert item.line == line
+        if isinstance(item, WantedRow):
+            assert values is not None
+            assert item.user == PodUser.from_dict(values)
+            continue
+        assert [(problem.column, problem.reason) for problem in item.problems[: len(wrong)]] == wrong
+        assert all("is also that of line" in problem.reason for problem in item.problems[len(wrong) :])
+        assert item.cells == {
+            name: text for name, cell in record.items() if name in PodUser.columns() and (text := raw(cell))
+        }
+    assert list(desired.checked_rows()) == checked
+    assert desired.count == sum(isinstance(item, WantedRow) for item in checked)
+    assert desired.bad == len(checked) - desired.count

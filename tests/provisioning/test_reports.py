@@ -45,8 +45,8 @@ async def a_job(path: Path) -> Report:
         return OutcomeUnknown("answered 500") if label.startswith("poor") else ""
 
     tenant = Tenant(batch=1, unique=False, fault=fault)  # type: ignore[arg-type]
-    tenant.add(ConnectUser.check(person("same"))[0])
-    tenant.add(ConnectUser.check(person("moved", title="Old"))[0])
+    tenant.add(ConnectUser.from_dict(person("same")))
+    tenant.add(ConnectUser.from_dict(person("moved", title="Old")))
     records = [
         *(person(f"u{n}") for n in range(50)),
         person("same"),

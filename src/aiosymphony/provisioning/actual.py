@@ -46,6 +46,7 @@ class Actual:
         self.kind = kind
         self.whole = whole
         self._row = user_class(kind)
+        self._has_spoilt = self._has_names = False
         # An empty name is SQLite's private temporary database: in memory while small, on disk when not. One thread at
         # a time uses it, but not always the same one: the journal reads a plan in its own thread.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -89,6 +90,8 @@ class Actual:
                 spoilt += [(key, user.id) for key in meant if key not in folded]
             if (name := full_name(user.values)) and self._row.is_person(user.values):
                 names.append((name, _local_part(user.values, self._row), user.id))
+        self._has_spoilt |= bool(spoilt)
+        self._has_names |= bool(names)
         with self._needing_room():
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR REPLACE INTO user (id, active, body) VALUES (?, ?, ?)", rows)
@@ -119,8 +122,8 @@ class Actual:
 
     def find_spoilt(self, keys: Iterable[str]) -> list[ActualUser]:
         """The users whose keys would be among these folded ones, were it not for what nobody sees in them."""
-        found = {}
-        for key in keys:
+        found: dict[str, ActualUser] = {}
+        for key in keys if self._has_spoilt else ():
             for row in self._db.execute(
                 "SELECT user.id, active, body FROM spoilt JOIN user ON user.id = spoilt.id WHERE spoilt.key = ?", (key,)
             ):
@@ -157,6 +160,8 @@ class Actual:
 
     def add_newcomer(self, user: User, line: int) -> None:
         """Note that the row in this line means nobody who is there, for ``find_renames``."""
+        if not self._has_names:
+            return
         values = user.to_dict()
         name = full_name(values)
         # Of nearly all newcomers nobody there has the name, and nothing of them is kept.

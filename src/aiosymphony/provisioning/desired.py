@@ -1,7 +1,8 @@
 """The desired state: a file of people, checked row by row, streamed.
 
-The file is read once to check it and once more each time its rows are wanted; what is kept in memory meanwhile is one
-number per key. Every wrong row is reported with its line, and none of them stops the others.
+The file is read and checked once. Its rows lie in an unnamed file from then on, where they are found each time they are
+wanted; what is kept in memory is one number per key. Every wrong row is reported with its line, and none of them stops
+the others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import attrs
 import orjson
 
 from ..errors import JobRefused
@@ -26,6 +28,7 @@ from .sources.base import Options, ReadAs, unreadable
 from .sources.column_map import ColumnMap
 from .sources.detect import open_source
 from .sources.mapped import MappedRecord, bound, mapped_records
+from .spool import Spool
 
 __all__ = ["Desired"]
 
@@ -65,7 +68,7 @@ class Desired:
         self,
         kind: Kind,
         name: str,
-        scan: Callable[[], Iterator[MappedRecord]],
+        scan: Callable[[], Iterable[MappedRecord]],
         digest: Callable[[], str],
         read_as: ReadAs | None = None,
         progress: Progress | None = None,
@@ -75,14 +78,14 @@ class Desired:
         self.kind = kind
         self.name = name
         self._user_class = user_class(kind)
-        self._scan = scan
         self.notes = ()
         self.read_as = read_as
         self.is_rest = False
         self.path = ""
         self.columns: set[str] = set()
         self._duplicates: dict[int, list[int]] = {}
-        self.reading = self._check(Progress() if progress is None else progress, digest_rows=digest_rows)
+        self._lines = Spool(name)
+        self.reading = self._check(scan(), Progress() if progress is None else progress, digest_rows=digest_rows)
         self.digest = digest()
 
     @classmethod
@@ -171,72 +174,115 @@ class Desired:
         """All rows, in the order of the file."""
         return self._checked()
 
-    def _check(self, progress: Progress, *, digest_rows: bool) -> str:
-        """Count rows and find duplicates; a digest of the cells, if the file alone does not say what they are."""
+    def _check(self, records: Iterable[MappedRecord], progress: Progress, *, digest_rows: bool) -> str:
+        """Keep, count and find duplicates; a digest of the cells, if the file alone does not say what they are."""
         progress.begin("checking the file")
         digest = hashlib.sha256()
         seen: set[int] = set()
         twice: set[int] = set()
-        count = bad = 0
-        for _, cells, user, wrong, keys in progress.each(self._records()):
+        self.count = self.bad = 0
+        for line, cells, unmapped in progress.each(records):
+            self.columns.update(cells)
             if digest_rows:
                 digest.update(repr(cells).encode("utf-8", "backslashreplace"))
-            if user is None or wrong:
-                bad += 1
+            kept = self._kept(line, cells, unmapped)
+            if kept.values is None:
+                self.bad += 1
             else:
-                count += 1
-            for key in map(hash, keys):
+                self.count += 1
+            for _, key in kept.keys(self._user_class):
                 (twice if key in seen else seen).add(key)
+            self._lines.add(kept.to_json())
         del seen
         if twice:
-            lines: dict[int, list[int]] = defaultdict(list)
-            for line, _, _, _, keys in self._records():
-                for key in map(hash, keys):
-                    if key in twice and len(lines[key]) <= _TOLD + 1:
-                        lines[key].append(line)
-            self._duplicates = dict(lines)
-            count = bad = 0
-            for item in self._checked():
-                if isinstance(item, WantedRow):
-                    count += 1
-                else:
-                    bad += 1
-        self.count, self.bad = count, bad
+            self._find(twice)
         return digest.hexdigest() if digest_rows else ""
 
-    def _records(
-        self,
-    ) -> Iterator[tuple[int, Mapping[str, object], User | None, list[tuple[str, str]], tuple[str, ...]]]:
-        """Line, cells, user, what is wrong by column, and the keys, of each row."""
+    def _find(self, twice: set[int]) -> None:
+        """Note the lines of the keys that come more than once, and count anew."""
+        lines: dict[int, list[int]] = defaultdict(list)
+        for kept in self._kept_rows():
+            for _, key in kept.keys(self._user_class):
+                if key in twice and len(lines[key]) <= _TOLD + 1:
+                    lines[key].append(kept.line)
+        self._duplicates = dict(lines)
+        self.count = self.bad = 0
+        for item in self._checked():
+            if isinstance(item, WantedRow):
+                self.count += 1
+            else:
+                self.bad += 1
+
+    def _kept(self, line: int, cells: Mapping[str, object], unmapped: Sequence[tuple[str, str]]) -> _Kept:
+        """A record, checked."""
         user_type = self._user_class
-        for line, cells, unmapped in self._scan():
-            self.columns.update(cells)
-            if unmapped and not unmapped[0][0]:
-                yield line, {}, None, [*unmapped], ()
-                continue
-            user, wrong = user_type.check(cells)
-            if unmapped:
-                told = {column for column, _ in unmapped}
-                user, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
+        if unmapped and not unmapped[0][0]:
+            return _Kept(line, None, {}, [*unmapped])
+        values, wrong = user_type.check(cells)
+        if unmapped:
+            told = {column for column, _ in unmapped}
+            values, wrong = None, [*unmapped, *(each for each in wrong if each[0] not in told)]
+        # Of cells that were taken as they stood, one copy is enough.
+        others = cells if values is None else {k: cell for k, cell in cells.items() if cell is not values.get(k)}
+        kept = _Kept(line, values, self._raw(others) if others else {}, wrong)
+        if values is None:
             # A wrong row still takes part in the search for duplicates: which of the two was meant, nobody knows.
-            keys = keys_of(cells, user_type, skeleton) if user is None else user.identities()
-            yield line, cells, user, wrong, keys
+            kept.meant = _hashed(keys_of(cells, user_type, skeleton))
+        return kept
 
     def _raw(self, cells: Mapping[str, object]) -> dict[str, str]:
         """The cells of a wrong row as text, so that it can be written for somebody to correct."""
         columns = self._user_class.columns()
         return {name: text for name, cell in cells.items() if name in columns and (text := raw(cell))}
 
+    def _kept_rows(self) -> Iterator[_Kept]:
+        for each in self._lines:
+            yield _Kept(*each)
+
     def _checked(self) -> Iterator[WantedRow | WrongRow]:
-        for line, cells, user, wrong, keys in self._records():
-            problems = [Problem(line, column, reason) for column, reason in wrong]
+        for kept in self._kept_rows():
+            line, values = kept.line, kept.values
+            problems = [Problem(line, column, reason) for column, reason in kept.wrong]
             if self._duplicates:
-                for key in keys:
-                    others = [other for other in self._duplicates.get(hash(key), ()) if other != line]
+                for column, key in kept.keys(self._user_class):
+                    others = [other for other in self._duplicates.get(key, ()) if other != line]
                     if others:
                         shown = ", ".join(map(str, others[:_TOLD])) + (" and more" if len(others) > _TOLD else "")
-                        problems.append(Problem(line, key.partition(":")[0], f"is also that of line {shown}"))
-            if user is None or problems:
-                yield WrongRow(line, problems, self._raw(cells))
+                        problems.append(Problem(line, column, f"is also that of line {shown}"))
+            if values is None or problems:
+                yield WrongRow(line, problems, {**self._raw(values or {}), **kept.raw})
             else:
-                yield WantedRow(line, user)
+                yield WantedRow(line, self._user_class.from_dict(values))
+
+
+@attrs.define
+class _Kept:
+    """A record as it is kept.
+
+    Attributes:
+        line: Its line.
+        values: Its columns; None if it is wrong.
+        raw: Its cells as text, where that says something else than the columns.
+        wrong: What is wrong with it, by column.
+        meant: Of a wrong record: the columns of its keys, with the hashes of these.
+    """
+
+    line: int
+    values: dict[str, Any] | None
+    raw: dict[str, str]
+    wrong: Sequence[tuple[str, str]] = ()
+    meant: Sequence[tuple[str, int]] = ()
+
+    def keys(self, user_type: type[User]) -> Sequence[tuple[str, int]]:
+        """The columns of its keys, with the hashes of these, which are the same as long as the process lives."""
+        return self.meant if self.values is None else _hashed(keys_of(self.values, user_type))
+
+    def to_json(self) -> list[Any]:
+        if self.values is not None:
+            return [self.line, self.values, self.raw]
+        # What is wrong may name what no JSON holds.
+        return [self.line, None, self.raw, [(raw(column), raw(reason)) for column, reason in self.wrong], self.meant]
+
+
+def _hashed(keys: Iterable[str]) -> list[tuple[str, int]]:
+    return [(key.partition(":")[0], hash(key)) for key in keys]

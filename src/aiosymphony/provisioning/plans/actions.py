@@ -15,6 +15,7 @@ Step = dict[str, Any]
 """One request of an action: ``{"do": "create"}``, ``{"do": "update", "set": {…}}``, ``{"do": "role", "role": …}``,
 which takes the role away if it also has ``"remove": True``, ``{"do": "features", "set": {…}}`` or
 ``{"do": "active", "active": …}``. All but the first may be repeated freely."""
+_OPTIONAL = ("id", "changes", "steps", "reason", "values", "refused")
 ONE_CREATE: tuple[Step, ...] = ({"do": "create"},)
 """What most rows take."""
 
@@ -51,11 +52,11 @@ class Action:
         return attrs.evolve(self, do="invalid", steps=(), reason=reason, refused=True)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in attrs.asdict(self, recurse=False).items()
-            if value or name in ("do", "line", "label")
-        }
+        told: dict[str, Any] = {"do": self.do, "line": self.line, "label": self.label}
+        for name in _OPTIONAL:
+            if value := getattr(self, name):
+                told[name] = value
+        return told
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Action:

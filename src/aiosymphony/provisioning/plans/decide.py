@@ -36,7 +36,7 @@ def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
     if len(matches) > 1:
         return Action("conflict", line, user.label, reason=several_users(user, matches), values=values)
     if not matches:
-        return Action("create", line, user.label, steps=_steps_to_create(user), values=values)
+        return Action("create", line, user.label, steps=_steps_to_create(user, values), values=values)
     existing = matches[0]
     changes = _changes(user, existing)
     fixed = sorted(user.fixed & changes.keys())
@@ -88,12 +88,10 @@ def _same_key(found: object, wanted: str) -> bool:
     return isinstance(found, str) and same_text(found, wanted)
 
 
-def _steps_to_create(user: User) -> list[Step]:
+def _steps_to_create(user: User, values: Mapping[str, Any]) -> list[Step]:
     steps: list[Step] = [{"do": "create"}]
     columns = user.columns()
-    steps += [
-        {"do": "features", "set": value} for name, value in user.to_dict().items() if columns[name].step == "features"
-    ]
+    steps += [{"do": "features", "set": value} for name, value in values.items() if columns[name].step == "features"]
     if user.enabled is False:
         steps.append({"do": "active", "active": False})
     return steps

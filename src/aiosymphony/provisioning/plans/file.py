@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import tempfile
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import orjson
 
@@ -20,6 +15,7 @@ from ...files import private_file
 from ..rows.base import Kind
 from ..rows.registry import user_class
 from ..rows.wanted import Problem, WantedRow, WrongRow
+from ..spool import Spool
 from .actions import ACTIONS, Action, ActionKind
 from .guard import Tally, check_disabled, ends_active, ends_inactive
 from .persons import STAYS_DISABLED
@@ -101,21 +97,10 @@ class Plan:
 
     def actions(self, *kinds: ActionKind) -> Iterator[Action]:
         """The actions in the order of the file, then those about users that are not in it."""
-        with self._spooling():
-            self._file.flush()
-        with open(os.dup(self._file.fileno()), "rb") as lines:  # noqa: PTH123 - a file that has no name
-            offset = 0
-            while True:
-                # Positioned anew for each block: the duplicate shares its offset with every other reader.
-                lines.seek(offset)
-                block = lines.readlines(1 << 18)
-                if not block:
-                    return
-                offset += sum(map(len, block))
-                for line in block:
-                    action = Action.from_dict(orjson.loads(line))
-                    if not kinds or action.do in kinds:
-                        yield action
+        for values in self._lines:
+            action = Action.from_dict(values)
+            if not kinds or action.do in kinds:
+                yield action
 
     def checked_rows(self) -> Iterator[WantedRow | WrongRow]:
         """The rows it was made from, as a desired state gives them."""
@@ -241,26 +226,23 @@ class Plan:
         elif action.reason == STAYS_DISABLED:
             self.stay_disabled.add(action.label)
         self.columns.update(action.values)
-        with self._spooling():
-            self._file.write(orjson.dumps(action.to_dict()) + b"\n")
+        self._lines.add(action.to_dict())
 
     def _revise(self, change: Callable[[Action], Action]) -> None:
         """Change the actions, one by one."""
-        close, actions = self.close, self.actions()
-        first = next(actions)  # holds the file open that it reads
+        before = self._lines
         self._spool()
-        for action in itertools.chain((first,), actions):
-            self._add(change(action))
-        close()
+        for values in before:
+            self._add(change(Action.from_dict(values)))
+        before.close()
 
     def _spool(self) -> None:
         """Begin without actions. They lie in an unnamed file, so that a plan of any length costs no memory."""
         self.counts: Counter[str] = Counter()
         self.created_disabled = 0
         self.end_inactive, self.end_active, self.stay_disabled = Tally(), Tally(), Tally()
-        with self._spooling():
-            self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
-        self.close = weakref.finalize(self, self._file.close)
+        self._lines = Spool("the plan")
+        self.close = self._lines.close
 
     def _tallies(self) -> dict[str, Tally]:
         return {
@@ -283,15 +265,3 @@ class Plan:
         ):
             msg = "the header has a value that no plan has"
             raise ValueError(msg)
-
-    @contextlib.contextmanager
-    def _spooling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            with contextlib.suppress(OSError, AttributeError):  # What could not be written would be tried once more.
-                self._file.close()
-            raise JobRefused(
-                f"the plan does not fit into {tempfile.gettempdir()} ({error.strerror}): make room there, or set "
-                "TMPDIR to another folder. Nothing was sent",
-            ) from None

@@ -107,6 +107,18 @@ class User:
 
     @classmethod
     @functools.cache
+    def key_columns(cls) -> tuple[str, ...]:
+        """The columns that identify a user."""
+        return tuple(name for name, known in cls.columns().items() if known.key)
+
+    @classmethod
+    @functools.cache
+    def required(cls) -> tuple[str, ...]:
+        """The columns without which nobody is created."""
+        return tuple(name for name, known in cls.columns().items() if known.required)
+
+    @classmethod
+    @functools.cache
     def steps(cls) -> frozenset[StepKind]:
         """What a job may do with such a user."""
         return frozenset({"create", *(known.step for name, known in cls.columns().items() if name not in cls.fixed)})
@@ -128,8 +140,8 @@ class User:
         return cls(**{attributes[name]: value for name, value in values.items()})
 
     @classmethod
-    def check(cls, cells: Mapping[str, object]) -> tuple[Any, list[tuple[str, str]]]:
-        """Read one row's cells; the row, or None and every (column, reason) for which there is none."""
+    def check(cls, cells: Mapping[str, object]) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+        """Read one row's cells; its columns, or None and every (column, reason) for which there are none."""
         columns = cls.columns()
         values: dict[str, Any] = {}
         wrong: list[tuple[str, str]] = []
@@ -140,7 +152,7 @@ class User:
             if known is None:
                 wrong.append((name, "is not a field of this kind of user"))
                 continue
-            if isinstance(cell, str) and cell.strip() == CLEAR:
+            if isinstance(cell, str) and CLEAR in cell and cell.strip() == CLEAR:
                 if name in cls.clearable():
                     values[name] = known.type()
                 else:
@@ -151,25 +163,30 @@ class User:
             except ValueError as error:
                 wrong.append((name, str(error)))
                 continue
-            if value not in ("", [], {}):
+            if value or value is False:
                 values[name] = value
-        keys = [name for name, known in columns.items() if known.key]
+        keys = cls.key_columns()
         if values.keys().isdisjoint(keys) and not any(name in keys for name, _ in wrong):
             wrong.append((" or ".join(keys), "is missing"))
-        return (None if wrong else cls.from_dict(values)), wrong
+        return (None if wrong else values), wrong
 
     @classmethod
     def missing(cls, values: Mapping[str, Any]) -> list[str]:
         """The columns that a row lacks for its user to be created. To find one who is there, any key is enough."""
-        return [name for name, known in cls.columns().items() if known.required and name not in values]
+        return [name for name in cls.required() if name not in values]
 
     def to_dict(self) -> dict[str, Any]:
         """The row's columns that say something."""
-        return {
-            name: value
-            for name, attribute in self.attributes().items()
-            if (value := getattr(self, attribute)) is not None
-        }
+        # Asked for many times a row, and kept beside the columns, which are slots.
+        kept = self.__dict__
+        if "_values" not in kept:
+            kept["_values"] = {
+                name: value
+                for name, attribute in self.attributes().items()
+                if (value := getattr(self, attribute)) is not None
+            }
+        values: dict[str, Any] = kept["_values"]
+        return values.copy()
 
     @classmethod
     def is_person(cls, values: Mapping[str, Any]) -> bool:
@@ -183,7 +200,11 @@ class User:
 
     def identities(self) -> tuple[str, ...]:
         """What identifies this user, folded: ``email:ann@acme.com``. The first is the one shown in reports."""
-        return keys_of(self.to_dict(), type(self))
+        kept = self.__dict__
+        if "_identities" not in kept:
+            kept["_identities"] = keys_of(self.to_dict(), type(self))
+        identities: tuple[str, ...] = kept["_identities"]
+        return identities
 
     @property
     def label(self) -> str:
@@ -207,9 +228,11 @@ def keys_of(values: Mapping[str, Any], kind: type[User], form: Callable[[object]
         form: What keys are compared by.
     """
     return tuple(
-        f"{name}:{key}"
-        for name, known in kind.columns().items()
-        if known.key and isinstance(value := values.get(name), str) and (key := form(value))
+        [
+            f"{name}:{key}"
+            for name in kind.key_columns()
+            if isinstance(value := values.get(name), str) and (key := form(value))
+        ]
     )
 
 

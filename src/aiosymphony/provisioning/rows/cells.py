@@ -84,6 +84,10 @@ def read_text(value: object, limit: int = TEXT_LIMIT) -> str:
         msg = f"must be text, not {_json_type(value)}"
         raise ValueError(msg)  # noqa: TRY004 - a wrong cell is one kind of error, whatever is wrong with it
     text = value.strip()
+    first = text[:1]
+    plain = first.isalpha() and first != "E" and text.isascii() and text.isprintable() and len(text) <= limit
+    if plain and text not in _NOTHING:  # as most cells are: nothing of what is looked for below is in them
+        return text
     if len(text) > limit:
         msg = f"has {len(text)} characters, at most {limit} are allowed"
         raise ValueError(msg)
