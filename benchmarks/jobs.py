@@ -124,8 +124,8 @@ async def run() -> None:
     for delay in DELAYS:
         ratios, costs = await compared(delay)
         print(
-            f"a job over a server that answers after {delay * 1000:g} ms: {statistics.median(ratios):.2f} of the rows/s "
-            f"of a script without a journal ({min(ratios):.2f} to {max(ratios):.2f}); "
+            f"a job over a server that answers after {delay * 1000:g} ms: {statistics.median(ratios):.2f} of the "
+            f"rows/s of a script without a journal ({min(ratios):.2f} to {max(ratios):.2f}); "
             f"{statistics.median(costs):.0f} µs of the processor a row"
         )
 

@@ -1,14 +1,15 @@
 """The desired state: a file of people, checked row by row, streamed.
 
 The file is read and checked once. Its rows lie in an unnamed file from then on, where they are found each time they are
-wanted; what is kept in memory is one number per key. Every wrong row is reported with its line, and none of them stops
-the others.
+wanted; while it is checked, eight bytes per key are kept in memory. Every wrong row is reported with its line, and none
+of them stops the others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = ["Desired"]
 
 _TOLD = 5
 """Other lines with the same key that are named."""
+_PARTS = 256
 
 
 class Desired:
@@ -178,8 +180,8 @@ class Desired:
         """Keep, count and find duplicates; a digest of the cells, if the file alone does not say what they are."""
         progress.begin("checking the file")
         digest = hashlib.sha256()
-        seen: set[int] = set()
-        twice: set[int] = set()
+        # By their last bits, so that only few of them at a time become objects of Python.
+        seen = [array("q") for _ in range(_PARTS)]
         self.count = self.bad = 0
         for line, cells, unmapped in progress.each(records):
             self.columns.update(cells)
@@ -191,9 +193,11 @@ class Desired:
             else:
                 self.count += 1
             for _, key in kept.keys(self._user_class):
-                (twice if key in seen else seen).add(key)
+                seen[key % _PARTS].append(key)
             self._lines.add(kept.to_json())
-        del seen
+        twice: set[int] = set()
+        while seen:
+            twice |= _repeated(seen.pop())
         if twice:
             self._find(twice)
         return digest.hexdigest() if digest_rows else ""
@@ -282,6 +286,12 @@ class _Kept:
             return [self.line, self.values, self.raw]
         # What is wrong may name what no JSON holds.
         return [self.line, None, self.raw, [(raw(column), raw(reason)) for column, reason in self.wrong], self.meant]
+
+
+def _repeated(keys: Sequence[int]) -> set[int]:
+    if len(set(keys)) == len(keys):
+        return set()
+    return {key for key, count in Counter(keys).items() if count > 1}
 
 
 def _hashed(keys: Iterable[str]) -> list[tuple[str, int]]:
