@@ -143,3 +143,14 @@ def test_34_no_room_for_what_is_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     path = write(tmp_path, gzip.compress(b"email"))
     assert "(No space left on device): make room there, or set TMPDIR to another folder" in told(path)
+
+
+def test_34_no_room_for_the_rows_that_were_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    path = write(tmp_path, b"email\nann@acme.com\n")
+    assert "does not fit into" in told(path)
+    assert "(No space left on device): make room there, or set TMPDIR to another folder" in told(path)
