@@ -28,6 +28,7 @@ from .aiohttp_connector import UNREPEATABLE, Connector
 from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
 from .base import COMMON_HEADERS, MAX_BYTES, Response, checked_headers
 from .deadlines import Deadlines
+from .tls import client_context
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -88,7 +89,8 @@ class AiohttpTransport:
         del proxy  # its password must not stand in the traceback of what fails below
         if has_proxy and self._proxy is None:
             raise ConfigError("proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128")
-        self._ssl = ssl_context or _ssl_context(ca_file, client_cert, client_key, client_key_password)
+        # True is aiohttp's own context, made once per process: verified, TLS 1.2 at least.
+        self._ssl = ssl_context or client_context(ca_file, client_cert, client_key, client_key_password) or True
         self._connecting = _connecting(connect_timeout)
         self._pool: _Pool | None = None
         self._retired: list[_Pool] = []
@@ -247,22 +249,3 @@ def _proxy_url(text: str) -> URL | None:
     except ValueError:
         return None
     return url if url.scheme == "http" and url.host else None
-
-
-def _ssl_context(
-    ca_file: str | Path | None,
-    client_cert: str | Path | None,
-    client_key: str | Path | None,
-    password: str | None,
-) -> ssl.SSLContext | bool:
-    if ca_file is None and client_cert is None:
-        return True  # aiohttp's own context, made once per process: verified, TLS 1.2 at least
-    from ..auth.keys import use_authorities, use_client_certificate  # noqa: PLC0415 - cryptography loads when needed
-
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        use_authorities(context, ca_file)
-    if client_cert is not None:
-        use_client_certificate(context, client_cert, client_key, password)
-    return context

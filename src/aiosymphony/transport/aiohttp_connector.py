@@ -10,19 +10,19 @@ This uses private parts of aiohttp; tests check each rule against real servers.
 
 from __future__ import annotations
 
-import select
 import ssl
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .idle import MOMENT, is_quiet
 from .tls import ended_handshake
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 UNREPEATABLE: ContextVar[bool] = ContextVar("aiosymphony.unrepeatable", default=False)
 """Whether the current request must not be sent twice."""
-
-_MOMENT: Final = 1.0
-"""Seconds. Few servers close a connection that has been idle for less."""
 
 
 class NotConnected(aiohttp.ClientError):
@@ -105,28 +102,16 @@ def _bring_live_one_first(idle: deque[tuple[ResponseHandler, float]]) -> bool:
 
     If none is fresh enough, the oldest is closed for the new one, so that the pool does not grow with each pause.
     """
-    fresh_since = monotonic() - _MOMENT
+    fresh_since = monotonic() - MOMENT
     while idle and idle[-1][1] >= fresh_since:
         protocol = idle[-1][0]
-        if protocol.is_connected() and protocol.transport is not None and _is_quiet(protocol.transport):
+        if protocol.is_connected() and protocol.transport is not None and is_quiet(protocol.transport):
             idle.rotate(1)
             return True
         idle.pop()[0].close()
     if idle:
         idle.popleft()[0].close()
     return False
-
-
-def _is_quiet(transport: BaseTransport) -> bool:
-    """Whether nothing waits in the socket: neither the end of the connection nor stray bytes."""
-    sock = transport.get_extra_info("socket")
-    if sock is None:
-        return False
-    if not hasattr(select, "poll"):  # Windows
-        return not select.select([sock.fileno()], [], [], 0)[0]
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN)
-    return not poll.poll(0)
 
 
 async def _none() -> None:

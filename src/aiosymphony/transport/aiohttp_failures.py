@@ -13,8 +13,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from ..errors import TransportError
+from . import failures
 from .aiohttp_connector import ClientCertificateRefused, NotConnected
-from .tls import certificate_problem, handshake_problem, is_permanent, words
 
 _FOUND_CLOSED: Final = "Cannot write to closing transport"
 """aiohttp's message for exactly that. If it changed, the outcome would be unknown, which a test notices."""
@@ -57,69 +57,58 @@ def explain(error: Exception, peers: Peers, *, answered: bool) -> TransportError
         case NotConnected():
             return _not_connected(error.__cause__, peers)
         case aiohttp.ConnectionTimeoutError():
-            return TransportError(f"timed out connecting to {peers.server}", sent=False, kind="connect")
+            return failures.timed_out_connecting(peers.server)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return TransportError("the URL cannot be used", sent=False, permanent=True, kind="protocol")
+            return failures.unusable_url()
         case TooLarge():
-            return TransportError(f"the answer is larger than {error.args[0]} bytes", permanent=True, kind="too_large")
+            return failures.too_large(error.args[0])
         case TimeoutError():
-            return TransportError("timed out before the whole answer had arrived", kind="timeout")
+            return failures.timed_out()
     if _was_never_written(error):
         return TransportError(f"{peers.server} closed the connection before it was asked", sent=False, kind="connect")
     match _tls_error(error):
         case ClientCertificateRefused() as refused if not answered:
-            return _tls(handshake_problem(refused, peers.server), permanent=True)
+            return failures.no_handshake(refused, peers.server)
         case ssl.SSLError() as broken:
-            return TransportError(f"the TLS connection to {peers.server} broke: {words(broken)}", kind="tls")
+            return failures.tls_broke(broken, peers.server)
     match error:
         case aiohttp.ClientPayloadError():
-            return TransportError("the answer broke off or could not be unpacked", kind="disconnected")
+            return failures.broke_off()
         case aiohttp.ClientResponseError() | HttpProcessingError():
             # It carries a status of 400 of its own; no server sent one.
-            return TransportError("the answer was not well-formed HTTP", kind="protocol")
+            return failures.not_http()
         case aiohttp.ClientError() | OSError():
-            return TransportError("the connection was lost", kind="disconnected")
+            return failures.lost()
         case _ if answered:
             return TransportError("the answer could not be read", kind="protocol")
         case _:
-            return TransportError("the request could not be written", sent=False, permanent=True, kind="protocol")
+            return failures.unwritable()
 
 
 def proxy_refused(status: int, peers: Peers) -> TransportError:
     """The error for a proxy that answered instead of opening a tunnel."""
-    if status != 407:
-        what = f"{peers.proxy_name} opened no tunnel to {peers.server}: it answered {status}"
-        permanent = 400 <= status < 500 and status not in (408, 429)
-        return TransportError(what, sent=False, permanent=permanent, kind="connect")
-    if peers.proxy is not None and peers.proxy.user:
-        what = f"{peers.proxy_name} refused the user and password of its URL (407)"
-    else:
-        what = (
-            f"{peers.proxy_name} asks for a user and a password (407): give them in its URL, http://user:password@host"
-        )
-    return TransportError(what, sent=False, permanent=True, kind="connect")
+    has_login = peers.proxy is not None and bool(peers.proxy.user)
+    return failures.proxy_refused(status, peers.proxy_name, peers.server, has_login=has_login)
 
 
 def _not_connected(error: BaseException | None, peers: Peers) -> TransportError:
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return _tls(certificate_problem(error.certificate_error, peers.server), permanent=True)
+            return failures.untrusted(error.certificate_error, peers.server)
         case aiohttp.ClientConnectorSSLError():
-            problem = error.os_error
-            return _tls(handshake_problem(problem, peers.server), permanent=is_permanent(problem))
+            return failures.no_handshake(error.os_error, peers.server)
         case aiohttp.ClientHttpProxyError():
             return proxy_refused(error.status, peers)
         case aiohttp.ClientConnectorDNSError():
-            what = f"the host name of {peers.name_of(error)} could not be resolved"
+            return failures.unresolved(peers.name_of(error))
         case aiohttp.ClientConnectorError():
-            what = f"connecting to {peers.name_of(error)} failed"
+            return failures.unconnected(peers.name_of(error))
         case _ if error is not None and isinstance(refused := _tls_error(error), ClientCertificateRefused):
-            return _tls(handshake_problem(refused, peers.server), permanent=True)
+            return failures.no_handshake(refused, peers.server)
         case _ if peers.proxy is not None:
-            what = f"{peers.proxy_name} opened no tunnel to {peers.server}"
+            return failures.no_tunnel(peers.proxy_name, peers.server)
         case _:
-            what = f"{peers.server} closed the connection, or spoke on it, before it was asked"
-    return TransportError(what, sent=False, kind="connect")
+            return failures.closed_unasked(peers.server)
 
 
 def _was_never_written(error: BaseException) -> bool:
@@ -128,10 +117,6 @@ def _was_never_written(error: BaseException) -> bool:
         isinstance(found, aiohttp.ClientConnectionResetError) and found.args == (_FOUND_CLOSED,)
         for found in (error, error.__cause__)
     )
-
-
-def _tls(what: str, *, permanent: bool) -> TransportError:
-    return TransportError(what, sent=False, permanent=permanent, kind="tls")
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:

@@ -16,31 +16,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpx
 
 from ..errors import TransportError
+from . import failures
 from .base import COMMON_HEADERS, MAX_BYTES, Response
 from .deadlines import Deadlines
+from .inflate import BrokenBodyError, UnknownEncodingError, unpacker
 from .tls import certificate_problem, ended_handshake, handshake_problem, is_permanent, words
 
 _ENCODINGS: Final = "gzip, deflate"
 _CONNECT_TIMEOUT: Final = 10.0
-_PIECE: Final = 64 * 1024
-
-_FAILURES: Final = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    OSError,  # of the socket and of TLS, which httpx lets through in places
-    EOFError,
-    ValueError,
-    zlib.error,
-)
 
 
 class HttpxTransport:
@@ -97,9 +87,7 @@ class HttpxTransport:
             httpx.InvalidURL,
             httpx.StreamError,
             OSError,
-            EOFError,
             ValueError,
-            zlib.error,
         ) as error:
             await _abandon(response)
             failure = _transport_error(error, exchange, httpx.URL(url).netloc.decode("ascii"), max_bytes)
@@ -142,52 +130,26 @@ class _TooLarge(ValueError):
     """The body is larger than the cap."""
 
 
-class _UnknownEncoding(ValueError):
-    """The body is compressed in a way that was not asked for."""
-
-
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     """The whole body, unpacked."""
     chunks: list[bytes] = []
     size = 0
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("br", "zstd"):
+        raise UnknownEncodingError
+    packed = unpacker(encoding)
     # The stream itself: the iterators of the response would give the connection back to the pool at the end.
-    async for chunk in _unpacked(response):
-        size += len(chunk)
-        if size > max_bytes:
-            raise _TooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body in pieces of bounded size."""
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the client of an AsyncClient's answer has no other
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("identity", ""):
-        async for data in stream:
-            yield data
-        return
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise _UnknownEncoding
-    unpacker: Any = None
     async for data in stream:
-        while data:
-            if unpacker is None:
-                unpacker = zlib.decompressobj(_window_bits(encoding, data))
-            yield unpacker.decompress(data, _PIECE)
-            data = unpacker.unconsumed_tail
-            if unpacker.eof:
-                data, unpacker = unpacker.unused_data, None  # gzip may have several members
-    if unpacker is not None:
-        raise EOFError
-
-
-def _window_bits(encoding: str, data: bytes) -> int:
-    """The argument of zlib for a body. Some servers send "deflate" without zlib's header."""
-    if encoding != "deflate":
-        return 16 + zlib.MAX_WBITS
-    return zlib.MAX_WBITS if data[0] & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS
+        for piece in (data,) if packed is None else packed.pieces(data):
+            size += len(piece)
+            if size > max_bytes:
+                raise _TooLarge
+            chunks.append(piece)
+    if packed is not None:
+        packed.finish()
+    return b"".join(chunks)
 
 
 async def _keep_only_if_clean(response: httpx.Response) -> None:
@@ -228,9 +190,9 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
     """The error for a failure of httpx, without httpx's own message, which can hold headers and URLs."""
     match error:
         case _TooLarge():
-            return TransportError(f"the answer is larger than {max_bytes} bytes", permanent=True, kind="too_large")
-        case _UnknownEncoding():
-            return TransportError("the answer is compressed in a way that was not asked for", kind="protocol")
+            return failures.too_large(max_bytes)
+        case UnknownEncodingError():
+            return failures.unknown_encoding()
         case httpx.ProxyError():
             return _proxy_error(error, server)
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
@@ -242,7 +204,7 @@ def _transport_error(error: Exception, exchange: _Exchange, server: str, max_byt
             return TransportError(f"connecting to {server} failed", sent=False, kind="connect")
         case httpx.TimeoutException() | TimeoutError():
             return TransportError("timed out before the whole answer had arrived", kind="timeout")
-        case httpx.RemoteProtocolError() | httpx.DecodingError() | EOFError() | zlib.error():
+        case httpx.RemoteProtocolError() | httpx.DecodingError() | BrokenBodyError():
             return TransportError("the answer was not whole or not well-formed", kind="protocol")
         case httpx.HTTPError() | httpx.StreamError() | OSError():
             return TransportError("the connection was lost", kind="disconnected")
