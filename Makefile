@@ -11,7 +11,7 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench soak kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench soak fuzz kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -48,13 +48,13 @@ wheel: $(VENV)/.development ## Build the wheel and import it in an environment o
 	rm -rf build/wheel
 	$(BIN)/python -m pip --quiet wheel --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
-	build/wheel/venv/bin/python -m pip --quiet install "$$(ls build/wheel/*.whl)[cli,sandbox,httpx]"
+	build/wheel/venv/bin/python -m pip --quiet install "$$(ls build/wheel/*.whl)[cli,fast,sandbox,httpx]"
 	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
 
 lowest: $(VENV)/.development ## Run the tests of transports, facade and command line at the lowest supported versions
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --resolution lowest-direct \
-		--editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]'
+		--editable '.[cli,fast,sandbox,httpx,otel,postgres,xlsx,yaml]'
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip freeze --quiet --exclude-editable > build/lowest/held.txt
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --constraint build/lowest/held.txt --group dev
 	build/lowest/bin/python -m pytest -p no:cacheprovider $(PARALLEL) $(LOWEST)
@@ -78,6 +78,10 @@ bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
 
 soak: $(VENV)/.development ## Send 200,000 requests under faults and watch memory, descriptors and tasks
 	$(BIN)/python -m tests.faults.soak --requests 200000
+	$(BIN)/python -m tests.faults.soak --requests 200000 --transport fast
+
+fuzz: $(VENV)/.development ## Feed a million damaged answers to the fast transport, in a few minutes
+	$(BIN)/python -m tests.faults.fuzz --answers 1000000
 
 kills: $(VENV)/.development ## Kill jobs and workers, 40 and 100 times, against a tenant that misbehaves; takes an hour
 	$(BIN)/python -m tests.adversary.kills --rows 1500 --kills 40
@@ -101,5 +105,5 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
+	$(BIN)/python -m pip --quiet install --editable '.[cli,fast,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
 	@touch $@ $(VENV)/.runtime

@@ -9,6 +9,8 @@ from pathlib import Path
 import aiosymphony
 import aiosymphony_api
 from aiosymphony.sandbox import Sandbox
+from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.transport.fast import FastTransport
 
 CHECKOUT = Path(__file__).parents[1] / "generated" / "aiosymphony_api"
 
@@ -26,8 +28,9 @@ assert entry_points(group="pytest11")["aiosymphony"].value == "aiosymphony.testi
 async def main() -> None:
     async with Sandbox(users=3) as sandbox:
         auth = aiosymphony.RsaAuth(sandbox.bot.username, sandbox.bot.private_key)
-        async with aiosymphony.PodClient(sandbox.url, auth) as pod:
-            assert await pod.users.list().first() is not None
+        for transport in (AiohttpTransport(), FastTransport()):
+            async with aiosymphony.PodClient(sandbox.url, auth, transport=transport) as pod:
+                assert await pod.users.list().first() is not None
 
 
 asyncio.run(main())

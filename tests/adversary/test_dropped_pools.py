@@ -8,6 +8,7 @@ import gc
 import aiohttp
 import pytest
 
+from aiosymphony.transport.fast_pool import Pool
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
 from tests.faults.server import FaultServer, acts, reply, wait_for
 
@@ -75,7 +76,10 @@ def dies_when_told(event: asyncio.Event):
 
 
 def open_pools() -> int:
-    return sum(not thing.closed for thing in gc.get_objects() if isinstance(thing, aiohttp.ClientSession))
+    """Pools of either transport that hold, or may still open, connections."""
+    things = gc.get_objects()
+    ours = [thing for thing in things if isinstance(thing, Pool) and not thing.is_empty]
+    return len(ours) + sum(not thing.closed for thing in things if isinstance(thing, aiohttp.ClientSession))
 
 
 async def turns() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from aiosymphony import ClientCredentials, ConnectClient, PodClient, StaticToken
 from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.transport.fast import FastTransport
 from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.server import FaultServer, reply
 
-TRANSPORTS: dict[str, Callable[[], Any]] = {"aiohttp": AiohttpTransport, "httpx": HttpxTransport}
+TRANSPORTS: dict[str, Callable[[], Any]] = {"aiohttp": AiohttpTransport, "fast": FastTransport, "httpx": HttpxTransport}
 
 
 def _has_ipv6() -> bool:
@@ -57,9 +58,10 @@ async def test_case_53_token_url_and_base_url_of_connect_may_be_ipv6(transport: 
     assert [seen.headers["host"] for seen in server6.requests] == [host, host]
 
 
-async def test_case_53_a_name_in_another_script_is_sent_in_its_ascii_form(server: FaultServer) -> None:
+@pytest.mark.parametrize("kind", ["aiohttp", "fast"])
+async def test_case_53_a_name_in_another_script_is_sent_in_its_ascii_form(kind: Any, server: FaultServer) -> None:
     server.on("GET", "/pod/v2/sessioninfo", then=reply(200, {"id": 7}))
-    transport = AiohttpTransport(proxy=server.url)
+    transport = {"aiohttp": AiohttpTransport, "fast": FastTransport}[kind](proxy=server.url)
     for host in ("bücher.example", "xn--bcher-kva.example"):
         response = await transport.send("GET", f"http://{host}:81/pod/v2/sessioninfo", {}, None, timeout=5.0)
         assert response.status == 200

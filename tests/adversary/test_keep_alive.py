@@ -14,7 +14,7 @@ from collections.abc import Callable
 import aiohttp.connector
 import pytest
 
-from aiosymphony.transport import aiohttp_connector
+from aiosymphony.transport import aiohttp_connector, fast_pool
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
 from tests.faults.server import FaultServer, acts, dies_under_next, reply, response, wait_for
@@ -46,7 +46,7 @@ ENDS: dict[str, Callable[[Talk], None]] = {"fin": fin, "reset": reset, "answer u
 
 @pytest.fixture
 def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets idle connections age; the pool has a clock of its own."""
+    """Lets idle connections age; the pools have a clock of their own."""
     clock = aiohttp.connector.monotonic
     aged = 0.0
 
@@ -59,6 +59,7 @@ def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     monkeypatch.setattr(aiohttp.connector, "monotonic", now)
     monkeypatch.setattr(aiohttp_connector, "monotonic", now)
+    monkeypatch.setattr(fast_pool, "monotonic", now)
     return age
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from aiosymphony.errors import ApiError, ConfigError, TransportError
 from aiosymphony.retry import RetryPolicy
-from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.transport import Transport
 from tests.faults.canary import CANARY
 from tests.faults.certificates import Certificates
-from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
+from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, TRANSPORTS, Clients
 from tests.faults.conftest import Trail
 from tests.faults.server import FaultServer, acts, reply, response
 
@@ -49,7 +49,7 @@ class Proxy:
     def name(self) -> str:
         return f"the proxy 127.0.0.1:{self.port}"
 
-    def transport(self, clients: Clients, *, login: bool = False, **options: object) -> AiohttpTransport:
+    def transport(self, clients: Clients, *, login: bool = False, **options: object) -> Transport:
         """Made here, so that no frame of a test holds the password."""
         who = f"bot:pass-{CANARY}@" if login else ""
         return clients.transport(proxy=f"http://{who}127.0.0.1:{self.port}", **options)
@@ -220,11 +220,11 @@ async def test_case_42_a_certificate_behind_a_proxy_is_the_servers(
 
 
 @pytest.mark.parametrize("scheme", ["socks5://", "ftp://", "", "//"])
-def test_case_42_what_is_no_http_proxy_is_refused_and_not_repeated(scheme: str) -> None:
+def test_case_42_what_is_no_http_proxy_is_refused_and_not_repeated(scheme: str, over: str) -> None:
     with pytest.raises(ConfigError, match="must be the URL of an HTTP proxy"):
-        AiohttpTransport(proxy=scheme + f"bot:pass-{CANARY}@proxy.example:1080")
+        TRANSPORTS[over](proxy=scheme + f"bot:pass-{CANARY}@proxy.example:1080")
 
 
-def test_case_42_no_password_of_a_proxy_in_what_else_is_wrong_with_the_transport() -> None:
+def test_case_42_no_password_of_a_proxy_in_what_else_is_wrong_with_the_transport(over: str) -> None:
     with pytest.raises(ConfigError, match="ca_file"):
-        AiohttpTransport(proxy=f"http://bot:pass-{CANARY}@proxy.example:3128", ca_file="absent.pem")
+        TRANSPORTS[over](proxy=f"http://bot:pass-{CANARY}@proxy.example:3128", ca_file="absent.pem")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
-import httpx
 import pytest
 
 from aiosymphony.errors import OutcomeUnknown
 from aiosymphony.limits import Limits
-from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, THING, Clients
 from tests.faults.clock import JumpingLoop
@@ -52,17 +49,13 @@ def stall(seconds: float) -> None:
 @pytest.mark.parametrize("body", [b'{"id": 1}', b'{"id": 1}'.ljust(200_000)], ids=["short", "200 kB"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("calls", [1, 50])
-@pytest.mark.parametrize("over", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("over", ["aiohttp", "fast", "httpx"])
 async def test_case_59_an_answer_that_is_there_when_the_loop_wakes_is_taken(
-    over: str, calls: int, tls: bool, body: bytes, certificates: Certificates, clients: Clients
+    calls: int, tls: bool, body: bytes, certificates: Certificates, clients: Clients
 ) -> None:
-    trust = ssl.create_default_context(cafile=str(certificates.ca_file))
-    async with (
-        FaultServer(tls=certificates.good if tls else None) as server,
-        httpx.AsyncClient(trust_env=False, verify=trust) as client,
-    ):
+    async with FaultServer(tls=certificates.good if tls else None) as server:
         held = Held(server)
-        transport = clients.transport(ca_file=certificates.ca_file) if over == "aiohttp" else HttpxTransport(client)
+        transport = clients.transport(ca_file=certificates.ca_file)
         limits = Limits(rate=None)  # all at once
         session = clients.session(base_url=server.url, transport=transport, timeout=1.5, limits=limits)
         creates = [asyncio.ensure_future(session.execute(OPEN_CREATE.build({}))) for _ in range(calls)]

@@ -5,17 +5,14 @@ What a create is told must agree with what the server did: "nothing was sent" wh
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from aiosymphony.errors import OutcomeUnknown, TransportError
 from aiosymphony.retry import RetryPolicy
 from aiosymphony.session import Session
-from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.certificates import Certificates
 from tests.faults.clients import OPEN_CREATE, OPEN_READ, Clients
 
@@ -62,23 +59,20 @@ MISMATCHES = {"handshake_failure": 40, "protocol_version": 70, "insufficient_sec
 SessionFor = Callable[..., Session]
 
 
-@pytest.fixture(params=["aiohttp", "httpx"])
-async def session_for(
-    request: pytest.FixtureRequest, clients: Clients, certificates: Certificates
-) -> AsyncIterator[SessionFor]:
-    """Makes a session for a peer, over either transport."""
-    trust = ssl.create_default_context(cafile=str(certificates.ca_file))
-    async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
+@pytest.fixture(params=["aiohttp", "fast", "httpx"])
+def over(request: pytest.FixtureRequest) -> str:
+    return request.param
 
-        def make(peer: Peer, **options: Any) -> Session:
-            transport = (
-                clients.transport(ca_file=certificates.ca_file)
-                if request.param == "aiohttp"
-                else HttpxTransport(client)
-            )
-            return clients.session(base_url=peer.url, transport=transport, timeout=300.0, **options)
 
-        yield make
+@pytest.fixture
+def session_for(clients: Clients, certificates: Certificates) -> SessionFor:
+    """Makes a session for a peer."""
+
+    def make(peer: Peer, **options: Any) -> Session:
+        transport = clients.transport(ca_file=certificates.ca_file)
+        return clients.session(base_url=peer.url, transport=transport, timeout=300.0, **options)
+
+    return make
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["first request", "reused"])

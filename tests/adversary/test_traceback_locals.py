@@ -23,7 +23,6 @@ from aiosymphony.errors import SymphonyError
 from aiosymphony.paging import Page, Pager, SkipLimit
 from aiosymphony.retry import RetryPolicy
 from aiosymphony.session import Session
-from aiosymphony.transport.httpx import HttpxTransport
 from tests.faults.canary import CANARY
 from tests.faults.clients import CREATE, READ, THING, Clients, operation
 from tests.faults.server import Exchange, FaultServer, hang, reply, signal, wait_for
@@ -127,10 +126,14 @@ ENDS: list[Callable[[], BaseException]] = [
 NAMES = ["cancelled", "interrupt", "exit", "no exception", "fault", "group"]
 
 
-@pytest.fixture(params=["aiohttp", "httpx"])
-async def session(request: pytest.FixtureRequest, clients: Clients) -> AsyncIterator[Session]:
-    transport: Any = clients.transport() if request.param == "aiohttp" else HttpxTransport()
-    session = clients.session(transport=transport, retry=RetryPolicy(attempts=1))
+@pytest.fixture(params=["aiohttp", "fast", "httpx"])
+def over(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def session(clients: Clients) -> AsyncIterator[Session]:
+    session = clients.session(retry=RetryPolicy(attempts=1))
     yield session
     await session.close()
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import gc
+import ssl
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import httpx
 import orjson
 
 from aiosymphony.auth.oauth import ClientCredentials
 from aiosymphony.session import Session
+from aiosymphony.transport import Transport
 from aiosymphony.transport.aiohttp import AiohttpTransport
+from aiosymphony.transport.fast import FastTransport
+from aiosymphony.transport.fast_pool import Pool
+from aiosymphony.transport.httpx import HttpxTransport
 from aiosymphony.wire.operation import Operation, Request
 from aiosymphony.wire.responses import error_from_response
 
 from .canary import CANARY
 from .clock import LoopClock
 from .server import FaultServer
+
+TRANSPORTS: dict[str, Callable[..., Transport]] = {"aiohttp": AiohttpTransport, "fast": FastTransport}
+"""Those that take the same arguments."""
 
 THING = "/pod/v1/thing"
 
@@ -73,19 +83,30 @@ OPEN_CREATE = operation("POST", auth=())
 class Clients:
     """Makes clients for a test, and at its end sees that they are idle and closes them."""
 
-    def __init__(self, server: FaultServer) -> None:
+    def __init__(self, server: FaultServer, over: str) -> None:
         self.server = server
+        self.over = over
         self.clock = LoopClock()
         self._sessions: list[Session] = []
-        self._transports: list[AiohttpTransport] = []
+        self._transports: list[Transport] = []
+        self._httpx: list[httpx.AsyncClient] = []
 
-    def transport(self, **options: Any) -> AiohttpTransport:
-        made = AiohttpTransport(**options)
+    def transport(self, **options: Any) -> Transport:
+        """A transport of the kind that the test is over. With httpx, its client knows ``ca_file`` and nothing else."""
+        made = self._over_httpx(**options) if self.over == "httpx" else TRANSPORTS[self.over](**options)
         self._transports.append(made)
         return made
 
+    def _over_httpx(self, *, ca_file: Any = None) -> HttpxTransport:
+        if ca_file is None:
+            return HttpxTransport()
+        trust = ssl.create_default_context(cafile=str(ca_file))
+        client = httpx.AsyncClient(trust_env=False, verify=trust)
+        self._httpx.append(client)
+        return HttpxTransport(client)
+
     def session(
-        self, *, base_url: str = "", auth: Any = None, transport: AiohttpTransport | None = None, **options: Any
+        self, *, base_url: str = "", auth: Any = None, transport: Transport | None = None, **options: Any
     ) -> Session:
         base_url = base_url or self.server.url
         made = Session(
@@ -110,7 +131,9 @@ class Clients:
             if limiter.in_flight or limiter.waiting
         ]
         pools = [thing for thing in gc.get_objects() if isinstance(thing, aiohttp.BaseConnector) and thing._acquired]
+        pools_of_ours = [thing for thing in gc.get_objects() if isinstance(thing, Pool) and thing.in_use]
         return [
+            *(f"{pool.in_use} connections in use" for pool in pools_of_ours),
             *(f"{limiter.in_flight} places taken in a limiter, {limiter.waiting} waiting" for limiter in limiters),
             *(f"{len(pool._acquired)} connections acquired" for pool in pools),
         ]
@@ -120,6 +143,8 @@ class Clients:
             await session.close()
         for transport in self._transports:
             await transport.close()
+        for client in self._httpx:
+            await client.aclose()
 
 
 async def attempt(call: Any) -> Any:

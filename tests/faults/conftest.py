@@ -24,7 +24,7 @@ from aiosymphony.errors import SymphonyError
 
 from .canary import CANARY, Trail
 from .certificates import Certificates
-from .clients import Clients
+from .clients import TRANSPORTS, Clients
 from .clock import JumpingLoop, LoopClock
 from .server import LOGINS, FaultServer
 
@@ -111,9 +111,15 @@ async def other(trail: Trail) -> AsyncIterator[FaultServer]:
         yield server
 
 
+@pytest.fixture(params=TRANSPORTS)
+def over(request: pytest.FixtureRequest) -> str:
+    """The transport that a test's clients send by; a test that is parametrised with it may name httpx too."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def clients(server: FaultServer) -> AsyncIterator[Clients]:
-    clients = Clients(server)
+async def clients(server: FaultServer, over: str) -> AsyncIterator[Clients]:
+    clients = Clients(server, over)
     yield clients
     for _ in range(5):
         await asyncio.sleep(0)

@@ -30,8 +30,7 @@ from aiosymphony.errors import OutcomeUnknown, SymphonyError
 from aiosymphony.limits import Limits
 from aiosymphony.retry import RetryPolicy
 from aiosymphony.session import Session
-from aiosymphony.transport.aiohttp import AiohttpTransport
-from faults.clients import CREATE, READ, THING
+from faults.clients import CREATE, READ, THING, TRANSPORTS
 from faults.server import (
     Exchange,
     FaultServer,
@@ -110,7 +109,9 @@ def _rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def soak(url: str, requests: int, *, concurrency: int, warm_up: int, say: Callable[[str], None]) -> list[str]:
+async def soak(
+    url: str, requests: int, *, over: str, concurrency: int, warm_up: int, say: Callable[[str], None]
+) -> list[str]:
     """Make the calls; return what is wrong."""
     order = random.Random(64)
     outcomes: Counter[str] = Counter()
@@ -118,7 +119,7 @@ async def soak(url: str, requests: int, *, concurrency: int, warm_up: int, say: 
     session = Session(
         hosts=lambda _: url,
         auth=ClientCredentials("id", "not-a-secret", token_url=f"{url}/oauth/token"),
-        transport=AiohttpTransport(limit=concurrency + 8),
+        transport=TRANSPORTS[over](limit=concurrency + 8),
         limits=Limits(concurrency=concurrency, rate=None),
         retry=RetryPolicy(base=0.001, throttle_base=0.001),
         timeout=5.0,
@@ -177,6 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--transport", choices=TRANSPORTS, default="aiohttp")
     parser.add_argument("--serve", action="store_true", help="be the server")
     options = parser.parse_args()
     if options.serve:
@@ -193,6 +195,7 @@ def main() -> int:
             soak(
                 url,
                 options.requests,
+                over=options.transport,
                 concurrency=options.concurrency,
                 warm_up=min(20_000, options.requests // 2),
                 say=lambda text: print(text, flush=True),

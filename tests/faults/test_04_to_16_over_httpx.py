@@ -34,8 +34,13 @@ from .test_04_to_09_broken_answers import BROKEN_OFF, HEADER_BOMBS, NOT_HTTP
 
 
 @pytest.fixture
+def over() -> str:
+    return "httpx"
+
+
+@pytest.fixture
 async def session(clients: Clients) -> Session:
-    return clients.session(transport=HttpxTransport())
+    return clients.session()
 
 
 @pytest.mark.parametrize("lost", [close, reset])
@@ -74,7 +79,7 @@ async def test_case_08_what_is_not_http_is_a_transport_error(flaw: str, server: 
 @pytest.mark.parametrize("bomb", HEADER_BOMBS)
 async def test_case_09_a_header_bomb_is_a_transport_error(bomb: str, server: FaultServer, clients: Clients) -> None:
     server.on("GET", THING, then=raw(HEADER_BOMBS[bomb]))
-    session = clients.session(transport=HttpxTransport(), retry=RetryPolicy(attempts=1))
+    session = clients.session(retry=RetryPolicy(attempts=1))
     with pytest.raises(TransportError):
         await session.execute(OPEN_READ.build())
     assert server.counts["GET", THING] == 1
@@ -84,7 +89,7 @@ async def test_case_10_a_byte_every_fifth_of_a_second_meets_the_total_deadline(
     server: FaultServer, clients: Clients
 ) -> None:
     server.on("GET", THING, then=drip(response(200, b" " * 500 + b"{}")))
-    session = clients.session(transport=HttpxTransport(), timeout=30.0, retry=RetryPolicy(attempts=1))
+    session = clients.session(timeout=30.0, retry=RetryPolicy(attempts=1))
     async with asyncio.timeout(40.0):
         with pytest.raises(TransportError) as caught:
             await session.execute(OPEN_READ.build())
@@ -110,11 +115,10 @@ async def test_case_12_a_200_with_an_html_page_is_a_decode_error(server: FaultSe
 
 @pytest.mark.parametrize("status", [302, 307])
 async def test_case_16_a_redirect_is_an_error_and_the_other_host_sees_nothing(
-    status: int, server: FaultServer, other: FaultServer
+    status: int, server: FaultServer, other: FaultServer, clients: Clients
 ) -> None:
     """Even when the caller's own client was told to follow them."""
     server.on("POST", THING, then=redirect(other.url + "/harvest", status))
-    clients = Clients(server)
     async with httpx.AsyncClient(follow_redirects=True, trust_env=False) as client:
         session = clients.session(transport=HttpxTransport(client))
         with pytest.raises(ApiError) as caught:
@@ -129,7 +133,7 @@ async def test_case_02_a_certificate_that_does_not_fit_is_permanent(
     certificates: Certificates, clients: Clients
 ) -> None:
     async with FaultServer(tls=certificates.unknown_ca) as server:
-        session = clients.session(base_url=server.url, transport=HttpxTransport())
+        session = clients.session(base_url=server.url)
         with pytest.raises(TransportError) as caught:
             await session.execute(OPEN_CREATE.build({}))
         assert (caught.value.sent, caught.value.permanent, caught.value.kind) == (False, True, "tls")
@@ -139,7 +143,7 @@ async def test_case_02_a_certificate_that_does_not_fit_is_permanent(
 async def test_case_20_a_401_under_200_concurrent_calls_is_one_login(server: FaultServer, clients: Clients) -> None:
     server.check_tokens = True
     server.on("GET", THING, then=reply(200, {"id": 1}))
-    session = clients.session(transport=HttpxTransport())
+    session = clients.session()
     await session.execute(READ.build())
     server.expire()
     assert await asyncio.gather(*(session.execute(READ.build()) for _ in range(200))) == [{"id": 1}] * 200

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 
-def test_case_46_many_requests_leave_memory_descriptors_and_tasks_flat() -> None:
+def test_case_46_many_requests_leave_memory_descriptors_and_tasks_flat(over: str) -> None:
     run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("soak.py")), "--requests", "12000"],
+        [sys.executable, str(Path(__file__).with_name("soak.py")), "--requests", "12000", "--transport", over],
         check=False,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Transports: aiohttp by default (``transport.aiohttp``), httpx as an extra (``transport.httpx``)."""
+"""Transports: aiohttp by default (``transport.aiohttp``); ``transport.fast`` and ``transport.httpx`` as extras."""
 
 from .base import COMMON_HEADERS, MAX_BYTES, RequestHeaders, Response, Transport
 
