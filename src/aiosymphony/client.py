@@ -19,6 +19,7 @@ from .observer import Observer
 from .retry import RetryPolicy
 from .session import Session
 from .transport import MAX_BYTES, Transport
+from .transport.choice import new_transport
 from .wire.operation import Operation, Request
 
 P = ParamSpec("P")
@@ -67,10 +68,7 @@ class Client:
             raise ConfigError(f"auth must be one of {kinds}, not {type(auth).__name__}")
         limits = Limits() if limits is None else limits
         if transport is None:
-            from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-
-            # Waiting for a connection counts against a request's time, and logins pass the limiter by: keep spare ones.
-            transport = AiohttpTransport(limit=limits.concurrency + 8, ssl_context=ssl_context)
+            transport = new_transport(limit=connections_for(limits), ssl_context=ssl_context)
         self._session = Session(
             hosts=hosts,
             auth=auth,
@@ -180,6 +178,14 @@ class Client:
     def limiter(self) -> Limiter:
         """The limiter of all calls: requests under way, requests waiting, and the present concurrency."""
         return self._session.limiter
+
+
+def connections_for(limits: Limits | None) -> int:
+    """How many connections a client with these limits needs at most.
+
+    Waiting for a connection counts against a request's time, and logins pass the limiter by: there are spare ones.
+    """
+    return (Limits() if limits is None else limits).concurrency + 8
 
 
 DEFAULT_TIMEOUT = 30.0

@@ -18,6 +18,7 @@ from .config_file import Section, profile_file
 from .errors import ConfigError
 from .retry import RetryPolicy
 from .transport import Transport
+from .transport.choice import VARIABLE, new_transport
 
 __all__ = ["ConnectSettings", "Network", "PodSettings"]
 
@@ -32,25 +33,29 @@ class Network:
         proxy: The URL of a proxy, with its user and password; None for none.
         ca_file: A PEM file of certificate authorities to trust besides the system's; None for none.
         headers: What every request carries besides.
+        kind: The kind of transport, ``aiohttp`` or ``fast``; None for that of the process.
     """
 
     proxy: str | None = attrs.field(default=None, repr=False)
     ca_file: Path | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    kind: str | None = None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """From ``SYMPHONY_PROXY`` and ``SYMPHONY_CA_FILE``."""
+        """From ``SYMPHONY_PROXY``, ``SYMPHONY_CA_FILE`` and ``AIOSYMPHONY_TRANSPORT``."""
         ca_file = environment.get("SYMPHONY_CA_FILE")
-        return cls(proxy=environment.get("SYMPHONY_PROXY") or None, ca_file=Path(ca_file) if ca_file else None)
+        return cls(
+            proxy=environment.get("SYMPHONY_PROXY") or None,
+            ca_file=Path(ca_file) if ca_file else None,
+            kind=environment.get(VARIABLE) or None,
+        )
 
-    def transport(self) -> Transport | None:
-        """A transport for it; None if the client's own will do."""
+    def transport(self, *, limit: int) -> Transport | None:
+        """A transport for it, with at most so many connections; None if the client's own will do."""
         if self == Network():
             return None
-        from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-
-        return AiohttpTransport(proxy=self.proxy, ca_file=self.ca_file, headers=self.headers)
+        return new_transport(self.kind, limit=limit, proxy=self.proxy, ca_file=self.ca_file, headers=self.headers)
 
 
 @attrs.frozen(kw_only=True)
@@ -135,15 +140,17 @@ class PodSettings:
         config.warn()
         return made
 
-    def transport(self) -> Transport | None:
-        """A transport for these servers; None if the client's own will do."""
+    def transport(self, *, limit: int) -> Transport | None:
+        """A transport for these servers, with at most so many connections each; None if the client's own will do."""
         if not self.networks:
-            return self.network.transport()
-        from .transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-        from .transport.by_host import TransportByHost  # noqa: PLC0415
+            return self.network.transport(limit=limit)
+        from .transport.by_host import TransportByHost  # noqa: PLC0415 - few need it
 
-        default = self.network.transport() or AiohttpTransport()
-        others = {origin(url): each.transport() or AiohttpTransport() for url, each in self.networks.items()}
+        default = self.network.transport(limit=limit) or new_transport(limit=limit)
+        others = {
+            origin(url): each.transport(limit=limit) or new_transport(limit=limit)
+            for url, each in self.networks.items()
+        }
         return TransportByHost(others, default)
 
 

@@ -43,7 +43,7 @@ class CertificateOnBehalfOf:
             private_key: A PEM file with the key.
             password: Decrypts the key.
             ca_file: A PEM file of certificate authorities to trust for the login host, besides the system's.
-            proxy: A proxy to reach the login host by, as for :class:`AiohttpTransport`.
+            proxy: A proxy to reach the login host by, as for a transport.
             headers: What each login carries besides.
 
         Raises:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..transport import Transport
+from ..transport.choice import new_transport
 from ..wire.operation import Caller
 from .base import Grant, grant_of
 from .keys import path_of
@@ -28,9 +29,7 @@ def certificate_transport(
     Raises:
         ConfigError: A file is missing or unusable; the message says what is wrong and what to do.
     """
-    from ..transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp loads when it is used
-
-    return AiohttpTransport(
+    return new_transport(
         limit=2,
         client_cert=path_of("the client certificate file", certificate),
         client_key=private_key,
@@ -66,7 +65,7 @@ class CertificateAuth:
             private_key: A PEM file with the key.
             password: Decrypts the key.
             ca_file: A PEM file of certificate authorities to trust for the login hosts, besides the system's.
-            proxy: A proxy to reach the login hosts by, as for :class:`AiohttpTransport`.
+            proxy: A proxy to reach the login hosts by, as for a transport.
             headers: What each login carries besides.
 
         Raises:

@@ -73,6 +73,15 @@ def _root(
             "--ca-file", help="Certificate authorities to trust besides the system's.", rich_help_panel=GLOBAL
         ),
     ] = None,
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            "--transport",
+            metavar="KIND",
+            help="aiohttp, the default, or fast, which needs its extra.",
+            rich_help_panel=GLOBAL,
+        ),
+    ] = None,
     verbose: Annotated[
         int,
         typer.Option(
@@ -89,7 +98,17 @@ def _root(
     ] = False,
 ) -> None:
     del version  # its callback has done it
-    _apply(context, {"profile": profile, "proxy": proxy, "ca_file": ca_file, "verbose": verbose, "quiet": quiet})
+    given = {"profile": profile, "proxy": proxy, "ca_file": ca_file, "transport": transport}
+    _apply(context, {**given, "verbose": verbose, "quiet": quiet})
+
+
+_VARIABLES = {
+    "profile": "SYMPHONY_PROFILE",
+    "proxy": "SYMPHONY_PROXY",
+    "ca_file": "SYMPHONY_CA_FILE",
+    "transport": "AIOSYMPHONY_TRANSPORT",
+}
+"""The environment variable of each global option that clients read."""
 
 
 def _apply(context: typer.Context, given: Mapping[str, Any]) -> None:
@@ -98,9 +117,9 @@ def _apply(context: typer.Context, given: Mapping[str, Any]) -> None:
         show_logs("info" if verbose == 1 else "debug")
     if given.get("quiet"):
         be_quiet(True)
-    for name in ("profile", "proxy", "ca_file"):
+    for name, variable in _VARIABLES.items():
         if (value := given.get(name)) is not None:
-            os.environ[f"SYMPHONY_{name.upper()}"] = str(value)
+            os.environ[variable] = str(value)
             if name == "profile":
                 remember_profile(context, str(value))
 

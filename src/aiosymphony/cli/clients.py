@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..auth.secrets import keeps_arguments_secret
 from ..connect.client import ConnectClient
 from ..errors import ConfigError
 from ..pod.client import PodClient
@@ -30,6 +31,7 @@ KeyOption = Annotated[
 ]
 
 
+@keeps_arguments_secret
 def open_client(
     api: str,
     config: Path | None = None,

@@ -14,7 +14,7 @@ from ..auth.oauth import ClientCredentials
 from ..auth.secrets import keeps_arguments_secret
 from ..auth.static import StaticToken
 from ..auth.store import TokenStore
-from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions, connections_for
 from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
@@ -68,7 +68,8 @@ class ConnectClient(Client):
             retry: Bounds on retries.
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
-            transport: Sends the requests; closed with the client. Default: aiohttp.
+            transport: Sends the requests; closed with the client. Default: what ``AIOSYMPHONY_TRANSPORT``
+                names, ``aiohttp`` or ``fast``; aiohttp if it names none.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
             ssl_context: Says whom to trust, in place of the system's authorities; without ``transport`` alone.
@@ -150,7 +151,8 @@ class ConnectClient(Client):
     @classmethod
     def _from_settings(cls, settings: ConnectSettings, options: ClientOptions) -> Self:
         base_url = settings.base_url or BASE_URL
-        return cls(settings.auth, base_url=base_url, transport=settings.network.transport(), **options)
+        transport = settings.network.transport(limit=connections_for(options.get("limits")))
+        return cls(settings.auth, base_url=base_url, transport=transport, **options)
 
     @classmethod
     def uat(cls, auth: ClientCredentials | StaticToken, **options: Unpack[ClientOptions]) -> Self:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from ..auth.base import Auth
 from ..auth.secrets import HeaderSecret, keeps_arguments_secret
 from ..auth.store import TokenStore
-from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions
+from ..client import DEFAULT_MAX_BYTES, DEFAULT_TIMEOUT, Client, ClientOptions, connections_for
 from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
@@ -95,7 +95,8 @@ class PodClient(Client):
             retry: Bounds on retries.
             timeout: Seconds for one send with its whole answer.
             max_bytes: The largest answer that is read, after decompression.
-            transport: Sends the requests; closed with the client. Default: aiohttp.
+            transport: Sends the requests; closed with the client. Default: what ``AIOSYMPHONY_TRANSPORT``
+                names, ``aiohttp`` or ``fast``; aiohttp if it names none.
             observer: Called with an :class:`~aiosymphony.Attempt` after each send.
             token_store: Shares tokens with other processes of the same account.
             app: ``OnBehalfOf`` or ``CertificateOnBehalfOf``: the application that acts for users, beside a bot that
@@ -204,7 +205,7 @@ class PodClient(Client):
             session_auth_url=settings.session_auth_url,
             key_manager_url=settings.key_manager_url,
             agent_url=settings.agent_url,
-            transport=settings.transport(),
+            transport=settings.transport(limit=connections_for(options.get("limits"))),
             app=settings.app,
             **options,
         )
