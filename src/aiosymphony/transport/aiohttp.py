@@ -24,7 +24,9 @@ from yarl import URL
 
 from ..auth.secrets import keeps_arguments_secret
 from ..errors import ConfigError, TransportError
+from . import aiohttp_direct
 from .aiohttp_connector import UNREPEATABLE, Connector
+from .aiohttp_direct import Answer, Direct
 from .aiohttp_failures import Peers, TooLarge, explain, proxy_refused
 from .base import COMMON_HEADERS, MAX_BYTES, Response, checked_headers
 from .deadlines import Deadlines
@@ -112,23 +114,27 @@ class AiohttpTransport:
     ) -> Response:
         """See :meth:`Transport.send`."""
         pool = self._pool or self._open()
-        response: aiohttp.ClientResponse | None = None
+        response: aiohttp.ClientResponse | Answer | None = None
         deadline = pool.deadlines.enter(timeout)
         if not repeatable:
             UNREPEATABLE.set(True)
         try:
-            response = await pool.session.request(
-                method,
-                _url(url),
-                headers=headers,
-                data=body,
-                allow_redirects=False,
-                # Getting a connection ends before the whole does: only then is it known that nothing was sent.
-                timeout=self._connecting if 0.9 * timeout > self._connect_timeout else _connecting(0.9 * timeout),
-                proxy=self._proxy,
-                # aiohttp would make up a content type for a POST without a body, which some pods' logins refuse.
-                skip_auto_headers=_NO_CONTENT_TYPE if body is None and method != "GET" else None,
-            )
+            # Getting a connection ends before the whole does: only then is it known that nothing was sent.
+            connecting = self._connecting if 0.9 * timeout > self._connect_timeout else _connecting(0.9 * timeout)
+            if pool.direct is not None:
+                response = await pool.direct.request(method, url, headers, body, timeout=connecting)
+            else:
+                response = await pool.session.request(
+                    method,
+                    _url(url),
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=connecting,
+                    proxy=self._proxy,
+                    # aiohttp would make up a content type for a POST without a body, which some pods' logins refuse.
+                    skip_auto_headers=_NO_CONTENT_TYPE if body is None and method != "GET" else None,
+                )
             declared = response.headers.get(hdrs.CONTENT_LENGTH)
             if declared is None or int(declared) > max_bytes or hdrs.CONTENT_ENCODING in response.headers:
                 content = await _read(response, max_bytes)
@@ -189,15 +195,19 @@ class AiohttpTransport:
         return Peers(_origin(url[: url.index("/", 8)])[1], self._proxy)
 
     def _open(self) -> _Pool:
+        connector = Connector(limit=self._limit, tls=self._ssl)
         session = aiohttp.ClientSession(
-            connector=Connector(limit=self._limit, tls=self._ssl),
+            connector=connector,
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=_MAX_FIELD,
         )
         # No public switch exists; a test counts the hits at a server that hangs up.
         session._retry_connection = False
-        self._pool = _Pool(session, Deadlines())
+        # Proxies want other request lines and headers, which are left to aiohttp.
+        fits = aiohttp_direct.FITS and self._proxy is None
+        direct = Direct(session, connector, self._headers, max_field=_MAX_FIELD) if fits else None
+        self._pool = _Pool(session, direct, Deadlines())
         return self._pool
 
 
@@ -205,6 +215,8 @@ class _Pool(NamedTuple):
     """Connections, and the deadlines of the requests that are under way on them."""
 
     session: aiohttp.ClientSession
+    direct: Direct | None
+    """How requests are sent; None for by the session."""
     deadlines: Deadlines
 
 
@@ -231,7 +243,7 @@ def _url(text: str) -> URL:
     return URL.build(scheme=scheme, authority=authority, path=path, query_string=query, encoded=True)
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse | Answer, max_bytes: int) -> bytes:
     """The whole body, unless it is larger than the cap. A compressed body is counted while it unpacks."""
     chunks: list[bytes] = []
     size = 0

@@ -10,6 +10,7 @@ This uses private parts of aiohttp; tests check each rule against real servers.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections import deque
 from collections.abc import Coroutine
@@ -72,6 +73,11 @@ class Connector(aiohttp.TCPConnector):
             protocol = await super()._create_connection(req, traces, timeout)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise NotConnected from error
+        try:
+            await asyncio.sleep(0)  # what came together with the end of a TLS handshake is read in the next turn
+        except BaseException:
+            protocol.close()
+            raise
         if not protocol.is_connected():  # the server closed it, or spoke, before anything was asked
             reason = protocol.exception()
             protocol.close()

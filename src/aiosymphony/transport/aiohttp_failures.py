@@ -16,7 +16,7 @@ from ..errors import TransportError
 from . import failures
 from .aiohttp_connector import ClientCertificateRefused, NotConnected
 
-_FOUND_CLOSED: Final = "Cannot write to closing transport"
+FOUND_CLOSED: Final = "Cannot write to closing transport"
 """aiohttp's message for exactly that. If it changed, the outcome would be unknown, which a test notices."""
 
 
@@ -114,7 +114,7 @@ def _not_connected(error: BaseException | None, peers: Peers) -> TransportError:
 def _was_never_written(error: BaseException) -> bool:
     """Whether the single write of the whole request found the connection closed."""
     return any(
-        isinstance(found, aiohttp.ClientConnectionResetError) and found.args == (_FOUND_CLOSED,)
+        isinstance(found, aiohttp.ClientConnectionResetError) and found.args == (FOUND_CLOSED,)
         for found in (error, error.__cause__)
     )
 
