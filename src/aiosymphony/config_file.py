@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +129,8 @@ class Section:
     def _unknown(self) -> Iterator[tuple[str, str]]:
         for key in self._content:
             if key not in self._asked:
+                import difflib  # noqa: PLC0415 - for an error alone
+
                 close = difflib.get_close_matches(str(key), [*self._asked], 1, _CLOSE)
                 yield (f"{self._name}.{key}" if self._name else str(key)), (close[0] if close else "")
         for section in self._sections.values():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ConfigError, Unauthorized
 from ..transport import RequestHeaders
 from ..wire.operation import Caller, Request
+from .application import Application
 from .base import Grant, grant_of
 from .keys import PrivateKey
 from .rsa import log_in_with_jwt, login_jwt
@@ -22,37 +23,6 @@ APP_TOKEN: Final = "appToken"  # noqa: S105 - the name of a scheme
 
 _MOST_TRIES: Final = 4
 """How many of the application's tokens a login for a user tries; all but the last come from a store."""
-
-
-@runtime_checkable
-class Application(Protocol):
-    """An application that logs in for itself and for its users: :class:`OnBehalfOf`, :class:`CertificateOnBehalfOf`."""
-
-    @property
-    def app_id(self) -> str:
-        """The application's id."""
-        ...
-
-    @property
-    def identity(self) -> str:
-        """Identifies this account in a token store."""
-        ...
-
-    async def login(self, scheme: str, caller: Caller) -> Grant:
-        """Obtain the application's own token, of the scheme ``appToken``."""
-        ...
-
-    def login_for(self, user: int | str) -> Request[Any]:
-        """The login for a user, by id or by username; it needs the application's own token."""
-        ...
-
-    def grant_for(self, answer: Any) -> Grant:
-        """The grant in the answer to such a login."""
-        ...
-
-    async def extension_app_login(self, app_token: Secret) -> Request[Any]:
-        """The login of the application as an extension app, with the token that it has made up."""
-        ...
 
 
 class OnBehalfOf:

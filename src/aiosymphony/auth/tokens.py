@@ -23,7 +23,6 @@ import random
 from collections.abc import Awaitable, Callable
 
 import attrs
-import jwt
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ApiError, AuthError, SymphonyError
@@ -283,6 +282,10 @@ class TokenCache:
 
 def _hinted_life(token: HeaderSecret, wall: float) -> float | None:
     """The life that an unverified JWT's ``exp`` claims: a hint for refreshing early, and no proof."""
+    if token.reveal().count(".") != 2:
+        return None  # no JWT
+    import jwt  # noqa: PLC0415 - it loads cryptography, which clients with tokens of other kinds do not need
+
     try:
         claims = jwt.decode(token.reveal(), options={"verify_signature": False, "verify_exp": False})
         expires = float(claims["exp"])

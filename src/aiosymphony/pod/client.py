@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from ..auth.application import Application
 from ..auth.base import Auth
 from ..auth.secrets import HeaderSecret, keeps_arguments_secret
 from ..auth.store import TokenStore
@@ -26,7 +27,7 @@ from ..wire.operation import Operation
 from .extension_app import ExtensionApp, TokenPairStore
 
 if TYPE_CHECKING:
-    from ..auth.on_behalf_of import Application, AppTokens
+    from ..auth.on_behalf_of import AppTokens
     from .applications import Applications
     from .audit_trail import AuditTrail
     from .certificates import Certificates
@@ -276,8 +277,6 @@ class PodClient(Client):
 
     def _of_app(self) -> tuple[Application, Session]:
         """The application, and a session with its own tokens."""
-        from ..auth.on_behalf_of import Application  # noqa: PLC0415 - jwt loads when it is used
-
         if isinstance(self._auth, Application):
             return self._auth, self._session
         if not isinstance(self._app, Application):

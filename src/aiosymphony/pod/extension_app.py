@@ -6,23 +6,20 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_pem_x509_certificate
 
-from aiosymphony_api.login.models import ExtensionAppTokens
-from aiosymphony_api.pod.api.pod import v1_podcert_get
-
-from ..auth.on_behalf_of import Application
+from ..auth.application import Application
 from ..auth.secrets import Secret
 from ..errors import AuthError, DecodeError
 from ..session import Session
 from ..wire.models import or_none
 
-# jwt, cryptography and the operations load when they are used.
+if TYPE_CHECKING:
+    from aiosymphony_api.login.models import ExtensionAppTokens
+
+# jwt, cryptography and the operations load when they are used: every client of a pod has this module.
 
 __all__ = ["ExtensionApp", "TokenPair", "TokenPairStore"]
 
@@ -140,6 +137,8 @@ class ExtensionApp:
             AuthError: The JWT is not the pod's, has expired, or is for another app.
             SymphonyError: The pod's certificate could not be fetched.
         """
+        import jwt  # noqa: PLC0415
+
         try:
             return self._claims(text, await self._certificate(_CERTIFICATE_KEPT))
         except jwt.InvalidSignatureError:
@@ -152,6 +151,7 @@ class ExtensionApp:
             raise self._refused(error) from None
 
     def _claims(self, text: str, key: Any) -> Mapping[str, Any]:
+        import jwt  # noqa: PLC0415
 
         claims: Mapping[str, Any] = jwt.decode(
             text,
@@ -168,6 +168,11 @@ class ExtensionApp:
 
     async def _certificate(self, kept: float) -> Any:
         """The key of the pod's certificate, if it was fetched within so many seconds; else anew."""
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
+        from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
+
+        from aiosymphony_api.pod.api.pod import v1_podcert_get  # noqa: PLC0415
+
         async with self._fetching:
             now = self._session.clock.monotonic()
             if self._key is None or now - self._fetched_at >= kept:
