@@ -11,7 +11,7 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench soak fuzz kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench bench-check soak fuzz kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -73,8 +73,11 @@ man: $(VENV)/.development ## Write the man page, build/man/aiosymphony.1
 	mkdir -p build/man
 	$(BIN)/python -m aiosymphony.cli.reference --man > build/man/aiosymphony.1
 
-bench: $(VENV)/.development ## Compare with hand-written aiohttp, as ratios
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.development ## Compare with other clients, as ratios, and write docs/performance.md; ten minutes at most
+	$(BIN)/python -m benchmarks.performance
+
+bench-check: $(VENV)/.development ## Check that a call takes no more instructions than the tree's figures, by 5 %
+	$(BIN)/python -m benchmarks.instructions --check
 
 soak: $(VENV)/.development ## Send 200,000 requests under faults and watch memory, descriptors and tasks
 	$(BIN)/python -m tests.faults.soak --requests 200000

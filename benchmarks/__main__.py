@@ -1,4 +1,6 @@
-"""`make bench`: every comparison, or those named: `python -m benchmarks calls bulk provision`.
+"""One comparison after the other, those named or all: `python -m benchmarks calls instructions rate`.
+
+`make bench` measures what docs/performance.md tells, by `benchmarks.performance`; the rest takes long.
 
 Absolute numbers of a shared machine mean little, so each comparison runs its two sides in turns, batch by batch, and
 the median of the batches' ratios is what counts.
@@ -10,7 +12,7 @@ import asyncio
 import importlib
 import sys
 
-COMPARISONS = ("calls", "bulk", "decode", "provision", "stores", "workers")
+COMPARISONS = ("calls", "instructions", "rate", "starting", "bulk", "decode", "provision", "stores", "workers")
 
 
 def main() -> int:

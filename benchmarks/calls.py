@@ -1,33 +1,28 @@
-"""`pod.users.get` with token, retry, limits and typed model, against aiohttp and orjson written by hand."""
+"""One call, by every client that is installed, beside aiohttp and orjson written by hand."""
 
 from __future__ import annotations
 
-import aiohttp
-import orjson
+from contextlib import AsyncExitStack
 
-from aiosymphony import Limits, PodClient, StaticToken
+from .canned import canned_server, certificate
+from .pairs import Found, allow_connections, compare
+from .sides import SIDES, installed
 
-from .canned import canned_server
-from .pairs import compare
+BASE = "hand-written aiohttp"
+
+
+async def measured(concurrency: int, *, tls: bool = False, seconds: float = 0.1, rounds: int = 20) -> dict[str, Found]:
+    """Compare all sides over one server."""
+    allow_connections()
+    async with AsyncExitStack() as stack:
+        own, ca_file = stack.enter_context(certificate()) if tls else (None, None)
+        url = stack.enter_context(canned_server(certificate=own))
+        calls = {name: await stack.enter_async_context(SIDES[name](url, concurrency, ca_file)) for name in installed()}
+        return await compare(calls, BASE, concurrency=concurrency, seconds=seconds, rounds=rounds)
 
 
 async def run() -> None:
-    with canned_server() as url:
-        for concurrency in (50, 500):
-            limits = Limits(concurrency=concurrency, rate=1_000_000)
-            async with (
-                PodClient(url, StaticToken("token"), limits=limits) as pod,
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency + 8)) as session,
-            ):
-
-                async def ours(number: int, pod: PodClient = pod) -> object:
-                    return await pod.users.get(uid=number)
-
-                async def theirs(number: int, session: aiohttp.ClientSession = session) -> object:
-                    address = f"{url}/pod/v2/user?uid={number}"
-                    async with session.get(address, headers={"sessionToken": "token"}) as response:
-                        response.raise_for_status()
-                        return orjson.loads(await response.read())
-
-                found = await compare(ours, theirs, concurrency=concurrency, batch=4 * concurrency + 300, rounds=40)
-                print(f"pod.users.get, {concurrency} at once: {found}")
+    for concurrency, tls in ((50, False), (500, False), (50, True)):
+        print(f"users.get, {concurrency} at once{', over TLS' if tls else ''}: calls/s of {BASE}, wall and CPU")
+        for name, found in (await measured(concurrency, tls=tls)).items():
+            print(f"  {name:22} wall {found.wall}  CPU {found.cpu}  {found.per_second:,.0f}/s")

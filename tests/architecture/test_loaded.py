@@ -16,7 +16,7 @@ asyncio.run(main())
 """
 HEAVY = ("cryptography", "jwt", "difflib", "typer", "rich", "httpx", "yaml", "jsonschema_rs", "sqlite3", "psycopg")
 OURS = ("aiosymphony.cli", "aiosymphony.sandbox", "aiosymphony.provisioning", "aiosymphony.transport.httpx",
-        "aiosymphony.paging", "aiosymphony.auth.keys", "aiosymphony._bulk")  # fmt: skip
+        "aiosymphony.paging", "aiosymphony.settings", "aiosymphony.auth.keys", "aiosymphony._bulk")  # fmt: skip
 
 
 @pytest.mark.parametrize(

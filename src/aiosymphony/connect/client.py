@@ -19,12 +19,12 @@ from ..errors import ConfigError
 from ..limits import Limits
 from ..observer import Observer
 from ..retry import RetryPolicy
-from ..settings import ConnectSettings
 from ..transport import Transport
 from ..urls import check_base_url
 from ..wire.operation import Operation
 
 if TYPE_CHECKING:
+    from ..settings import ConnectSettings
     from .companies import Companies
     from .directory import Directory
     from .users import Users
@@ -129,6 +129,8 @@ class ConnectClient(Client):
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
+        from ..settings import ConnectSettings  # noqa: PLC0415 - loads when it is used
+
         return cls._from_settings(ConnectSettings.from_env(environment), options)
 
     @classmethod
@@ -146,6 +148,8 @@ class ConnectClient(Client):
         Raises:
             ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
         """
+        from ..settings import ConnectSettings  # noqa: PLC0415 - loads when it is used
+
         return cls._from_settings(ConnectSettings.from_config(path), options)
 
     @classmethod

@@ -20,7 +20,6 @@ from ..limits import Limits
 from ..observer import Observer
 from ..retry import RetryPolicy
 from ..session import Session
-from ..settings import PodSettings
 from ..transport import RequestHeaders, Transport
 from ..urls import check_base_url
 from ..wire.operation import Operation
@@ -28,6 +27,7 @@ from .extension_app import ExtensionApp, TokenPairStore
 
 if TYPE_CHECKING:
     from ..auth.on_behalf_of import AppTokens
+    from ..settings import PodSettings
     from .applications import Applications
     from .audit_trail import AuditTrail
     from .certificates import Certificates
@@ -172,6 +172,8 @@ class PodClient(Client):
         Raises:
             ConfigError: A variable is missing or unusable; the message names it.
         """
+        from ..settings import PodSettings  # noqa: PLC0415 - loads when it is used
+
         return cls._from_settings(PodSettings.from_env(environment), options)
 
     @classmethod
@@ -195,6 +197,8 @@ class PodClient(Client):
         Raises:
             ConfigError: The file cannot be read, or a value is missing or unusable; the message names it.
         """
+        from ..settings import PodSettings  # noqa: PLC0415 - loads when it is used
+
         return cls._from_settings(PodSettings.from_config(path), options)
 
     @classmethod

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -19,7 +17,7 @@ from ..wire.models import or_none
 if TYPE_CHECKING:
     from aiosymphony_api.login.models import ExtensionAppTokens
 
-# jwt, cryptography and the operations load when they are used: every client of a pod has this module.
+# jwt, cryptography, hmac, secrets and the operations load when they are used: every client of a pod has this module.
 
 __all__ = ["ExtensionApp", "TokenPair", "TokenPairStore"]
 
@@ -108,6 +106,8 @@ class ExtensionApp:
         Raises:
             SymphonyError: The pod refused the app, or did not answer.
         """
+        import secrets  # noqa: PLC0415
+
         own = Secret(secrets.token_urlsafe(32) if app_token is None else app_token, name="app token")
         request = await self._app.extension_app_login(own)
         answer: ExtensionAppTokens = await self._session.without_tokens().execute(request)
@@ -125,6 +125,8 @@ class ExtensionApp:
         pair = await self._store.find(Secret(app_token))
         if pair is None or (pair.expires_at is not None and pair.expires_at <= self._session.clock.time()):
             return False
+        import hmac  # noqa: PLC0415
+
         return hmac.compare_digest(pair.symphony_token.reveal().encode(), symphony_token.encode())
 
     async def validate_jwt(self, text: str) -> Mapping[str, Any]:
