@@ -53,7 +53,7 @@ def measure(*, quick: bool = False) -> Figures:
     _say("instructions")
     counted = {}
     if instructions.counter() is not None:
-        few, many = (1, 2) if quick else (instructions.FEW, instructions.MANY)
+        few, many = (1, 2) if quick else (100, 300)  # the slow sides take a minute each with more
         names = [calls.BASE, "aiosymphony"] if quick else installed()
         counted = instructions.measured(names, few=few, many=many)
     _say("a fixed rate")
