@@ -11,7 +11,7 @@ LOWEST := tests/adversary/test_*.py tests/auth tests/cli tests/facade tests/faul
 # A worker that has run its tests takes some of another's. With more workers than this, starting them costs the most.
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 QUICK := tests/architecture tests/auth tests/facade tests/unit
-.PHONY: help demo demo-cluster test quick check quality lint types drift wheel lowest generate documents reference man bench bench-check soak fuzz kills format clean
+.PHONY: help demo demo-cluster test quick check quality lint types drift wheel docs dist extras lowest release generate documents reference man bench bench-check soak fuzz kills format clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -50,6 +50,10 @@ wheel: $(VENV)/.development ## Build the wheel and import it in an environment o
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip --quiet install "$$(ls build/wheel/*.whl)[cli,fast,sandbox,httpx]"
 	cd build/wheel && venv/bin/python -I ../../tests/wheel.py
+
+docs: $(VENV)/.docs ## Build the site into build/site, strictly, and list the links that leave it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m website.links build/site > build/external-links.txt
 
 lowest: $(VENV)/.development ## Run the tests of transports, facade and command line at the lowest supported versions
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
@@ -110,3 +114,7 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip --quiet install --editable '.[cli,fast,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.development
+	$(BIN)/python -m pip --quiet install --group docs
+	@touch $@

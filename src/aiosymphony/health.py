@@ -86,7 +86,8 @@ async def serve_health(
 
     Args:
         is_ready: Whether work is taken.
-        host, port: Where to listen; port 0 for a free one.
+        host: Where to listen.
+        port: The same; 0 for a free one.
         details: What else is told. It must hold no secret.
 
     Returns:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("reliability", "security", "provisioning", "columns", "files")
 NO_PROMISE = ("introduction", "for the reader")
 
-_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(?:<!--[^\n]*-->\n)?```.*?^```$", re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!?])(?:\*\*)?\s+(?=[A-Z`*\[])")
 _ITEM = re.compile(r"^(?:[*-]|\d+\.)\s+", re.MULTILINE)
 

@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from aiosymphony.sandbox import Sandbox
 from aiosymphony.sandbox.state import Connection
+from tests.docs.blocks import PYTHON, Block
+from tests.docs.programs import run_program
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def _programs() -> list[tuple[str, str]]:
-    return [
-        (f"{document.name}:{number}", code)
-        for document in DOCUMENTS
-        for number, code in enumerate(FENCED.findall(document.read_text(encoding="utf-8")), 1)
-        if document.name != "generating.md"  # test_generating runs it: it needs a package that is made of the page
-    ]
-
-
-PROGRAMS = dict(_programs())
-
-
-async def run_program(arguments: list[str], sandbox: Sandbox, folder: Path) -> str:
-    """Run a Python program in a folder with the bot's key; its output."""
-    (folder / "bot.pem").write_text(sandbox.bot.private_key)
-    (folder / "app.pem").write_text(sandbox.app.private_key)
-    environment = os.environ | {
-        "SYMPHONY_POD_URL": sandbox.url,
-        "SYMPHONY_BOT_USERNAME": sandbox.bot.username,
-        "SYMPHONY_PRIVATE_KEY": "bot.pem",
-        "SYMPHONY_APP_ID": sandbox.app.username,
-        "SYMPHONY_APP_PRIVATE_KEY": "app.pem",
-        "SYMPHONY_CONNECT_URL": sandbox.url,
-        "SYMPHONY_TOKEN_URL": f"{sandbox.url}/oauth/token",
-        "SYMPHONY_CLIENT_ID": sandbox.client_credentials.client_id,
-        "SYMPHONY_CLIENT_SECRET": sandbox.client_credentials.client_secret,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", *arguments, cwd=folder, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    assert err == b""
-    return out.decode()
+COMPLETE = [block for block in PYTHON if "asyncio.run(" in block.code]
 
 
 @pytest.mark.symphony_sandbox(users=8, external_users=3)
@@ -99,20 +59,12 @@ async def test_the_audit_trail_tells_of_the_other_examples(symphony_sandbox: San
     assert "5 actions in 6 hours" in out
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_code_in_the_documents_is_python(name: str) -> None:
-    # Fragments may await outside of a function.
-    import ast
-
-    compile(PROGRAMS[name], name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
 @pytest.mark.symphony_sandbox(users=3, companies=1)
-@pytest.mark.parametrize("name", [name for name, code in PROGRAMS.items() if "asyncio.run(" in code])
-async def test_a_program_in_the_documents(name: str, symphony_sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", COMPLETE, ids=lambda block: block.name)
+async def test_a_program_in_the_documents(block: Block, symphony_sandbox: Sandbox, tmp_path: Path) -> None:
     """The programs name a pod and credentials that nobody has; the sandbox stands in for them."""
     url = symphony_sandbox.url
-    code = PROGRAMS[name].replace("https://acme.symphony.com", url)
+    code = block.code.replace("https://acme.symphony.com", url)
     code = code.replace(
         'ConnectClient(ClientCredentials("my-client-id", "my-client-secret"))',
         'ConnectClient(ClientCredentials("sandbox-client", "sandbox-secret", '
@@ -130,4 +82,4 @@ async def test_a_program_in_the_documents(name: str, symphony_sandbox: Sandbox, 
 def test_the_readme_has_code_by_line_20() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert any(line.startswith("```python") for line in lines[:20])
-    assert sum("asyncio.run(" in code for name, code in PROGRAMS.items() if name.startswith("README")) >= 2
+    assert any(block.page == "README.md" for block in COMPLETE)

@@ -4,18 +4,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.docs.blocks import PYTHON
+
 ROOT = Path(__file__).parents[2]
-FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# tests/docs/test_generating.py checks that page: its program needs a package that is made of the page.
-DOCUMENTS = (ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / "generating.md"}))
 
 
 def write_programs(folder: Path) -> set[str]:
     """Write every example and every block of Python in the documents as a file of its own."""
     programs = {f"example_{path.name}": path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*.py")}
-    for document in DOCUMENTS:
-        for number, code in enumerate(FENCED.findall(document.read_text(encoding="utf-8")), 1):
-            programs[f"{document.stem.lower()}_{number}.py"] = code
+    for block in PYTHON:
+        page = block.page.removeprefix("docs/").removesuffix(".md").lower()
+        programs[f"{re.sub('[^a-z0-9]', '_', page)}_{block.number}.py"] = block.code
     for name, code in programs.items():
         (folder / name).write_text(code, encoding="utf-8")
     return set(programs)

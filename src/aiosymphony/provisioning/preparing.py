@@ -50,7 +50,9 @@ async def make_plan(
     Args:
         target: Where.
         desired: The checked file.
-        disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`.
+        disable_missing: As for :func:`~aiosymphony.provisioning.plan`.
+        include_service_accounts: The same.
+        trust_keys: The same.
         strict: Refuse a plan with any invalid row.
         progress: Told how it gets on.
 
@@ -136,8 +138,9 @@ async def prepare(
         store: The journal.
         target: Where.
         wanted: The checked file, or a saved plan.
-        disable_missing, include_service_accounts, trust_keys: As for :func:`~aiosymphony.provisioning.plan`; a saved
-            plan knows by itself.
+        disable_missing: As for :func:`~aiosymphony.provisioning.plan`; a saved plan knows by itself.
+        include_service_accounts: The same.
+        trust_keys: The same.
         strict: As for ``make_plan``; of a saved plan nothing more is asked.
         force: Allow many users to be disabled; see ``Plan.allow``.
         new: Also put away a job that is not finished; the new plan finds what it did.

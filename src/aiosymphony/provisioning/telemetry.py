@@ -55,7 +55,8 @@ class JobTelemetry:
     ``aiosymphony.worker.ready`` is 1 while a worker takes tasks, and 0 while it does not.
 
     Args:
-        tracer_provider, meter_provider: Where they go; the global ones if None.
+        tracer_provider: Where spans go; the global one if None.
+        meter_provider: Where metrics go; the global one if None.
     """
 
     def __init__(

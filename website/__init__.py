@@ -1,0 +1,1 @@
+"""How the site is built, beside what mkdocs.yml says."""
