@@ -63,6 +63,27 @@ lowest: $(VENV)/.development ## Run the tests of transports, facade and command 
 	VIRTUAL_ENV=$(CURDIR)/build/lowest $(BIN)/uv pip install --quiet --constraint build/lowest/held.txt --group dev
 	build/lowest/bin/python -m pytest -p no:cacheprovider $(PARALLEL) $(LOWEST)
 
+# W002: versions of an API have models in common, each in its own package.
+dist: $(VENV)/.development ## Build sdist and wheel into dist/, and check them
+	rm -rf dist build/from-sdist
+	$(BIN)/uv build --quiet --sdist --wheel --out-dir dist
+	$(BIN)/uv build --quiet --wheel --out-dir build/from-sdist dist/*.tar.gz
+	$(BIN)/python -m tests.same_wheel dist/*.whl build/from-sdist/*.whl
+	$(BIN)/uvx --quiet 'twine>=6' check --strict dist/*
+	$(BIN)/uvx --quiet 'check-wheel-contents>=0.6' --ignore W002 --toplevel aiosymphony,aiosymphony_api dist/*.whl
+
+# Each extra by itself, at the lowest and at the newest versions of what it and the SDK depend on.
+EXTRAS ?= none cli httpx otel postgres sandbox uvloop xlsx yaml
+extras: $(VENV)/.development ## Install the wheel of dist/ with each extra alone, lowest and newest, and use it
+	@test -e dist/*.whl || { echo "no wheel: run make dist first" >&2; exit 64; }
+	@set -e; for resolution in lowest-direct highest; do for extra in $(EXTRAS); do \
+		name=$$(echo $$extra | grep -v none || true); \
+		$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/extras; \
+		VIRTUAL_ENV=$(CURDIR)/build/extras $(BIN)/uv pip install --quiet --resolution $$resolution \
+			"$$(ls $(CURDIR)/dist/*.whl)$${name:+[$$name]}"; \
+		printf '%s ' $$resolution; build/extras/bin/python -I -W error tests/extras.py $$name; \
+	done; done
+
 generate: $(VENV)/.development ## Regenerate generated/ from specs/
 	./codegen.sh
 
@@ -114,6 +135,19 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip --quiet install --editable '.[cli,fast,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
 	@touch $@ $(VENV)/.runtime
+
+release: $(VENV)/.development ## Release what is on main: make release VERSION=1.2.3
+	@test -n "$(VERSION)" || { echo "make release VERSION=1.2.3" >&2; exit 64; }
+	@test -z "$$(git status --porcelain)" || { echo "the tree has changes: commit them first" >&2; exit 64; }
+	@test "$$(git branch --show-current)" = main || { echo "releases are made on main" >&2; exit 64; }
+	$(BIN)/uvx --quiet 'towncrier>=25.8' build --yes --version $(VERSION)
+	sed -i '/^## Unreleased$$/,+1d' CHANGELOG.md
+	echo '__version__ = "$(VERSION)"' > src/aiosymphony/_version.py
+	$(MAKE) dist
+	git add --all
+	git commit --quiet --message "Release $(VERSION)"
+	git tag --annotate --message "Release $(VERSION)" v$(VERSION)
+	@echo "Look at it with git show, then: git push --follow-tags"
 
 $(VENV)/.docs: pyproject.toml | $(VENV)/.development
 	$(BIN)/python -m pip --quiet install --group docs

@@ -27,9 +27,9 @@ PAGES = {
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _OPERATIONS = """# Operations
 
-Every operation of the generated clients. A method in the last column calls it; `call(operation, …)` calls any of them,
-as [Call any operation](../how-to/call-any-operation.md) shows. *Repeated* says whether a call whose outcome is unknown is
-sent again."""
+Every operation of the generated clients. A method in the last column calls it; `call(operation, …)` calls any of
+them, as [Call any operation](../how-to/call-any-operation.md) shows. *Repeated* says whether a call whose outcome is
+unknown is sent again."""
 _SHIM = "https://unpkg.com/iframe-worker/shim"
 _INVENTORY = ROOT / "tests" / "architecture" / "public_names.txt"
 

@@ -1,8 +1,8 @@
 """The blocks of code in README.md and ``docs/``.
 
-A block in ``console`` or ``sh`` is run, and so is a complete program. One that cannot run has a comment before it that
-says why: ``<!-- not run: it needs a container engine -->``. A title, as in ``python title="bot.py"``, saves a block as a
-file, beside which the commands of its page run.
+A block in ``console`` or ``sh`` is run, and so is a complete program. One that cannot run has a comment before it
+that says why: ``<!-- not run: it needs a container engine -->``. A title, as in ``python title="bot.py"``, saves a
+block as a file, beside which the commands of its page run.
 """
 
 from __future__ import annotations
