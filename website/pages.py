@@ -24,7 +24,7 @@ PAGES = {
     "SECURITY.md": "project/security-policy.md",
     "examples/README.md": "how-to/examples.md",
 }
-_LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 _OPERATIONS = """# Operations
 
 Every operation of the generated clients. A method in the last column calls it; `call(operation, …)` calls any of
@@ -93,17 +93,20 @@ def _moved(text: str, source: str, uri: str) -> str:
     """Links of a file of the checkout, as they are from its page."""
 
     def move(link: re.Match[str]) -> str:
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
+        words, path, anchor = link[1], posixpath.normpath(posixpath.join(posixpath.dirname(source), link[2])), link[3]
         if path in PAGES:
             target = PAGES[path]
         elif path.startswith("docs/"):
             target = path.removeprefix("docs/")
         elif path.startswith("examples/"):
             # Programs stand on the page of the examples.
-            return f"#{Path(path).stem.replace('_', '-')}"
+            return f"[{words}](#{Path(path).stem.replace('_', '-')})"
+        elif (ROOT / path).exists():
+            # Code of the checkout has no page, and no address yet.
+            return words
         else:
-            raise PluginError(f"{source}: {link[1]} is not on the site")
-        return posixpath.relpath(target, posixpath.dirname(uri) or ".") + (link[2] or "")
+            raise PluginError(f"{source}: there is no {path}")
+        return f"[{words}]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{anchor or ''})"
 
     return _LINK.sub(move, text)
 

@@ -100,7 +100,11 @@ async def test_the_commands_of_a_page_run(page: str, symphony_sandbox: Sandbox, 
             for command, output in steps(block):
                 script.append(f"echo '@@{len(wanted)}'\n{command}\necho; echo '@@end'")
                 wanted.append((command, output))
-    environment = environment_of(symphony_sandbox, tmp_path) | {"CHECKOUT": str(ROOT), "COLUMNS": "120"}
+    environment = environment_of(symphony_sandbox, tmp_path) | {
+        "CHECKOUT": str(ROOT),
+        "COLUMNS": "120",
+        "HOME": str(tmp_path),
+    }
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     (tmp_path / "page.sh").write_text("\n".join(script))
     # Files, and no pipes: a sandbox that the page starts in the background holds them open.
