@@ -47,6 +47,7 @@ OTHERS = (
     "aiosymphony.telemetry.OpenTelemetryObserver",
     "aiosymphony.testing.sandbox.SandboxWithClients",
     "aiosymphony.transport.aiohttp.AiohttpTransport",
+    "aiosymphony.transport.fast.FastTransport",
     "aiosymphony.transport.httpx.HttpxTransport",
 )
 

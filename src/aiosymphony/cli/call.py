@@ -117,7 +117,8 @@ def call(
     if api is None:
         if not wants_help:
             raise ConfigError("no operation is named: aiosymphony api list lists them")
-        typer.echo(context.get_help())
+        if told := context.get_help():  # rich has printed it already, and leaves nothing to print
+            print_lines(told)
         return
     chosen = operation_named(api, operation)
     if wants_help:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -44,7 +45,7 @@ def arguments_of(context: typer.Context) -> list[str]:
             arguments.append(option if value else parameter.secondary_opts[0])
             continue
         text = without_password(str(value))
-        is_path = parameter.type.name in ("path", "file") or (name == "journal" and not is_address(text))
+        is_path = isinstance(value, Path) or (name == "journal" and not is_address(text))
         if is_path and text != "-":
             text = os.path.abspath(text)  # noqa: PTH100 - links are not to be followed
         if option and text.startswith("-"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from .._version import __version__
 from .app import command_tree, leaves
 from .examples import EXAMPLES
 from .exit_codes import EXIT_CODES
+from .output import print_lines
 
 __all__ = ["main", "man", "markdown"]
 
@@ -65,7 +65,8 @@ def _row(parameter: Any, is_argument: bool) -> _Row:
 
 
 def _value(parameter: Any) -> str:
-    kind = str(parameter.type.name)
+    # Typer has the type itself from 0.28 on, and before that click's name for it.
+    kind = parameter.type.name if hasattr(parameter, "type") else str(parameter.bare_type()).lower()
     return _VALUES.get(kind, kind).upper()
 
 
@@ -112,6 +113,7 @@ def markdown() -> str:
             lines += [*_table("argument", page.arguments), ""]
         if page.options:
             lines += [*_table("option", page.options), ""]
+        lines += ["<!-- not run: the tests of the command line run every example of a help -->"]
         lines += ["```console", *(f"$ {example}" for example in page.examples), "```", ""]
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
@@ -160,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the part of the reference, or the man page."""
     parser = argparse.ArgumentParser(prog="python -m aiosymphony.cli.reference", description=__doc__)
     parser.add_argument("--man", action="store_true", help="print the man page")
-    sys.stdout.write(man() if parser.parse_args(arguments).man else markdown())
+    print_lines(man() if parser.parse_args(arguments).man else markdown())
 
 
 if __name__ == "__main__":
