@@ -276,21 +276,22 @@ class _Bump:
     # --- words ---
 
     def _write_changelog(self, gone: Mapping[str, str]) -> None:
-        path = self.root / "CHANGELOG.md"
-        if not self.diff.changes or not path.exists():
+        folder = self.root / "changelog.d"
+        if not self.diff.changes or not folder.is_dir():
             return
-        named = {
-            f"{method.upper()} {path}": operation_id(path, method)
-            for path, method in operations_of(self.adopted.document)
-        }
-        before = {f"{method.upper()} {path}": operation_id(path, method) for path, method in operations_of(self.old)}
+        after, before = (
+            {f"{method.upper()} {path}": operation_id(path, method) for path, method in operations_of(document)}
+            for document in (self.adopted.document, self.old)
+        )
         written = changelog.entry(
             self.diff,
-            {where: self.facades.get(identity, "") for where, identity in named.items()},
+            {where: self.facades.get(identity, "") for where, identity in after.items()},
             {where: gone.get(identity, "") for where, identity in before.items()},
         )
-        write_text(path, changelog.with_entry(path.read_text(encoding="utf-8"), written))
-        self.bumped.done.append("CHANGELOG.md: an entry, to be put into words")
+        version = str(self.adopted.document["info"]["version"])
+        name = f"+{self.api.package}-{version}.{'changed' if self.diff.breaking else 'added'}.md"
+        write_text(folder / name, written)
+        self.bumped.done.append(f"changelog.d/{name}: what changes, to be put into words")
 
     def _write_count(self) -> None:
         """Bring what README.md says of an API up to its document: its version and its number of operations."""

@@ -1,4 +1,4 @@
-"""What a new version of a document means to callers, as text for ``CHANGELOG.md``."""
+"""What a new version of a document means to callers, as text for the changelog."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from aiosymphony.apidiff import Diff
 
-HEADING = "## Unreleased\n"
 _WIDTH = 120
 
 
@@ -19,7 +18,7 @@ def entry(diff: Diff, methods: Mapping[str, str], gone: Mapping[str, str]) -> st
         methods: The facade's method of each new operation, by the operation, such as ``GET /v1/badges``.
         gone: The same of operations that are gone.
     """
-    lines = [f"- {diff.new}, where it was {diff.old}."]
+    lines = [f"{diff.new}, where it was {diff.old}."]
     for change in diff.changes:
         if change.kind == "operation" and change.what == "added":
             lines.append(f"  - New: {_method(methods.get(change.where, ''))}`{change.where}`.")
@@ -30,17 +29,6 @@ def entry(diff: Diff, methods: Mapping[str, str], gone: Mapping[str, str]) -> st
             detail = change.detail or change.what
             lines.append(f"  - {'Breaking' if change.breaking else 'On the wire'}: `{what}`: {detail}.")
     return "".join(f"{part}\n" for line in lines for part in _wrapped(line))
-
-
-def with_entry(text: str, written: str) -> str:
-    """The changelog with an entry at the end of what is unreleased; as it is if the entry is there."""
-    first = written.splitlines()[0]
-    if first in text:
-        return text
-    start = text.index(HEADING) + len(HEADING)
-    end = text.find("\n## ", start)
-    end = len(text) if end < 0 else end + 1
-    return f"{text[:start]}{text[start:end].rstrip()}\n{written}{'' if end == len(text) else chr(10)}{text[end:]}"
 
 
 def _method(name: str) -> str:

@@ -54,6 +54,14 @@ def test_from_drop_in_to_green_tests(project: Path) -> None:
     assert f"operations {count} in, {count} out" in said
     assert f"README.md: {count} operations of the Pod API {VERSION}" in said
     assert not (project / f"specs/pod/{OLD}.yaml").exists()
+    noted = (project / f"changelog.d/+pod-{VERSION}.changed.md").read_text(encoding="utf-8")
+    assert noted.startswith(f"Pod API {VERSION}, where it was Pod API {OLD}.\n")
+    for line in (
+        "  - Breaking: `system.list_languages`, `GET /v1/languages` is gone.\n",
+        "  - Breaking: `GET /v2/users/presence limit`: maximum is 1000 now.\n",
+        "  - New: `users.list_badges`, `GET /v1/admin/user/{uid}/badges`.\n",
+    ):
+        assert line in noted, noted
     for line in (
         "src/aiosymphony/pod/users.py: list_badges: choose its name",
         "src/aiosymphony/sandbox/pod/users.py: write the handler of v1_admin_user_uid_badges_post",
