@@ -359,5 +359,7 @@ def _app_from_env(environment: Mapping[str, str], network: Network) -> Auth | No
 def _needed(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name)
     if not value:
-        raise ConfigError(f"the environment variable {name} is not set")
+        raise ConfigError(
+            f"the environment variable {name} is not set: set it, or read the variables that a sandbox wrote"
+        )
     return value

@@ -79,7 +79,8 @@ class Pair:
             )  # fmt: skip
         except TransportError as error:
             return error.kind, error.sent, error.permanent
-        headers = sorted((name.lower(), value) for name, value in response.headers.items())
+        # Some versions of aiohttp's parser keep the blanks behind a value.
+        headers = sorted((name.lower(), value.rstrip(" \t")) for name, value in response.headers.items())
         return response.status, headers, response.content
 
     def ask(self, answer: bytes, *, method: str = "GET", ends: bool) -> dict[str, Any]:

@@ -115,7 +115,11 @@ class Rooms(Resource):
         return room
 
     async def get(self, room_id: str) -> V3RoomDetail:
-        """A room (``GET /pod/v3/room/{id}/info``)."""
+        """A room (``GET /pod/v3/room/{id}/info``).
+
+        Raises:
+            BadRequest: There is no such room.
+        """
         return await self._session.execute(v3_room_id_info_get.build(room_id))
 
     async def update(

@@ -357,6 +357,7 @@ class Users(Resource):
             The user as administrators see it, with its id in ``user_system_info``.
 
         Raises:
+            BadRequest: The name or the address is taken, or a field is wrong.
             ConfigError: Neither a user nor ``user_name`` and ``email`` were given, or a user and more.
             OutcomeUnknown: The user may have been created: look for it with :meth:`get` before trying again.
         """

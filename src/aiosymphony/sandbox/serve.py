@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m aiosy
         validate_responses=given.validate_responses,
     )
     try:
-        serve(sandbox, directory=given.dir, as_json=given.json, as_env=given.env)
+        serve(sandbox, directory=given.dir and given.dir.absolute(), as_json=given.json, as_env=given.env)
     except OSError as error:
         sys.stderr.write(f"the sandbox cannot start: {error}\n")
         return 64
