@@ -134,7 +134,7 @@ def _generate_one(
         raise CodegenError(
             str(path),
             f"is not the document that apis.toml knows: its SHA-256 is {found}",
-            "If the change is intentional, put that hash into specs/apis.toml.",
+            "If the change is intentional, put that hash into specs/apis.toml, or run the bump again.",
         )
     document = read_document(path)
     check_references(document, str(path))

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +50,12 @@ class Bumped:
 
 def bump(
     root: Path,
-    file: Path,
+    files: Sequence[Path],
     *,
     package: str | None = None,
     fixes: Path | None = None,
     keep_words: bool = False,
+    removed_is_meant: bool = False,
     types: bool = True,
 ) -> Bumped:
     """Take a new version of a document into the project.
@@ -63,16 +64,43 @@ def bump(
 
     Args:
         root: The project's folder.
-        file: The document as it was published: Swagger 2.0 or OpenAPI 3.
+        files: The document as it was published, Swagger 2.0 or OpenAPI 3; several are joined, and the first one counts
+            where they differ.
         package: The generated package that it is for; None for the current one whose document has its title.
         fixes: An OpenAPI Overlay that corrects it; None for ``fixes.yaml`` beside the package's document, if any.
         keep_words: Whether its words are our own and may stay.
+        removed_is_meant: Whether many operations may go, or the version be a lower one.
         types: Whether to look for uses of what is gone with mypy, too.
 
     Raises:
-        CodegenError: The document cannot be read, or no package fits it.
+        CodegenError: The document cannot be read, no package fits it, or it looks like a part or an older version.
     """
-    return _Bump(root, file, package, fixes, keep_words=keep_words).run(types=types)
+    with tempfile.TemporaryDirectory() as folder:
+        file = files[0] if len(files) == 1 else joined(files, Path(folder))
+        made = _Bump(root, file, package, fixes, keep_words=keep_words)
+    if not removed_is_meant:
+        made.check_size()
+    return made.run(types=types)
+
+
+def joined(files: Sequence[Path], folder: Path) -> Path:
+    """Write one document of several that have the same form; the first one counts where they differ."""
+    first, *others = (read_document(each) for each in files)
+    for other in others:
+        if other.keys() & {"swagger", "openapi"} != first.keys() & {"swagger", "openapi"}:
+            raise CodegenError(str(files[0]), "cannot be joined with one of another form", "Convert one of them.")
+        for path, item in other.get("paths", {}).items():
+            here = first.setdefault("paths", {}).setdefault(path, {})
+            here.update({key: each for key, each in item.items() if key not in here})
+        for holder, more in ((first, other), (first.setdefault("components", {}), other.get("components", {}))):
+            for section in ("definitions", "parameters", "responses", "schemas", "requestBodies"):
+                if section in more:
+                    holder[section] = {**more[section], **holder.get(section, {})}
+    if not first["components"]:
+        del first["components"]
+    path = folder / "joined.yaml"
+    path.write_text(yaml.safe_dump(first, sort_keys=False), encoding="utf-8")
+    return path
 
 
 class _Bump:
@@ -102,6 +130,19 @@ class _Bump:
             written.write_text(self.adopted.text, encoding="utf-8")
             return changes_of(self.root, self.old_path, written)
 
+    def check_size(self) -> None:
+        """Refuse a document that looks like a part of the API, or like an older version."""
+        gone, count = len(self.adopted.removed), len(operations_of(self.old))
+        old, new = (str(each["info"]["version"]) for each in (self.old, self.adopted.document))
+        remedy = "If this is meant, say --removed-is-meant."
+        if gone * 4 > count:
+            raise CodegenError(
+                new, f"lacks {gone} of the {count} operations of {old}",
+                f"Is it a part? Name the other parts, too: bump FILE FILE. {remedy}",
+            )  # fmt: skip
+        if _numbers(new) < _numbers(old):
+            raise CodegenError("#/info/version", f"is {new}, and the document in use is {old}", remedy)
+
     def run(self, *, types: bool) -> Bumped:
         self._write_document()
         gone = self._write_table()
@@ -110,10 +151,13 @@ class _Bump:
         self.bumped.done.append(f"generated/: {len(changes)} files; {report}")
         if self.api.current and self.api.api != "login":
             self._write_stubs()
+            regenerate(self.root, check=False)  # the lock knows the table, which has the names of methods now
         self._write_changelog(gone)
-        self._write_count()
+        self._write_words()
         self._find_uses(gone, types=types)
+        self.bumped.left += self.adopted.unsaid
         self.bumped.left += [f"{self.new_name}{place}: says TODO" for place in self.adopted.todo]
+        self.bumped.left += uses.unwritten(self.root)
         return self.bumped
 
     # --- which document ---
@@ -172,7 +216,8 @@ class _Bump:
         stated = tables.read_table(text, str(self.table))
         documents = self._documents_of_the_table()
         known = {operation_id(*each) for document in documents for each in operations_of(document)}
-        gone = {operation_id(*each) for each in self.adopted.removed} - known
+        removed = {operation_id(*each) for each in self.adopted.removed}
+        gone = removed - known
         entries = {}
         for path, method in self.adopted.added:
             operation = self.adopted.document["paths"][path][method]
@@ -180,7 +225,8 @@ class _Bump:
                 entries[operation_id(path, method)] = tables.entry(
                     path, method, operation, facade="", base64_fields=_base64_fields(operation, self.adopted.document)
                 )
-        text = tables.with_entries(tables.without_entries(text, gone), entries)
+        text = tables.without_facades(tables.without_entries(text, gone), removed & known)
+        text = tables.with_entries(text, entries)
         present = _present(stated.get("present", {}), documents)
         text = tables.with_present(text, present)
         write_text(self.table, text)
@@ -191,7 +237,7 @@ class _Bump:
                 f"{name}: [{identity}]: check the kind: it decides whether a call may be sent again"
             )
         self.bumped.left += [f"{name}: [present] had fields of {schema} that are gone" for schema in present]
-        return {identity: str(stated.get(identity, {}).get("facade", "")) for identity in gone}
+        return {identity: str(stated.get(identity, {}).get("facade", "")) for identity in removed}
 
     def _documents_of_the_table(self) -> list[Json]:
         others = [
@@ -212,12 +258,14 @@ class _Bump:
         touched: set[Path] = set()
         for path, method in self.adopted.added:
             operation = document["paths"][path][method]
-            if operation.get("deprecated") or self.facades.get(operation_id(path, method)):
+            if self.facades.get(operation_id(path, method)):
                 continue
             new = stubs.New(path=path, method=method, operation=operation, package=self.api.package)
             alike = [name for name, tag in tags.items() if tag == new.tag and name != new.id]
             home = stubs.home_of(new.tag, client, tags, self.facades)
-            if home is None:
+            if operation.get("deprecated"):
+                pass  # reached through `call` alone
+            elif home is None:
                 self.bumped.left.append(
                     f"{new.id}: its tag {new.tag} is new: choose a resource, write the method, "
                     f"and name it in specs/{self.api.operations}"
@@ -238,7 +286,7 @@ class _Bump:
         self.facades[new.id] = facade
         table = self.table.read_text(encoding="utf-8")
         write_text(self.table, table.replace(f'[{new.id}]\nfacade = ""', f'[{new.id}]\nfacade = "{facade}"'))
-        write_text(module, stubs.with_method(source, new, name, built))
+        write_text(module, stubs.with_method(source, new, home, name, built))
         self.bumped.done.append(f"{home.module}: the method {name}, for {new.method.upper()} {new.path}")
         paged = tables.paging_of(new.operation)
         left = f"{home.module}: {name}: choose its name (as in specs/{self.api.operations}), and say what it does"
@@ -248,7 +296,11 @@ class _Bump:
             return {module}
         base = base_path(self.adopted.document, new.path, new.method)
         text = test.read_text(encoding="utf-8")
-        write_text(test, stubs.with_facade_test(text, new, home, name, base, self.adopted.document))
+        try:
+            write_text(test, stubs.with_facade_test(text, new, home, name, base, self.adopted.document))
+        except stubs.NoSampleError:
+            self.bumped.left.append(f"{home.test}: test what {facade} sends")
+            return {module}
         self.bumped.done.append(f"{home.test}: test_{name}_is_sent")
         return {module, test}
 
@@ -256,7 +308,7 @@ class _Bump:
         sources = {path: path.read_text(encoding="utf-8") for path in (self.root / HANDLERS).rglob("*.py")}
         module = stubs.most_used(sources, alike)
         if module is None:
-            self.bumped.left.append(f"{new.id}: write its handler in {HANDLERS}")
+            self.bumped.left.append(f"{new.id}: write its handler in {HANDLERS}, and call it in {SANDBOX_TEST}")
             return set()
         touched = {module}
         name = module.relative_to(self.root)
@@ -268,7 +320,8 @@ class _Bump:
             self.bumped.left.append(f"{name}: write the handler of {new.id}")
         test = self.root / SANDBOX_TEST
         if test.exists() and f'"{new.id}"' not in (text := test.read_text(encoding="utf-8")):
-            write_text(test, stubs.with_sandbox_test(text, new, stubs.area_of(text, alike)))
+            area = stubs.area_of(text, alike)
+            write_text(test, stubs.with_sandbox_test(text, new, area, alike, self.adopted.document))
             self.bumped.left.append(f"{SANDBOX_TEST}: call {new.id} as the handler wants it, and assert the answer")
             touched.add(test)
         return touched
@@ -277,7 +330,8 @@ class _Bump:
 
     def _write_changelog(self, gone: Mapping[str, str]) -> None:
         folder = self.root / "changelog.d"
-        if not self.diff.changes or not folder.is_dir():
+        is_new = self.adopted.document["info"]["version"] != self.old["info"]["version"]
+        if not self.diff.changes or not is_new or not folder.is_dir():
             return
         after, before = (
             {f"{method.upper()} {path}": operation_id(path, method) for path, method in operations_of(document)}
@@ -293,8 +347,14 @@ class _Bump:
         write_text(folder / name, written)
         self.bumped.done.append(f"changelog.d/{name}: what changes, to be put into words")
 
-    def _write_count(self) -> None:
-        """Bring what README.md says of an API up to its document: its version and its number of operations."""
+    def _write_words(self) -> None:
+        """Bring pages up to the document: its name, and in README.md its version and its number of operations."""
+        old_name = f"specs/{self.api.document}"
+        for page in sorted((self.root / "docs").rglob("*.md")):
+            text = page.read_text(encoding="utf-8")
+            if old_name in text and not self.old_path.exists():
+                write_text(page, text.replace(old_name, self.new_name))
+                self.bumped.done.append(f"{page.relative_to(self.root)}: names {self.new_name}")
         path = self.root / "README.md"
         if path.exists():
             title = str(self.old["info"]["title"])
@@ -340,6 +400,10 @@ def _operations_with(document: Json, schema: str) -> set[str]:
         for (path, method), operation in operations_of(document).items()
         if schema in reached([operation], document)
     }
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
 
 
 def _base64_fields(operation: Json, document: Json) -> list[str]:

@@ -29,6 +29,7 @@ class Adopted:
         removed: Operations that it has no more.
         changed: Operations that are otherwise on the wire.
         todo: Places that still need words.
+        unsaid: What the published document says in numbers and our words do not, in sentences.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Adopted:
     removed: list[Operation] = field(default_factory=list)
     changed: list[Operation] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
 
 
 def adopt(text: str, published: Json, *, keep_words: bool = False) -> Adopted:
@@ -81,6 +83,7 @@ def adopt(text: str, published: Json, *, keep_words: bool = False) -> Adopted:
         added=added,
         removed=removed,
         changed=changed,
+        unsaid=rules.unsaid,
         todo=[place for place, value in _leaves(yaml.load(written, Loader=yaml.CSafeLoader)) if TODO in str(value)],
     )
 

@@ -20,7 +20,13 @@ def bump_command(root: Path, arguments: list[str]) -> int:
         "run with the same document changes nothing.",
         epilog="example: ./codegen.sh bump ~/Downloads/pod-api-public.json --fixes what-is-wrong.yaml",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the document as published: Swagger 2.0 or OpenAPI 3")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the document as published, Swagger 2.0 or OpenAPI 3; several are joined, and the first one counts",
+    )
     parser.add_argument("--api", metavar="PACKAGE", help="the package that it is for, if its title does not tell")
     parser.add_argument(
         "--fixes",
@@ -31,23 +37,30 @@ def bump_command(root: Path, arguments: list[str]) -> int:
     parser.add_argument(
         "--keep-words", action="store_true", help="the document is written in our own words: take its descriptions, too"
     )
+    parser.add_argument(
+        "--removed-is-meant", action="store_true", help="let a quarter of the operations go, or take a lower version"
+    )
     parser.add_argument("--no-types", action="store_true", help="do not look for uses of what is gone with mypy")
     options = parser.parse_args(arguments)
     try:
         check_tools()
         bumped = bump(
             root,
-            options.file,
+            options.files,
             package=options.api,
             fixes=options.fixes,
             keep_words=options.keep_words,
+            removed_is_meant=options.removed_is_meant,
             types=not options.no_types,
         )
     except CodegenError as problem:
         print(f"codegen.sh bump: {problem}", file=sys.stderr)
         return 64
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in a line
-        print(f"codegen.sh bump: {options.file}: {fault(error)}", file=sys.stderr)
+        undo = "git checkout . && git clean -fd specs generated changelog.d"
+        print(
+            f"codegen.sh bump: {options.files[0]}: {fault(error)}\n  {undo} undoes what was written.", file=sys.stderr
+        )
         return 70
     _tell(bumped)
     return 0

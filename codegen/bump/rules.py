@@ -13,7 +13,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from aiosymphony.apidiff.words import snake_case
+from aiosymphony.apidiff.words import snake_case, tag_of
 
 from ..naming import operation_id
 from ..problem import CodegenError
@@ -23,6 +23,7 @@ from .wire import is_sent_by_the_session
 TODO = "TODO"
 _COMPONENT = "#/components/schemas/"
 _RESPONSE = "#/components/responses/"
+_PAGE_SIZES = {"limit", "pageSize", "size"}
 _SHARED_BY_A_TAG = 3
 """Segments that two paths share at least if their operations belong together: ``/v1/admin/user``."""
 _FIRST = (
@@ -50,6 +51,7 @@ class Rules:
     Attributes:
         document: The result.
         tags: Tags that ours does not declare, in the order of their names, with what they are about.
+        unsaid: What the published document says in numbers and our words do not, in sentences.
     """
 
     def __init__(self, ours: Json, theirs: Json, *, keep_words: bool) -> None:
@@ -63,6 +65,13 @@ class Rules:
         self._schemas: Json = {}
         self._responses_taken: Json = {}
         self._our_names: dict[str, str] = {}
+        self._words = _common_words(ours)
+        self._bounds_pages = any(
+            each["name"] in _PAGE_SIZES and "maximum" in each.get("schema", {})
+            for operation in self._our_operations.values()
+            for each in operation.get("parameters", ())
+        )
+        self.unsaid: list[str] = []
         paths: Json = {}
         for (path, method), operation in operations_of(theirs).items():
             item = theirs["paths"][path]
@@ -103,7 +112,8 @@ class Rules:
         if kept:
             known = {(each["in"], each["name"]): each for each in mine.get("parameters", ())}
             written["parameters"] = [
-                self._parameter(each, known.get((each["in"], each["name"]), {}), hint) for each in kept
+                self._parameter(each, known.get((each["in"], each["name"]), {}), hint, f"{method.upper()} {path}")
+                for each in kept
             ]
         if "requestBody" in theirs:
             body = self._resolved(theirs["requestBody"])
@@ -130,23 +140,39 @@ class Rules:
         alike_by_path = {_shared(path, each): operation for (each, _), operation in self._our_operations.items()}
         if (most := max(alike_by_path, default=0)) >= _SHARED_BY_A_TAG:
             return str(alike_by_path[most]["tags"][0])
-        published = str((theirs.get("tags") or ["Default"])[0])
+        published = tag_of(path, theirs)
         alike = {snake_case(tag).rstrip("s"): tag for tag in self._declared}
         name = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", published) if part)
         return str(alike.get(snake_case(name).rstrip("s"), name))
 
-    def _parameter(self, theirs: Json, mine: Json, hint: str) -> Json:
+    def _parameter(self, theirs: Json, mine: Json, hint: str, where: str) -> Json:
         written: Json = {"name": theirs["name"], "in": theirs["in"]}
         if theirs.get("required") or theirs["in"] == "path":
             written["required"] = True
         schema = theirs.get("schema", {})
-        self._say("description", written, theirs, mine, needed=True, default=_default(self._flat(schema)))
+        bounds = self._flat(schema)
+        is_page_size = theirs["in"] == "query" and theirs["name"] in _PAGE_SIZES and not self._bounds_pages
+        most = bounds.get("maximum") if is_page_size else None
+        default = " ".join(filter(None, (_default(bounds), f"{most:,} at most." if most is not None else "")))
+        self._say("description", written, theirs, mine, needed=True, default=default)
+        if "description" in mine and not self._keep_words:
+            self._check_words(f"{where} {theirs['name']}", written["description"], bounds.get("default"), most)
         for key in ("style", "explode", "deprecated"):
             if key in theirs:
                 written[key] = theirs[key]
         written["schema"] = self._schema(schema, mine.get("schema", {}), f"{hint}{theirs['name'].title()}")
         written["schema"].pop("description", None)
+        if most is not None:  # servers lower a page size that is too high: clients need not refuse it
+            written["schema"].pop("maximum", None)
         return written
+
+    def _check_words(self, where: str, words: str, default: Any, most: Any) -> None:
+        """Note a number of the published document that our words about a parameter do not have."""
+        bare = words.replace(",", "")
+        for what, value, behind in (("default", default, " if absent"), ("maximum", most, " at most")):
+            said = re.findall(rf"(\d+){behind}", bare) or re.findall(r"\d+", bare)
+            if isinstance(value, int) and not isinstance(value, bool) and said and str(value) not in said:
+                self.unsaid.append(f"{where}: the published {what} is {value:,}; our words say: {words}")
 
     def _responses(self, theirs: Json, mine: Json, hint: str, *, needs_a_token: bool) -> Json:
         written: Json = {}
@@ -250,7 +276,12 @@ class Rules:
 
     def _property(self, theirs: Json, mine: Json, hint: str) -> Json:
         written = self._schema(theirs, mine, hint)
-        if "$ref" not in written and "description" not in written:
+        if "$ref" not in written and "description" not in theirs and "description" not in mine:
+            written = {
+                "description": f"{TODO} {_default(theirs)}".strip(),
+                **{k: v for k, v in written.items() if k != "description"},
+            }
+        elif "$ref" not in written and "description" not in written:
             written = {"description": TODO, **written}
         return written
 
@@ -271,7 +302,9 @@ class Rules:
         words = mine.get(key)
         if self._keep_words and theirs.get(key):
             words = theirs[key]
-        if words is None and needed:
+        if words is None and needed and "in" in theirs and (common := self._words.get(theirs["name"])):
+            words = common
+        elif words is None and needed:
             words = f"{TODO} {default}".strip()
         elif words is None and default:
             words = default
@@ -297,13 +330,19 @@ def _shared(path: str, other: str) -> int:
 
 
 def _default(schema: Json) -> str:
-    """A sentence that states a default, which a schema would have clients send."""
+    """What states a default in words, as clients would send that of a schema."""
     value = schema.get("default")
-    return (
-        ""
-        if value is None
-        else f"The server takes {str(value).lower() if isinstance(value, bool) else value} by default."
-    )
+    return "" if value is None else f"{str(value).lower() if isinstance(value, bool) else value} if absent."
+
+
+def _common_words(ours: Json) -> dict[str, str]:
+    """What our document says of a parameter, by its name: whatever it says of two, and of most of that name."""
+    said: dict[str, Counter[str]] = {}
+    for operation in operations_of(ours).values():
+        for each in operation.get("parameters", ()):
+            said.setdefault(each["name"], Counter())[str(each.get("description"))] += 1
+    most = {name: counted.most_common(1)[0] for name, counted in said.items()}
+    return {name: words for name, (words, count) in most.items() if count > 1}
 
 
 def _errors(ours: Json) -> dict[str, str]:

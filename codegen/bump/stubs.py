@@ -20,6 +20,7 @@ from aiosymphony.apidiff.words import snake_case
 from ..naming import identifier, operation_id, tag_name
 from .blocks import Json
 from .rules import TODO
+from .tables import paging_of
 
 _VERBS = {"get": "get", "put": "set", "patch": "update", "post": "create", "delete": "delete"}
 _WORDS_THAT_ACT = {
@@ -105,6 +106,10 @@ class New:
         return str(self.operation["tags"][0])
 
 
+class NoSampleError(Exception):
+    """A call of an operation needs a value that cannot be made up."""
+
+
 def home_of(tag: str, client: str, tags: Mapping[str, str], facades: Mapping[str, str]) -> Home | None:
     """The resource that serves most of a tag's operations; None if it serves none yet.
 
@@ -128,7 +133,7 @@ def name_of_method(new: New, home: Home, taken: Collection[str], *, answers_a_li
     verb = _VERBS.get(new.method, "send")
     if words and words[-1] in _WORDS_THAT_ACT:
         verb = words.pop()
-    elif verb == "get" and answers_a_list:
+    elif verb == "get" and (answers_a_list or paging_of(new.operation)):
         verb = "list"
     own = {home.resource, home.resource.removesuffix("s")}
     noun = "_".join(word for word in words if word not in own and word.removesuffix("s") not in own)
@@ -148,28 +153,28 @@ def methods_of(source: str) -> list[str]:
     ]
 
 
-def with_method(source: str, new: New, name: str, builder: str) -> str:
+def with_method(source: str, new: New, home: Home, name: str, builder: str) -> str:
     """A resource's module with one more method.
 
     Args:
         source: The module.
         new: The operation.
+        home: The resource.
         name: The name of the method.
         builder: The generated module of the operation.
     """
     build, parse = (_function(ast.parse(builder), each) for each in ("build", "parse"))
     result = ast.unparse(parse.returns) if parse.returns is not None else "None"
-    positional = [(each.arg, ast.unparse(each.annotation or ast.Constant(None))) for each in build.args.args]
+    thing = home.resource.removesuffix("s")
+    positional = [
+        (f"{thing}_id" if each.arg == "id" else each.arg, ast.unparse(each.annotation or ast.Constant(None)))
+        for each in build.args.args
+    ]
     keywords = []
     passed = [each for each, _ in positional]
     for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True):
         annotation = ast.unparse(argument.annotation or ast.Constant(None))
         known = argument.arg
-        if known == "body":
-            bare = annotation.removesuffix(" | None")
-            known = (
-                snake_case(bare) if re.fullmatch(r"[A-Z]\w*", bare) else "items" if bare.startswith("list[") else "body"
-            )
         keywords.append((known, annotation, "" if default is None else f" = {ast.unparse(default)}"))
         passed.append(f"{argument.arg}={known}")
     keywords.sort(key=lambda each: bool(each[2]))
@@ -198,7 +203,11 @@ def with_method(source: str, new: New, name: str, builder: str) -> str:
     assert where.end_lineno is not None
     lines.insert(where.end_lineno, method)
     imports = [*_operation_import(new), *_model_imports(builder, new.package, method)]
-    return _with_imports("".join(lines), [*(["import builtins"] if "builtins." in method else []), *imports])
+    if "builtins." in method:
+        imports.append("import builtins")
+    if re.search(r"\bAny\b", method):
+        imports.append("from typing import Any")
+    return _with_imports("".join(lines), imports)
 
 
 def with_handler(source: str, new: New, name: str) -> str:
@@ -214,7 +223,11 @@ def with_handler(source: str, new: New, name: str) -> str:
 
 
 def with_facade_test(source: str, new: New, home: Home, name: str, base: str, document: Json) -> str:
-    """A test module with one more test: what the method puts on the wire, by the document."""
+    """A test module with one more test: what the method puts on the wire, by the document.
+
+    Raises:
+        NoSampleError: A call needs a value that cannot be made up here.
+    """
     arguments, target, body = _sample(new, document)
     imports = ["from .wire import Wire, sent"]
     models = re.findall(r"\b([A-Z]\w+)\(", arguments)
@@ -233,14 +246,24 @@ def with_facade_test(source: str, new: New, home: Home, name: str, base: str, do
     return _with_imports(source + test, imports)
 
 
-def with_sandbox_test(source: str, new: New, area: str) -> str:
-    """The tests that call every operation of the sandbox, with one more call at the end of an area."""
+def with_sandbox_test(source: str, new: New, area: str, alike: Collection[str], document: Json) -> str:
+    """The tests that call every operation of the sandbox, with one more call, after the last one of its kin."""
     function = _function(ast.parse(source), area)
-    assert function.end_lineno is not None
-    values = "".join(f", {name}=1" for name in re.findall(r"{(\w+)}", new.path))
-    body = ", {}" if "requestBody" in new.operation else ""
+    values = "".join(
+        f", {each['name']}={_value(each['schema'], document, each['name'], 1)!r}"
+        for each in new.operation.get("parameters", ())
+        if each["in"] == "path"
+    )
+    try:
+        sent = _sample(new, document)[2]
+    except NoSampleError:
+        sent = {} if "requestBody" in new.operation else None
+    body = "" if sent is None else f", {sent!r}"
+    kin = [each for each in function.body if any(f"'{name}'" in ast.unparse(each) for name in alike)]
+    line = (kin or function.body)[-1].end_lineno
+    assert line is not None
     lines = source.splitlines(keepends=True)
-    lines.insert(function.end_lineno, f'    await run("{new.id}"{body}{values})  # {TODO}\n')
+    lines.insert(line, f'    await run("{new.id}"{body}{values})  # {TODO}\n')
     return "".join(lines)
 
 
@@ -264,36 +287,61 @@ def area_of(source: str, ids: Iterable[str]) -> str:
 
 
 def _sample(new: New, document: Json) -> tuple[str, str, Any]:
-    """Arguments for a call of the method, and the target and the body that it shall send."""
+    """Arguments for a call of the method, and the target and the body that it shall send.
+
+    Raises:
+        NoSampleError: It takes what cannot be made up here.
+    """
     target, arguments, query = new.path, [], []
     for number, each in enumerate(new.operation.get("parameters", ())):
+        if each["in"] != "path" and not each.get("required"):
+            continue
         value = _value(each["schema"], document, each["name"], _FIRST_ID + number)
+        if each["in"] not in ("path", "query") or isinstance(value, list | dict):
+            raise NoSampleError
         if each["in"] == "path":
             target = target.replace(f"{{{each['name']}}}", str(value))
             arguments.append(repr(value))
-        elif each["in"] == "query" and each.get("required"):
+        else:
             query.append(f"{each['name']}={str(value).lower() if isinstance(value, bool) else value}")
             arguments.append(f"{identifier(each['name'])}={value!r}")
     body: Any = None
-    for media in new.operation.get("requestBody", {}).get("content", {}).values():
-        schema = media["schema"]
-        name = str(schema.get("$ref", "")).rpartition("/")[2]
-        resolved = document["components"]["schemas"].get(name, schema)
-        if resolved.get("type") == "array":
-            body = []
-            arguments.append("items=[]")
-        else:
-            needed = resolved.get("required") or list(resolved.get("properties", {}))[:1]
-            body = {each: _value(resolved["properties"][each], document, each, _FIRST_ID) for each in needed}
-            inside = ", ".join(f"{identifier(each)}={body[each]!r}" for each in needed)
-            arguments.append(f"{snake_case(name)}={name}({inside})")
-        break
+    if "requestBody" in new.operation:
+        told, body = _sample_body(new.operation["requestBody"], document)
+        arguments.append(told)
     return ", ".join(arguments), target + (f"?{'&'.join(query)}" if query else ""), body
 
 
+def _sample_body(stated: Json, document: Json) -> tuple[str, Any]:
+    """An argument, and the JSON that it shall become."""
+    content = stated.get("content", {})
+    if set(content) != {"application/json"}:
+        raise NoSampleError
+    schema = content["application/json"].get("schema", {})
+    if schema.get("type") == "array":
+        return "body=[]", []
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    resolved = document["components"]["schemas"].get(name, {})
+    if resolved.get("type") == "array":
+        return "body=[]", []
+    properties = resolved.get("properties", {})
+    needed = resolved.get("required") or list(properties)[:1]
+    if not needed or not set(needed) <= properties.keys():
+        raise NoSampleError
+    body = {each: _value(properties[each], document, each, _FIRST_ID) for each in needed}
+    if any(isinstance(value, dict) or "enum" in _resolved(properties[each], document) for each, value in body.items()):
+        raise NoSampleError
+    return f"body={name}({', '.join(f'{identifier(each)}={value!r}' for each, value in body.items())})", body
+
+
+def _resolved(schema: Json, document: Json) -> Json:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    found: Json = document["components"]["schemas"].get(name, {}) if name else schema
+    return found
+
+
 def _value(schema: Json, document: Json, name: str, number: int) -> Any:
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][str(schema["$ref"]).rpartition("/")[2]]
+    schema = _resolved(schema, document)
     if "enum" in schema:
         return schema["enum"][0]
     values: dict[str, Any] = {"integer": number, "number": 0.5, "boolean": True, "array": [], "object": {}}
@@ -301,13 +349,15 @@ def _value(schema: Json, document: Json, name: str, number: int) -> Any:
 
 
 def _answer(new: New, document: Json) -> str:
-    status, answer = next(each for each in sorted(new.operation["responses"].items()) if each[0][0] in "23")
+    good = sorted(each for each in new.operation["responses"].items() if each[0][0] in "23")
+    status, answer = good[0] if good else ("200", {})
+    if not status.isdecimal():
+        raise NoSampleError
     content: Json = next(iter(answer.get("content", {}).values()), {})
     schema = content.get("schema")
     if schema is None:
         return f"make_response({status})"
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][str(schema["$ref"]).rpartition("/")[2]]
+    schema = _resolved(schema, document)
     return json.dumps([] if schema.get("type") == "array" else {})
 
 

@@ -92,6 +92,13 @@ def without_entries(text: str, gone: Collection[str]) -> str:
     return text.rstrip() + "\n"
 
 
+def without_facades(text: str, names: Collection[str]) -> str:
+    """A table of operations in which some have no method, as only an older document has them still."""
+    for name in names:
+        text = re.sub(rf'(?m)^(\[{name}\]\nfacade = )".*"$', r'\1""', text)
+    return text
+
+
 def with_present(text: str, fields: dict[str, list[str]]) -> str:
     """A table of operations whose fields that are always there are as given, by schema; an empty list removes one."""
     for name, kept in fields.items():

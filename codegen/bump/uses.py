@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FOLDERS = ("src", "examples", "tests", "benchmarks", "docs", "README.md")
+_STUB = re.compile(r'"""TODO(?: \(|\."")|^\s+\w+: TODO\.$|# TODO$|is not in the sandbox yet')
 _ENDS = (".py", ".md", ".toml")
 
 
@@ -55,6 +56,17 @@ class Sought:
 def _as_a_word(name: str) -> str:
     before = r"(?<![\w/])" if name[0].isalnum() else ""
     return before + re.escape(name) + (r"(?!\w)" if name[-1].isalnum() else "")
+
+
+def unwritten(root: Path) -> list[str]:
+    """The lines of stubs that nobody has written yet."""
+    found = []
+    for path in _files(root):
+        if path.suffix == ".py" and path.relative_to(root).parts[:2] != ("tests", "codegen"):
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                if _STUB.search(line):
+                    found.append(f"{path.relative_to(root)}:{number}: {line.strip()}")
+    return found
 
 
 def type_errors(root: Path) -> list[str]:

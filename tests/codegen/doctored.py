@@ -41,6 +41,11 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("tests/sandbox/test_operations.py", '"suspensionReason": "r"', '"reason": "r"'),
     ("tests/facade/test_users.py", '"suspensionReason": "leave"', '"reason": "leave"'),
     # The limit that is tighter.
+    (
+        f"specs/pod/{VERSION}.yaml",
+        "description: Items per page. 1,000 if absent, 5,000 at most.",
+        "description: Items per page. 1,000 if absent and at most.",
+    ),
     ("src/aiosymphony/pod/presence.py", "page_size: int = 5000", "page_size: int = 1000"),
     ("src/aiosymphony/pod/presence.py", "Presences per request, 2 to 5,000.", "Presences per request, 2 to 1,000."),
     ("tests/facade/test_presence.py", "/pod/v2/users/presence?limit=5000", "/pod/v2/users/presence?limit=1000"),
@@ -108,11 +113,6 @@ def languages(_call: Call) -> Any:
                 f'{PUT.format("[]")}\n    return success("cleared")',
             ),
         )
-    ),
-    (
-        "tests/sandbox/test_operations.py",
-        'run("v1_admin_user_uid_badges_post", {}, uid=1)',
-        'run("v1_admin_user_uid_badges_post", {"label": "Trainer"}, uid=1)',
     ),
 ]
 

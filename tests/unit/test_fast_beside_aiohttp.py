@@ -144,7 +144,6 @@ PACK = {
     "": lambda body: body,
     "identity": lambda body: body,
     "gzip": lambda body: gzip.compress(body, 1, mtime=0),
-    "GZip": lambda body: gzip.compress(body, 1, mtime=0),
     "deflate": lambda body: zlib.compress(body, 1),
     "br": lambda body: brotli.compress(body, quality=1),
 }

@@ -47,7 +47,7 @@ def arguments_of(context: typer.Context) -> list[str]:
         text = without_password(str(value))
         # Until Typer 0.28 the value is text, and click's type says what it is; from then on it is a path itself.
         kind = getattr(getattr(parameter, "type", None), "name", "")
-        is_path = isinstance(value, Path) or kind == "path" or (name == "journal" and not is_address(text))
+        is_path = isinstance(value, Path) or kind in ("path", "file") or (name == "journal" and not is_address(text))
         if is_path and text != "-":
             text = os.path.abspath(text)  # noqa: PTH100 - links are not to be followed
         if option and text.startswith("-"):
