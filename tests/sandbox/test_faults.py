@@ -186,3 +186,20 @@ def test_faults_travel_as_json() -> None:
     assert Faults.from_json(faults.to_json()) == faults
     with pytest.raises(ValueError, match="rate_418"):
         Faults.from_json({"rate_418": 1})
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ({"delay_seconds": [0.2, 0.6]}, r"delay_seconds must be a number from 0 on, not \[0.2, 0.6\]"),
+        ({"late_seconds": "a"}, "late_seconds must be a number from 0 on, not 'a'"),
+        ({"rate_limit": -1}, "rate_limit must be a number from 0 on, not -1"),
+        ({"rate_429": "0.1"}, "rate_429 must be from 0 to 1, not '0.1'"),
+        ({"retry_after": [1]}, r"retry_after must be a number, a text or null, not \[1\]"),
+        ({"seed": "x"}, "seed must be a number from 0 on, not 'x'"),
+        ({"at": 5}, "at must be an object such as .*, not 5"),
+    ],
+)
+def test_a_fault_of_another_type_is_refused(faults: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Faults.from_json(faults)

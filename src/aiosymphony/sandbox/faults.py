@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from attrs import asdict, field, fields, frozen
+from attrs.validators import optional
 
 __all__ = ["Fault", "FaultScript", "Faults"]
 
@@ -27,14 +28,33 @@ Fault = str
 _FAULT = re.compile(r"429|(400|503)_throttled|401_before|(408|5\d\d)_(before|after)|504_late|drop_(before|after)|delay")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _amount(_instance: object, attribute: Any, value: Any) -> None:
+    if not _is_number(value) or value < 0:
+        msg = f"{attribute.name} must be a number from 0 on, not {value!r}"
+        raise ValueError(msg)
+
+
+def _retry_after(_instance: object, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, str) and not _is_number(value):
+        msg = f"{attribute.name} must be a number, a text or null, not {value!r}"
+        raise ValueError(msg)
+
+
 def _rate(_instance: object, attribute: Any, value: float) -> None:
-    if not 0 <= value <= 1:
+    if not _is_number(value) or not 0 <= value <= 1:
         msg = f"{attribute.name} must be from 0 to 1, not {value!r}"
         raise ValueError(msg)
 
 
 def _at(value: Mapping[Any, Any]) -> dict[tuple[str, int], Fault]:
     """Take `{(operation, n): fault}`, or as JSON has it, `{operation: {n: fault}}`."""
+    if not isinstance(value, Mapping):
+        msg = f'at must be an object such as {{"v1_sessioninfo_get": {{"1": "drop_after"}}}}, not {value!r}'
+        raise ValueError(msg)  # noqa: TRY004 - as for every other wrong value
     script: dict[tuple[str, int], Fault] = {}
     for key, entry in value.items():
         if isinstance(entry, Mapping):
@@ -71,29 +91,29 @@ class Faults:
 
     rate_429: float = field(default=0.0, validator=_rate)
     """Throttled: nothing is done, and `Retry-After` says when to try again."""
-    retry_after: float | str | None = 1
+    retry_after: float | str | None = field(default=1, validator=_retry_after)
     """Value of `Retry-After` on a 429: seconds, any text (a date, garbage), or None for no header."""
     rate_503: float = field(default=0.0, validator=_rate)
     rate_504: float = field(default=0.0, validator=_rate)
     """A gateway gives up: the answer is 504 in HTML, and the write lands `late_seconds` afterwards."""
-    late_seconds: float = 0.5
+    late_seconds: float = field(default=0.5, validator=_amount)
     rate_drop: float = field(default=0.0, validator=_rate)
     """The connection breaks instead of a response."""
     after_acting: float = field(default=0.5, validator=_rate)
     """Share of the 503s and of the drops that come after the server has acted."""
     rate_delay: float = field(default=0.0, validator=_rate)
-    delay_seconds: float = 0.2
+    delay_seconds: float = field(default=0.2, validator=_amount)
     at: Mapping[tuple[str, int], Fault] = field(factory=dict, converter=_at)
     """Fault at the n-th call of an operation, counted from 1 since these faults were set."""
     operations: frozenset[str] | None = field(default=None, converter=_names)
     """Ids of the operations that rates apply to; None for all."""
     include_logins: bool = False
     """Whether rates and the rate limit apply to logins and token requests too."""
-    lookup_lag: float = 0.0
+    lookup_lag: float = field(default=0.0, validator=_amount)
     """Reads do not show writes younger than this."""
-    rate_limit: float | None = None
+    rate_limit: float | None = field(default=None, validator=optional(_amount))
     """Requests per second that are served; above that, 429."""
-    seed: int = 0
+    seed: int = field(default=0, validator=_amount)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Faults:
