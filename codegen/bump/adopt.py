@@ -10,7 +10,7 @@ import yaml
 
 from aiosymphony.apidiff.surface import METHODS
 
-from ..problem import CodegenError
+from ..problem import CodegenError, pointer
 from .blocks import Blocks, Json, operations_of
 from .rules import TODO, Rules
 from .wire import Wire, base_path
@@ -180,12 +180,11 @@ def reached(starts: Any, document: Json) -> set[str]:
     return found
 
 
-def _leaves(value: Any, place: str = "#") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _leaves(each, f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _leaves(each, f"{place}/{index}")
-    else:
-        yield place, value
+def _leaves(value: Any, *parts: str | int) -> Iterator[tuple[str, Any]]:
+    """The texts, numbers and flags of a document, each with its place as a JSON pointer."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if below is None:
+        yield pointer(*parts), value
+        return
+    for key, each in below:
+        yield from _leaves(each, *parts, key)

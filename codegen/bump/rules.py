@@ -17,6 +17,7 @@ from aiosymphony.apidiff.words import snake_case, tag_of
 
 from ..naming import operation_id
 from ..problem import CodegenError
+from ..references import References
 from .blocks import Json, operations_of
 from .wire import is_sent_by_the_session
 
@@ -65,6 +66,7 @@ class Rules:
         self._schemas: Json = {}
         self._responses_taken: Json = {}
         self._our_names: dict[str, str] = {}
+        self._references = References(theirs)
         self._words = _common_words(ours)
         self._bounds_pages = any(
             each["name"] in _PAGE_SIZES and "maximum" in each.get("schema", {})
@@ -93,7 +95,9 @@ class Rules:
         mine = self._our_operations.get((path, method), {})
         name = operation_id(path, method)
         hint = "".join(part.title() for part in name.split("_"))
-        parameters = [self._resolved(each) for each in [*item.get("parameters", ()), *theirs.get("parameters", ())]]
+        parameters = [
+            self._references.follow(each, "") for each in [*item.get("parameters", ()), *theirs.get("parameters", ())]
+        ]
         tokens = [each["name"] for each in parameters if is_sent_by_the_session(each) and each["name"] in self._schemes]
         written: Json = {
             "operationId": name,
@@ -116,7 +120,7 @@ class Rules:
                 for each in kept
             ]
         if "requestBody" in theirs:
-            body = self._resolved(theirs["requestBody"])
+            body = self._references.follow(theirs["requestBody"], "")
             my_body = mine.get("requestBody", {})
             written["requestBody"] = {
                 **({"required": True} if body.get("required") else {}),
@@ -150,7 +154,7 @@ class Rules:
         if theirs.get("required") or theirs["in"] == "path":
             written["required"] = True
         schema = theirs.get("schema", {})
-        bounds = self._flat(schema)
+        bounds = self._references.follow(schema, "")
         is_page_size = theirs["in"] == "query" and theirs["name"] in _PAGE_SIZES and not self._bounds_pages
         most = bounds.get("maximum") if is_page_size else None
         default = " ".join(filter(None, (_default(bounds), f"{most:,} at most." if most is not None else "")))
@@ -183,7 +187,7 @@ class Rules:
                 written[status] = {"$ref": self._errors[status]}
             elif answer is not None and str(answer.get("$ref", "")).startswith(_RESPONSE):
                 name = str(answer["$ref"]).removeprefix(_RESPONSE)
-                self._responses_taken[name] = self._answer(status, self._resolved(answer), {}, name)
+                self._responses_taken[name] = self._answer(status, self._references.follow(answer, ""), {}, name)
                 written[status] = {"$ref": answer["$ref"]}
             elif answer is not None:
                 known = mine.get("responses", {}).get(status, {})
@@ -310,17 +314,6 @@ class Rules:
             words = default
         if words is not None:
             written[key] = words
-
-    def _flat(self, schema: Json) -> Json:
-        return self._resolved(schema) if "$ref" in schema else schema
-
-    def _resolved(self, value: Json) -> Json:
-        while "$ref" in value:
-            found: Any = self._theirs
-            for part in str(value["$ref"])[2:].split("/"):
-                found = found[part.replace("~1", "/").replace("~0", "~")]
-            value = found
-        return value
 
 
 def _shared(path: str, other: str) -> int:

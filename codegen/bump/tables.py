@@ -12,8 +12,6 @@ from ..naming import operation_id
 from ..problem import CodegenError
 from .blocks import Json
 
-Operation = tuple[str, str]
-
 _KINDS = {"get": "read", "head": "read", "put": "put", "patch": "put", "delete": "end"}
 """What an operation does, as far as its method tells; the rule stands at the head of ``specs/pod/operations.toml``.
 
