@@ -99,7 +99,7 @@ man: $(VENV)/.development ## Write the man page, build/man/aiosymphony.1
 	$(BIN)/python -m aiosymphony.cli.reference --man > build/man/aiosymphony.1
 
 bench: $(VENV)/.development ## Compare with other clients, as ratios, and write docs/performance.md; ten minutes at most
-	$(BIN)/python -m benchmarks.performance
+	$(BIN)/python -m benchmarks.performance $(RUNS)
 
 bench-check: $(VENV)/.development ## Check that a call takes no more instructions than the tree's figures, by 5 %
 	$(BIN)/python -m benchmarks.instructions --check

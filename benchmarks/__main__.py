@@ -12,7 +12,9 @@ import asyncio
 import importlib
 import sys
 
-COMPARISONS = ("calls", "instructions", "rate", "starting", "bulk", "decode", "provision", "stores", "workers")
+COMPARISONS = (
+    "calls", "instructions", "rate", "starting", "bulk", "decode", "planning", "jobs", "provision", "stores", "workers",
+)  # fmt: skip
 
 
 def main() -> int:

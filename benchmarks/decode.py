@@ -1,4 +1,4 @@
-"""Typed decoding of users, against what parsing alone costs; what the garbage collector adds; and what a pager adds.
+"""Typed decoding of users, beside parsing alone and symphony-bdk-python; what the garbage collector adds; and a pager.
 
 All are times of the processor, of the best of some rounds: ``python -m benchmarks.decode``.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import time
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,17 @@ def parsed(content: bytes) -> tuple[float, float]:
     return typed, _best(lambda: orjson.loads(content))
 
 
+def by_peer(content: bytes) -> float | None:
+    """Microseconds that one user takes in symphony-bdk-python; None if that is not installed."""
+    if importlib.util.find_spec("symphony") is None:
+        return None
+    from symphony.bdk.gen.api_client import ApiClient
+
+    client, text = ApiClient.__new__(ApiClient), content.decode()  # what it decodes with needs no connection
+    model = "UserV2" if content is USER else "V2UserDetail"
+    return _best(lambda: client.deserialize(text, model, "application/json"))
+
+
 def kept(content: bytes) -> tuple[float, float, float]:
     """Microseconds a user, if a caller keeps all of a long listing: as models, with the garbage collector turned off,
     and as the dicts of the parser.
@@ -129,7 +141,9 @@ async def paged() -> tuple[float, float]:
 async def run() -> None:
     for name, content in (("a user", USER), ("an admin user", ADMIN_USER), ("the same with a null", WITH_A_NULL)):
         typed, parsing = parsed(content)
-        print(f"{name} of {len(content)} bytes: {typed:.1f} µs typed, of which {parsing:.1f} µs is parsing")
+        peer = by_peer(content)
+        beside = "" if peer is None else f"; {peer:.1f} µs by symphony-bdk-python, {peer / typed:.1f} times as much"
+        print(f"{name} of {len(content)} bytes: {typed:.1f} µs typed, of which {parsing:.1f} µs is parsing{beside}")
     for name, content in (("a user", USER), ("an admin user", ADMIN_USER)):
         collected, free, dicts = kept(content)
         print(

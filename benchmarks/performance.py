@@ -1,6 +1,7 @@
 """`make bench`: measures, prints every figure, and writes them with plots into docs/performance.md.
 
-`python -m benchmarks.performance --quick` makes a few calls of each to see that all of it works, and writes nothing.
+`python -m benchmarks.performance 3` measures three times: the page then shows the last run whole, and what every run
+came to in one table. `--quick` makes a few calls of each to see that all of it works, and writes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +29,8 @@ PLOTS = ROOT / "docs" / "performance"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 SEVERAL = (("50 at once", 50, False), ("500 at once", 500, False), ("50 at once, over TLS", 50, True))
 OTHERS = ("decode", "planning", "jobs")
+PEER = "symphony-bdk-python"
+FAST = "aiosymphony, fast"
 LONGEST = 120
 """Seconds that each of the others may take."""
 
@@ -106,9 +110,36 @@ def tables(figures: Figures) -> str:
     return "\n".join(lines)
 
 
-def write(figures: Figures, page: Path, plots: Path) -> None:
+def summary(runs: Sequence[Figures]) -> str:
+    """What matters most, of each run: how many times the calls per second of another client."""
+    rows: dict[str, list[str]] = {}
+
+    def add(name: str, ratio: float | None) -> None:
+        rows.setdefault(name, []).append("" if ratio is None else f"{ratio:.2f}")
+
+    for figures in runs:
+        for name, found in figures.calls.items():
+            for side in ("aiosymphony", FAST):
+                if side in found:
+                    add(f"{side}, {name}", found[side].wall.median)
+                    add(f"{side}, {name}, by CPU", found[side].cpu.median)
+                    beside = found[side].wall.median / found[PEER].wall.median if PEER in found else None
+                    add(f"{side}, {name}, beside {PEER}", beside)
+        for side in ("aiosymphony", FAST):
+            if side in figures.instructions:
+                add(f"{side}, by instructions", figures.instructions[calls.BASE] / figures.instructions[side])
+    head = " | ".join(f"run {number}" for number in range(1, len(runs) + 1))
+    lines = [
+        f"| calls beside {calls.BASE} | {head} |", f"|---|{'---|' * len(runs)}",
+        *(f"| {name} | {' | '.join(found)} |" for name, found in rows.items()),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def write(runs: Sequence[Figures], page: Path, plots: Path) -> None:
     """Put the figures between their markers, and the plots beside the page."""
     plots.mkdir(exist_ok=True)
+    figures = runs[-1]
     shown = []
     for name, found in figures.calls.items():
         title = f"Calls per second beside hand-written aiohttp, {name}"
@@ -121,16 +152,22 @@ def write(figures: Figures, page: Path, plots: Path) -> None:
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(figures)}\n" + "\n\n".join(shown) + f"\n\n{END}{after}")
+    parts = [before + BEGIN, summary(runs), tables(figures), *shown, END + after]
+    page.write_text("\n\n".join(parts))
 
 
 def main() -> int:
-    quick = sys.argv[1:] == ["--quick"]
-    figures = measure(quick=quick)
-    print(tables(figures))
-    if not quick:
-        write(figures, PAGE, PLOTS)
-        _say(f"written: {PAGE.relative_to(ROOT)}")
+    argument = "".join(sys.argv[1:])
+    if argument == "--quick":
+        print(tables(measure(quick=True)))
+        return 0
+    runs = []
+    for _ in range(int(argument or 1)):
+        runs.append(measure())
+        print(tables(runs[-1]), flush=True)
+    write(runs, PAGE, PLOTS)
+    print(summary(runs))
+    _say(f"written: {PAGE.relative_to(ROOT)}")
     return 0
 
 

@@ -91,11 +91,12 @@ def test_a_page_is_written_between_its_markers(tmp_path: Path) -> None:
     figures = performance.Figures({"50 at once": found}, {}, steady, started, {"decode": "a user: 5 µs"})
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{performance.BEGIN}\nold\n{performance.END}\nafter\n")
-    performance.write(figures, page, tmp_path / "plots")
+    performance.write([figures, figures], page, tmp_path / "plots")
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "\nold\n" not in text
+    assert "| calls beside hand-written aiohttp | run 1 | run 2 |" in text
     assert "| aiosymphony | 20.1 | 22.0 | 0.100 |" in text
     for plot in (tmp_path / "plots").iterdir():
         ET.parse(plot)

@@ -141,6 +141,46 @@ async def test_68_only_rows_whose_turn_has_come_are_in_flight(journal: Path) -> 
     assert places == 50, "a place that was waited for is not waited for twice"
 
 
+async def test_68_the_next_rows_are_marked_while_every_place_is_taken_and_put_back_if_none_is_freed(
+    journal: Path,
+) -> None:
+    """So that no place is idle while a mark is written. An eighth more rows are in flight, and no request more."""
+    opened, under_way, most = asyncio.Event(), 0, 0
+
+    class Gated(Tenant):
+        async def create(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            if len(self.creates) >= 16:
+                await opened.wait()
+            result = await super().create(rows)
+            under_way -= 1
+            return result
+
+    tenant = Gated()
+    wanted = planned(tenant, MANY)
+    async with SqliteStore(journal) as store:
+        job = Job(tenant, store, settle=0, concurrency=16, audit=False)
+
+        async def stop_when_all_are_marked() -> None:
+            while job.progress.in_flight < 18 * 20:
+                await asyncio.sleep(0.001)
+            assert states(await rows(store))["IN_FLIGHT"] == 18 * 20
+            job.drain()
+            opened.set()
+
+        stopping = asyncio.create_task(stop_when_all_are_marked())
+        await stopped(job, wanted)
+        await stopping
+        assert most == 16
+        sent = 20 * len(tenant.creates)
+        assert states(await rows(store)) == {"DONE": sent, "TODO": 1000 - sent}
+        assert {row.attempts for row in await rows(store) if row.state == "TODO"} == {0}
+    assert states(await run(tenant, journal, wanted, audit=False)) == {"DONE": 1000}
+    assert set(tenant.there().values()) == {1}
+
+
 async def test_68_a_job_that_is_asked_to_stop_waits_for_no_hold(journal: Path) -> None:
     clock = SkippingClock()
     tenant = Tenant()

@@ -93,7 +93,6 @@ class Job:
         self.progress.shared = max_shards is not None
         self._target = target
         self._store = store
-        self._concurrency = concurrency
         self._settle = settle
         self._attempts = attempts
         self._lease = Lease(store, lease)
@@ -109,7 +108,7 @@ class Job:
         self._recall = Recall(self._over)
         self._repeats = Repeats()
         self._breaker = Breaker(clock, give_up_after, 2 * concurrency + 8)
-        self._turns = Turns(target, self._breaker, self._recall, self.progress, clock)
+        self._turns = Turns(target, concurrency, self._breaker, self._recall, self.progress, clock)
         self._ledger = Ledger(store, self.progress, clock, self._fail)
         self._in_doubt_since = 0.0
 
@@ -250,9 +249,8 @@ class Job:
         """Send every row that is TODO, once; whether that was broken off because of too many doubts."""
         self.progress.begin("sending")
         self._breaker.begin_round()
-        async with bulk(
-            units(self._store, self._target, self._goes_on), self._send, concurrency=self._concurrency
-        ) as run:
+        todo = units(self._store, self._target, self._goes_on)
+        async with bulk(todo, self._send, concurrency=self._turns.workers) as run:
             self._run = run
             try:
                 async for outcome in run:
@@ -264,14 +262,16 @@ class Job:
 
     async def _send(self, rows: list[JobRow]) -> None:
         """Carry out one unit, from the mark in the journal to the outcome. Raises nothing: what fails is noted."""
-        if not await self._turns.wait():
-            return
-        self.progress.begin_sending()
-        leaves = False
+        has_turn = leaves = False
         try:
+            if not (ahead := self._turns.may_mark()) and not (has_turn := await self._turns.wait()):
+                return
+            self.progress.begin_sending()
             await self._ledger.mark_in_flight(rows)
+            if ahead:
+                has_turn = await self._turns.wait()
             self._heed()
-            if self._over() or self._cancelled:
+            if not has_turn or self._over() or self._cancelled:
                 self._put_back(rows)
                 return
             with self._lease.guard():
@@ -286,7 +286,7 @@ class Job:
         except TimeoutError:
             self._fail(overslept())
         finally:
-            if not leaves:
+            if has_turn and not leaves:
                 self._turns.give_back()
 
     async def _create(self, rows: list[JobRow]) -> None:
