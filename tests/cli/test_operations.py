@@ -66,6 +66,14 @@ def test_every_field_of_a_body_is_described() -> None:
     assert "--param if_match=text  (header, required)" in "\n".join(describe(find("profile_manager", "groups.update")))
 
 
+def test_every_field_of_an_answer_is_described() -> None:
+    text = "\n".join(describe(operation_named("users.get", None)))
+    _, _, answer = text.partition("\n\nAnswer: UserV2\n")
+    assert "  emailAddress: text\n      Email address, unique in the pod." in answer
+    assert "    url: text\n        Address of the picture, relative to the pod." in answer
+    assert "\n\nAnswer: [V2UserDetail, …]\n" in "\n".join(describe(operation_named("users.list", None)))
+
+
 def test_the_items_of_every_paged_answer_are_found() -> None:
     for api in APIS:
         for operation in operations(api).values():

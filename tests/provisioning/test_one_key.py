@@ -25,7 +25,7 @@ from tests.provisioning.test_35_36_plans import there, worker
 
 Row = dict[str, Any]
 KEYS = ("userName", "emailAddress")
-LACKING = "is missing: needed to create the user"
+LACKING = "is missing: there is no such user, and nobody is created without it"
 POD = Rules("pod", names={"role": Names("role of the pod", {"INDIVIDUAL": []})})
 
 

@@ -157,7 +157,7 @@ async def test_a_plan_tells_which_rows_a_pod_would_refuse(pod: PodClient, sandbo
         (
             "invalid",
             "; ".join(
-                f"{name} is missing: needed to create the user"
+                f"{name} is missing: there is no such user, and nobody is created without it"
                 for name in ("emailAddress", "displayName", "firstName", "lastName")
             )
             + "; features holds postread, which is no feature of the pod (did you mean postReadEnabled?)",

@@ -156,7 +156,7 @@ def test_a_file_of_nothing_but_wrong_names_looks_for_no_more_than_a_thousand() -
 
 # What only who is created needs.
 
-MISSING = "is missing: needed to create the user"
+MISSING = "is missing: there is no such user, and nobody is created without it"
 
 
 @pytest.mark.parametrize(

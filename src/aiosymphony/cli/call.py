@@ -105,12 +105,12 @@ def call(
     private_key: KeyOption = None,
     as_json: JsonOption = False,
     wants_help: Annotated[
-        bool, typer.Option("--help", "-h", help="Show this message; with OPERATION, its parameters and body.")
+        bool, typer.Option("--help", "-h", help="Show this message; with OPERATION, its parameters, body and answer.")
     ] = False,
 ) -> None:
     """Call one operation and print its result, with the tokens, limits and retries of the SDK.
 
-    `call OPERATION --help` shows the parameters and the body of an operation; `api list` shows the operations.
+    `call OPERATION --help` shows the parameters, the body and the answer of an operation; `api list` shows the operations.
 
     Credentials come from the environment, --profile, --config or options.
     """

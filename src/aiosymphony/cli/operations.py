@@ -128,7 +128,7 @@ def without_none(annotation: Any) -> Any:
 
 
 def describe(operation: Operation[..., Any]) -> Iterator[str]:
-    """The help of an operation, line by line: what it is, its parameters, and the fields of its body."""
+    """The help of an operation, line by line: what it is, its parameters, and the fields of its body and its answer."""
     summary, _, text = _module_doc(operation).partition("\n")
     yield summary
     yield from text.rstrip().splitlines()
@@ -158,6 +158,11 @@ def describe(operation: Operation[..., Any]) -> Iterator[str]:
         yield ""
         yield f"Body: --body, {_type(annotations['body'])}{', required' if needed else ''}"
         yield from _fields(annotations["body"], 1)
+    (answer,) = typing.get_args(annotations["return"])
+    if answer is not type(None):
+        yield ""
+        yield f"Answer: {_type(answer)}"
+        yield from _fields(answer, 1)
 
 
 def _place(operation: Operation[..., Any], name: str) -> str:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from ..errors import RateLimited
+from ..text import clean_text
 from .output import console, one_line
 
 if TYPE_CHECKING:
@@ -33,13 +34,20 @@ _BAR: Final = 12
 _WIDE_BAR: Final = 24
 _WIDE: Final = 100
 """Columns: of the bar, of that of a wide terminal, and of such a terminal."""
+_WHY: Final = 80
+"""Characters of why a request failed."""
 
 
 class Traffic:
-    """Counts what a client sends, and tells another observer of it."""
+    """Counts what a client sends, and tells another observer of it.
+
+    Attributes:
+        trouble: Why the latest request failed; empty if it did not.
+    """
 
     def __init__(self, also: Observer | None = None) -> None:
         self.requests = self.retries = self.throttled = 0
+        self.trouble = ""
         self._also = also
 
     def see(self, attempt: Attempt) -> None:
@@ -48,6 +56,8 @@ class Traffic:
         self.requests += 1
         self.retries += attempt.number > 1
         self.throttled += isinstance(attempt.error, RateLimited)
+        error = attempt.error
+        self.trouble = "" if error is None else clean_text(getattr(error, "message", "") or type(error).__name__, _WHY)
 
     def to_dict(self) -> dict[str, int]:
         return {"requests": self.requests, "retries": self.retries, "throttled": self.throttled}
@@ -97,7 +107,7 @@ def show_progress(progress: Progress, traffic: Traffic, *, quiet: bool) -> Itera
 
 def first_line(progress: Progress) -> Sequence[str]:
     """What is being done and how far it is, from the fullest text to the shortest."""
-    rows = f"{progress.finished:,} of {progress.total:,} rows"
+    rows = f"{progress.finished:,} of {_count(progress.total, 'row')}"
     pause = progress.pause
     if progress.stopping and progress.phase != "finished":
         still = _count(progress.requests, "request")
@@ -143,8 +153,8 @@ def _count(number: int, what: str) -> str:
 
 def _counted(progress: Progress) -> str:
     if progress.steps is not None:
-        return f"{progress.phase}: {progress.step:,} of {progress.steps:,} {progress.unit}"
-    return f"{progress.phase}: {progress.step:,} {progress.unit}" if progress.step else progress.phase
+        return f"{progress.phase}: {progress.step:,} of {_count(progress.steps, progress.unit)}"
+    return f"{progress.phase}: {_count(progress.step, progress.unit)}" if progress.step else progress.phase
 
 
 def _details(progress: Progress, traffic: Traffic) -> list[str]:
@@ -158,6 +168,8 @@ def _details(progress: Progress, traffic: Traffic) -> list[str]:
     for number, what in ((traffic.throttled, "throttled"), (traffic.retries, "retried")):
         if number:
             told.append(f"{number:,} {what}")
+    if traffic.trouble:
+        told.append(f"the latest request: {traffic.trouble}")
     return told
 
 
@@ -180,7 +192,7 @@ def _frame(progress: Progress, traffic: Traffic, errors: Console) -> RenderableT
 
 
 def _last_line(progress: Progress, seconds: float) -> str:
-    rows = f"{progress.finished:,} of {progress.total:,} rows"
+    rows = f"{progress.finished:,} of {_count(progress.total, 'row')}"
     if not progress.total:
         return f"{_counted(progress)}, after {duration(seconds)}"
     ended = progress.phase in ("finished", "left to other processes")

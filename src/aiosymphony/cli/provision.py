@@ -175,9 +175,13 @@ async def plan_command(
         *([] if config is None else ["--config", str(config.absolute())]),
         *profile_of(context),
     ]
-    say(f"Saved as {save}. To carry it out: {command_line(carry_out)}")
-    if needs_force(made):
-        say("It disables more users than may be without --force.")
+    if made.rows == made.counts["skip"] + made.counts["invalid"] + made.counts["conflict"]:
+        say(f"Saved as {save}. There is nothing to carry out.")
+    elif needs_force(made):
+        forced = command_line([*carry_out, "--force"])
+        say(f"Saved as {save}. It disables more users than may be without --force. If that is meant: {forced}")
+    else:
+        say(f"Saved as {save}. To carry it out: {command_line(carry_out)}")
     return code
 
 
@@ -379,11 +383,19 @@ async def report_command(
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained page.")] = None,
     rows: Annotated[Path | None, typer.Option("--csv", help="Write what became of every row.")] = None,
     rest: Annotated[
-        Path | None, typer.Option("--rest", help="Write the rows that are not done, as a file for the next run.")
+        Path | None,
+        typer.Option(
+            "--rest",
+            help="Write the rows that are not done, as a file for the next run. A word that the map does not translate "
+            "has a question mark before it there: put a value in its place.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Tell what became of each row. The exit code is the job's."""
+    """Tell what became of each row. The exit code is the job's, and 75 while it is not finished."""
+    for option, path in (("--html", html), ("--csv", rows), ("--rest", rest)):
+        if path == STANDARD_INPUT:
+            raise ConfigError(f"{option} writes a file: name it instead of -")
     async with await _journal_of(file, journal or store_address) as store:
         report = await Report.of(store)
         written = {}

@@ -60,7 +60,7 @@ def print_plan(plan: Plan, *, details: bool) -> None:
     shown = list(itertools.islice(plan.actions("conflict", "invalid"), 10)) if not details else plan.actions()
     for action in shown:
         where = f"line {action.line}" if action.line else "not in the file"
-        changes = "; ".join(f"{name}: {old!r} -> {new!r}" for name, (old, new) in action.changes.items())
+        changes = "; ".join(f"{name}: {_shown(old)} -> {_shown(new)}" for name, (old, new) in action.changes.items())
         told = " - ".join(part for part in (action.label, changes, action.reason) if part)
         say(f"{action.do:<8}  {where}: {told}")
     more = plan.counts["conflict"] + plan.counts["invalid"] - 10
@@ -70,6 +70,10 @@ def print_plan(plan: Plan, *, details: bool) -> None:
             say(f"{reason.rows:,} {reason.do}, from line {reason.line} on: {reason.reason}")
     for warning in plan.warnings:
         say(f"Warning: {warning}")
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _about_access(plan: Plan) -> Iterator[str]:
@@ -115,7 +119,7 @@ def print_report(report: Report, traffic: Traffic | None) -> None:
     """The counts, why rows are not done, what was sent, and what to do next."""
     print_counts(report)
     for cause in report.causes[:20]:
-        code = f" {cause.code}" if cause.code else ""
+        code = f" {cause.code}" if cause.code not in ("", cause.state.lower()) else ""
         say(f"{cause.count:,} {cause.state.lower()}{code}: {cause.message}")
         for line, label, _, message in cause.rows[:3]:
             say(f"    line {line}{label and ' '}{label}: {message}")

@@ -47,7 +47,7 @@ async def compare(
                 actual.add(await target.look_up(batch))
                 progress.step += len(batch)
         else:
-            progress.begin("auditing", unit="users")
+            progress.begin("auditing", unit="user")
             async for page in target.everyone():
                 check()
                 actual.add(page)

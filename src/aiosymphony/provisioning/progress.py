@@ -74,7 +74,7 @@ class Progress:
     Attributes:
         phase: What is being done.
         steps, step: How many items the phase has, and how many it is through; None if nobody can know how many.
-        unit: What these items are.
+        unit: What one of these items is.
         counts: Rows of the job by state, as the journal holds them.
         under_way: Rows that were sent by this process, and whose outcome has not come.
         requests: Requests for rows that are under way: what is still to finish when the job is asked to stop.
@@ -88,7 +88,7 @@ class Progress:
     phase: Phase = "starting"
     step: int = 0
     steps: int | None = None
-    unit: str = "rows"
+    unit: str = "row"
     counts: Counter[State] = attrs.field(factory=Counter)
     under_way: int = 0
     requests: int = 0
@@ -168,7 +168,7 @@ class Progress:
 
     # What feeds it.
 
-    def begin(self, phase: Phase, steps: int | None = None, unit: str = "rows") -> None:
+    def begin(self, phase: Phase, steps: int | None = None, unit: str = "row") -> None:
         """Another phase begins."""
         self.phase, self.step, self.steps, self.unit = phase, 0, steps, unit
         self._since = None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+import attrs
 import orjson
 
 from .faults import Faults
@@ -143,6 +144,8 @@ def _between(kind: type[int | float], least: float, most: float = math.inf) -> C
 
 def make_parser(prog: str) -> argparse.ArgumentParser:
     """The options of the sandbox."""
+    names = ", ".join(one.name for one in attrs.fields(Faults))
+    example = orjson.dumps({"rate_429": 0.02, "rate_503": 0.01}).decode()
     parser = argparse.ArgumentParser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.")
     add = parser.add_argument
     add("--port", type=_between(int, 0, 65_535), default=0, help="0 for a free one")
@@ -170,7 +173,7 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
         help="whether the Agent accepts or needs the key manager's token, or there is no key manager",
     )
     add("--validate-responses", action="store_true", help="check each response against the API documents")
-    add("--faults", type=_faults, metavar="JSON|FILE", help='for example {"rate_429": 0.02, "rate_503": 0.01}')
+    add("--faults", type=_faults, metavar="JSON|FILE", help=f"an object with any of {names}, such as {example}")
     add("--dir", type=Path, help="folder for the bot's private key; a temporary one if not given")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print how to reach the sandbox as one line of JSON")

@@ -292,7 +292,7 @@ class SqliteStore:
         if is_journal(self.path, to_write=not self._read_only):
             return
         if self._read_only:
-            raise JobRefused(f"there is no journal {self.path}")
+            raise JobRefused(f"there is no journal {self.path}: aiosymphony provision apply begins one")
         create_journal(self.path)
 
     def _prepare(self, db: sqlite3.Connection) -> None:

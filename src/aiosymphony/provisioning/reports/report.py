@@ -40,7 +40,7 @@ class Report(Figures):
         """
         header = await store.header()
         if header is None:
-            raise JobRefused(f"{store.name} holds no job")
+            raise JobRefused(f"{store.name} holds no job yet: apply has not begun one, or was refused")
         notes = await store.notes()
         report = cls(
             header,

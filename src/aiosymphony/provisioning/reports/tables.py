@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterable
 from os import PathLike
 
@@ -23,7 +24,7 @@ _ROW_COLUMNS = ("line", "user", "action", "state", "id", "attempts", "sent_at", 
 
 
 async def write_csv(store: JobStore, path: str | PathLike[str], *, only: Iterable[State] = ALL) -> int:
-    """Write one line for each row with what became of it; how many.
+    """Write one line for each row with what became of it; how many. Times are ISO 8601 in UTC, to the millisecond.
 
     Raises:
         JobError: The file cannot be written.
@@ -42,8 +43,8 @@ async def write_csv(store: JobStore, path: str | PathLike[str], *, only: Iterabl
                     row.state,
                     row.id,
                     row.attempts,
-                    row.sent_at,
-                    row.done_at,
+                    _time(row.sent_at),
+                    _time(row.done_at),
                     row.code,
                     row.message,
                 )
@@ -76,6 +77,11 @@ async def write_rest(figures: Figures, store: JobStore, path: str | PathLike[str
                 lines.write_back(cells, (row.line, row.state, row.message))
                 count += 1
     return count
+
+
+def _time(seconds: float | None) -> str:
+    """A time in seconds since the epoch, as text that sorts; empty if there is none."""
+    return "" if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _cell(column: Column, value: object) -> str:

@@ -166,7 +166,7 @@ async def read_actual(
     progress.watch(target.limiter)
     actual = Actual(target.kind, whole=users is None)
     if users is None:
-        progress.begin("reading the tenant", unit="users")
+        progress.begin("reading the tenant", unit="user")
         async for page in target.everyone():
             actual.add(page)
             progress.step += len(page)
