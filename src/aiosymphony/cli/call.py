@@ -110,7 +110,7 @@ def call(
 ) -> None:
     """Call one operation and print its result, with the tokens, limits and retries of the SDK.
 
-    `call OPERATION --help` shows the parameters, the body and the answer of an operation; `api list` shows the operations.
+    `call OPERATION --help` shows what an operation takes and what its answer holds; `api list` shows the operations.
 
     Credentials come from the environment, --profile, --config or options.
     """

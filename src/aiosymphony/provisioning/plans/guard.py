@@ -78,5 +78,6 @@ def check_disabled(disabled: Tally, active: int | None) -> None:
         of = "" if active is None else f" of {active}"
         raise JobRefused(
             f"the plan disables {disabled.count}{of} active users ({disabled.names()}), and without --force at most "
-            f"{most} may be (5 % or {MOST}, whichever is less; {HANDFUL} in any tenant). Nothing was sent; if it is meant, add --force",
+            f"{most} may be (5 % or {MOST}, whichever is less; {HANDFUL} in any tenant). Nothing was sent; if that is "
+            "meant, add --force",
         )

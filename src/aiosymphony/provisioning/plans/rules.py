@@ -80,7 +80,8 @@ class Rules:
             match step:
                 case {"do": "create"}:
                     lacking = user_class(self.kind).missing(action.values)
-                    wrong += [(name, "is missing: there is no such user, and nobody is created without it") for name in lacking]
+                    why = "is missing: there is no such user, and nobody is created without it"
+                    wrong += [(name, why) for name in lacking]
                     wrong += self._check_domain(action.values)
                     # A role behind a minus is taken away, and nobody who is created has it.
                     asked = action.values.get(self._column("role"), ())
