@@ -14,11 +14,13 @@ import pytest
 from aiosymphony.cli.progress_view import Traffic, duration, first_line, second_line
 from aiosymphony.errors import JobInterrupted, OutcomeUnknown, RateLimited, SymphonyError, TransportError
 from aiosymphony.limits import Limit, Limiter
+from aiosymphony.observer import Attempt
 from aiosymphony.provisioning import Desired, Job, Progress, make_plan
 from aiosymphony.provisioning.actual import ActualUser
 from aiosymphony.provisioning.journal.memory import MemoryJournal, MemoryStore
 from aiosymphony.provisioning.journal.states import FINISHED
 from aiosymphony.provisioning.rows.base import User
+from aiosymphony_api.pod.api.users import v2_user_get
 
 from .clock import SkippingClock
 from .test_25_to_37_jobs import person, planned
@@ -384,3 +386,21 @@ def test_the_lines_are_short_where_there_is_no_room_and_empty_of_what_is_unknown
     traffic.retries = 3
     assert second_line(progress, traffic) == "40 rows in flight, 20 of them in doubt, 3 retried"
     assert (duration(0.2), duration(59.2), duration(3600)) == ("0:01", "1:00", "1:00:00")
+
+
+def test_it_tells_why_the_latest_request_failed_until_one_does_not() -> None:
+    """A pod that is not reached is retried for most of a minute: whoever waits wants to know what for."""
+    progress, traffic = Progress(), Traffic()
+    progress.begin("reading the tenant", 1)
+    refused = TransportError("cannot connect to pod.example:443: connection refused")
+
+    def attempt(number: int, error: TransportError | None) -> Attempt:
+        return Attempt(v2_user_get.OPERATION, "https://pod.example", number, None, 0.1, 0, 0, error, "trace")
+
+    traffic.see(attempt(1, refused))
+    traffic.see(attempt(2, refused))
+    assert first_line(progress)[0] == "reading the tenant: 0 of 1 row"
+    told = "1 retried, the latest request: cannot connect to pod.example:443: connection refused"
+    assert second_line(progress, traffic) == told
+    traffic.see(attempt(3, None))
+    assert second_line(progress, traffic) == "2 retried"
