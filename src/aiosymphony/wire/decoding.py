@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import NoneType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
@@ -28,10 +29,11 @@ M = TypeVar("M")
 _INT64_TEXT = re.compile(r"-?[0-9]{1,19}", re.ASCII).fullmatch
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 _BLANK = b" \t\r\n"
-_LEAVES = frozenset({str, int, bool, type(None)})
+_LEAVES = frozenset({str, int, bool, NoneType})
+_are_leaves = _LEAVES.issuperset
 _COLLECTED: Final = 1 << 12
 """Bytes of an answer from which on the garbage collector waits: fewer do not make objects enough for it to run."""
-_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", NoneType: "null"}
 
 
 def decode_int(value: Any) -> Any:
@@ -63,12 +65,10 @@ def mapping(value: Any) -> Any:
 
 def extra(leftover: dict[str, Any]) -> Any:
     """The fields of an object that are left when its known fields are taken."""
-    if type(leftover) is dict:
-        for item in leftover.values():
-            if type(item) not in _LEAVES:
-                break
-        else:
-            return leftover
+    if type(leftover) is _NullKeeper:
+        leftover = {**leftover, **leftover.nulls}
+    if type(leftover) is dict and _are_leaves(map(type, leftover.values())):
+        return leftover
     return plain(leftover, -1)
 
 
@@ -218,16 +218,20 @@ def decode_union(
 
 
 class _NullKeeper(dict[str, Any]):
-    """An object with nulls. Taking a field leaves its null behind, among the other fields."""
+    """An object with nulls, which stay among its other fields when the known ones are taken.
 
-    __slots__ = ()
+    Attributes:
+        nulls: The fields that are null, each with None.
+    """
 
-    def pop(self, key: str, default: Any = None) -> Any:
-        value = self.get(key)
-        if value is None:
-            return default
-        del self[key]
-        return value
+    __slots__ = ("nulls",)
+    nulls: dict[str, Any]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def items(self) -> Any:
+        return {**self, **self.nulls}.items()
 
 
 def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
@@ -239,16 +243,23 @@ def _keeping_nulls(value: Any, levels: int = MAX_WRITTEN) -> Any:
     if not levels:
         raise ValueError("nested too deep")
     if type(value) is dict:
-        has_null = False
+        nulls: dict[str, Any] | None = None
         for key, item in value.items():
+            kind = type(item)
+            if kind is str or kind is int:
+                continue  # as most are
             if item is None:
-                has_null = True
-            elif type(item) not in _LEAVES:
+                nulls = {} if nulls is None else nulls
+                nulls[key] = None
+            elif kind is dict or (kind is list and not _are_leaves(map(type, item))):
                 value[key] = _keeping_nulls(item, levels - 1)
-        return _NullKeeper(value) if has_null else value
-    if type(value) is list:
+        if nulls is not None:
+            keeper = _NullKeeper(value)
+            keeper.nulls = nulls
+            return keeper
+    elif type(value) is list:
         for index, item in enumerate(value):
-            if type(item) not in _LEAVES:
+            if type(item) is dict or type(item) is list:
                 value[index] = _keeping_nulls(item, levels - 1)
     return value
 
@@ -268,14 +279,15 @@ def _copied(value: Any, levels: int = MAX_WRITTEN) -> Any:
     return value
 
 
-class _TracedObject(_NullKeeper):
+class _TracedObject(dict[str, Any]):
     """An object that remembers which of its fields was taken last."""
 
     __slots__ = ("last",)
 
     def pop(self, key: str, default: Any = None) -> Any:
         self.last = (f".{key}" if key.isidentifier() else f"[{key!r}]", self.get(key))
-        return super().pop(key, default)
+        value = super().pop(key, None)
+        return default if value is None else value
 
     def items(self) -> Any:
         for key in list(self):
