@@ -393,8 +393,8 @@ async def report_command(
     as_json: JsonOption = False,
 ) -> int:
     """Tell what became of each row. The exit code is the job's, and 75 while it is not finished."""
-    for option, path in (("--html", html), ("--csv", rows), ("--rest", rest)):
-        if path == STANDARD_INPUT:
+    for option, file_to_write in (("--html", html), ("--csv", rows), ("--rest", rest)):
+        if file_to_write == STANDARD_INPUT:
             raise ConfigError(f"{option} writes a file: name it instead of -")
     async with await _journal_of(file, journal or store_address) as store:
         report = await Report.of(store)
