@@ -71,7 +71,7 @@ def test_every_field_of_an_answer_is_described() -> None:
     _, _, answer = text.partition("\n\nAnswer: UserV2\n")
     assert "  emailAddress: text\n      Email address, unique in the pod." in answer
     assert "    url: text\n        Address of the picture, relative to the pod." in answer
-    assert "\n\nAnswer: [V2UserDetail, …]\n" in "\n".join(describe(operation_named("users.list", None)))
+    assert "\n\nAnswer: [V3UserDetail, …]\n" in "\n".join(describe(operation_named("users.list", None)))
 
 
 def test_the_items_of_every_paged_answer_are_found() -> None:

@@ -159,6 +159,48 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     assert (code, orjson.loads(out)["rows"]["done"]) == (0, 2)
 
 
+def test_a_plan_ends_with_the_command_that_carries_it_out_if_there_is_anything_to_do(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = ("--target", "connect", "--company", company)
+
+    def last_words(file: Path, *options: str) -> str:
+        code, out, _ = run(capsys, "provision", "plan", file, *target, *options)
+        assert code == 0
+        return " ".join(out[out.index("Saved as") :].split())
+
+    file, plan = people(tmp_path / "people.csv", NAMES), tmp_path / "people.csv.plan"
+    assert last_words(file) == f"Saved as {plan}. To carry it out: aiosymphony provision apply {plan}"
+    assert run(capsys, "provision", "apply", plan, "--settle", "0.2")[0] == 0
+    assert last_words(file) == f"Saved as {plan}. There is nothing to carry out."
+    few, plan = people(tmp_path / "few.csv", NAMES[:3]), tmp_path / "few.csv.plan"
+    assert last_words(few, "--disable-missing") == (
+        f"Saved as {plan}. It disables more users than may be without --force. "
+        f"If that is meant: aiosymphony provision apply {plan} --force"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("call", "users.get", "-o", "-"),
+        ("provision", "plan", "people.csv", "--target", "pod", "-o", "-"),
+        ("provision", "map", "people.csv", "-o", "-"),
+        ("provision", "template", "--target", "pod", "-o", "-"),
+        ("provision", "report", "people.csv", "--html", "-"),
+        ("provision", "report", "people.csv", "--csv", "-"),
+        ("provision", "report", "people.csv", "--rest", "-"),
+    ],
+    ids=lambda command: " ".join((command[1], command[-2])),
+)
+def test_a_file_that_is_written_has_a_name(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (main(command), [*tmp_path.iterdir()]) == (64, [])
+    assert capsys.readouterr().err.endswith(" writes a file: name it instead of -\n")
+
+
 def test_a_plan_says_what_a_map_does_and_who_is_created_switched_off(
     company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from ..errors import ConfigError, DecodeError
 from ..wire.models import Model
 from ..wire.operation import Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
+from .input_files import named_file
 from .operations import APIS, describe, methods, operation_named, operations, without_none
 from .output import JsonOption, check_output, note, print_json, print_lines, print_tree, save_json, say
 from .pages import MORE, check_all, has_more, read_all
@@ -97,7 +98,10 @@ def call(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Read every page, and print the items of all.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the result to this file, which only you can read.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", callback=named_file, help="Write the result to this file, which only you can read."
+        ),
     ] = None,
     config: ConfigOption = None,
     url: UrlOption = None,

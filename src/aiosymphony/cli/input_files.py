@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ConfigError
 
-__all__ = ["STANDARD_INPUT", "EncodingOption", "SheetOption", "beside", "place_of"]
+__all__ = ["STANDARD_INPUT", "EncodingOption", "SheetOption", "beside", "named_file", "place_of"]
 
 STANDARD_INPUT = Path("-")
 
@@ -33,6 +33,17 @@ def place_of(file: Path) -> Path | BinaryIO:
     if sys.stdin.isatty():
         raise ConfigError("- is standard input, which is a terminal here: hand in a file, such as by < FILE")
     return sys.stdin.buffer
+
+
+def named_file(parameter: typer.CallbackParam, value: Path | None) -> Path | None:
+    """The file of an option that writes one: ``-``, which would be standard output elsewhere, is refused.
+
+    Raises:
+        ConfigError: It is ``-``.
+    """
+    if value == STANDARD_INPUT:
+        raise ConfigError(f"{parameter.opts[0]} writes a file: name it instead of -")
+    return value
 
 
 def beside(file: Path, suffix: str, option: str) -> Path:

@@ -31,7 +31,7 @@ from .carrying_out import carry_out
 from .clients import ConfigOption
 from .exit_codes import CHANGES, RUNNING, SOME_FAILED, STOPPED
 from .handing_over import hand_over, options_for_workers
-from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, place_of
+from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, named_file, place_of
 from .invocation import arguments_of, profile_of
 from .job_status import Status, find_journal
 from .output import JsonOption, is_quiet, print_json, say
@@ -124,7 +124,8 @@ async def plan_command(
     sheet: SheetOption = None,
     strict: StrictOption = False,
     save: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to save the plan; by default FILE.plan.")
+        Path | None,
+        typer.Option("--output", "-o", callback=named_file, help="Where to save the plan; by default FILE.plan."),
     ] = None,
     details: Annotated[bool, typer.Option("--details", help="Also list what would be done, row by row.")] = False,
     detailed: Annotated[
@@ -380,12 +381,17 @@ async def report_command(
     file: JobArgument,
     journal: JournalOption = None,
     store_address: StoreOption = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained page.")] = None,
-    rows: Annotated[Path | None, typer.Option("--csv", help="Write what became of every row.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", callback=named_file, help="Write a self-contained page.")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--csv", callback=named_file, help="Write what became of every row.")
+    ] = None,
     rest: Annotated[
         Path | None,
         typer.Option(
             "--rest",
+            callback=named_file,
             help="Write the rows that are not done, as a file for the next run. A word that the map does not translate "
             "has a question mark before it there: put a value in its place.",
         ),
@@ -393,9 +399,6 @@ async def report_command(
     as_json: JsonOption = False,
 ) -> int:
     """Tell what became of each row. The exit code is the job's, and 75 while it is not finished."""
-    for option, file_to_write in (("--html", html), ("--csv", rows), ("--rest", rest)):
-        if file_to_write == STANDARD_INPUT:
-            raise ConfigError(f"{option} writes a file: name it instead of -")
     async with await _journal_of(file, journal or store_address) as store:
         report = await Report.of(store)
         written = {}

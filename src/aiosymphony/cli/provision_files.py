@@ -17,7 +17,7 @@ from ..provisioning.sources.detect import open_source
 from ..provisioning.sources.mapped import look_at
 from ..provisioning.sources.proposal import propose
 from ..provisioning.template import FORMATS, needed, template
-from .input_files import EncodingOption, SheetOption, place_of
+from .input_files import EncodingOption, SheetOption, named_file, place_of
 from .output import JsonOption, console, print_json, print_lines, say
 
 __all__ = ["map_command", "template_command"]
@@ -37,7 +37,8 @@ def map_command(
     file: Annotated[Path, typer.Argument(help="A file of people whose columns have other names than the API's.")],
     target: KindOption,
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write the map, such as map.toml.")
+        Path | None,
+        typer.Option("--output", "-o", callback=named_file, help="Where to write the map, such as map.toml."),
     ] = None,
     overwrite: OverwriteOption = False,
     encoding: EncodingOption = None,
@@ -63,7 +64,10 @@ def map_command(
 def template_command(
     target: KindOption,
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", help=f"Where to write the empty file: {' or '.join(FORMATS)}.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", callback=named_file, help=f"Where to write the empty file: {' or '.join(FORMATS)}."
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
