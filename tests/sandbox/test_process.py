@@ -130,18 +130,19 @@ async def test_an_answer_that_is_not_as_documented_is_noticed(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--port", "99999", "99999 is not 0 to 65535"),
-        ("--users", "-5", "-5 is not 0 or more"),
-        ("--page-cap", "0", "0 is not 1 or more"),
-        ("--token-ttl", "nan", "nan is not 0 or more"),
-        ("--port", "many", "invalid int value: 'many'"),
+        ("--port", "99999", "argument --port: 99999 is not 0 to 65535"),
+        ("--users", "-5", "argument --users: -5 is not 0 or more"),
+        ("--page-cap", "0", "argument --page-cap: 0 is not 1 or more"),
+        ("--token-ttl", "nan", "argument --token-ttl: nan is not 0 or more"),
+        ("--port", "many", "argument --port: invalid int value: 'many'"),
+        ("--usrs", "3", "there is no option --usrs (did you mean --users?)"),
     ],
 )
-async def test_numbers_out_of_range_are_refused(option: str, value: str, message: str) -> None:
+async def test_wrong_options_are_refused_in_one_line(option: str, value: str, message: str) -> None:
     running = await start(option, value)
     _, err = await running.communicate()
-    assert running.returncode == 2
-    assert f"argument {option}: {message}" in err.decode()
+    name = "python -m aiosymphony.sandbox"
+    assert (running.returncode, err.decode()) == (64, f"{name}: {message}; {name} --help lists the options\n")
 
 
 async def test_a_key_that_is_there_already_is_left_alone(tmp_path: Path) -> None:

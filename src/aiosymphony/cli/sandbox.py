@@ -18,6 +18,6 @@ def sandbox(context: typer.Context) -> None:
         raise ConfigError(f"the sandbox needs {error.name}: pip install 'aiosymphony[sandbox]'") from None
     try:
         code = main(context.args, prog="aiosymphony sandbox")
-    except SystemExit as end:  # argparse has printed help (0), or what is wrong (2)
+    except SystemExit as end:  # it has printed help, or what is wrong
         code = USAGE if end.code else 0
     raise typer.Exit(code)

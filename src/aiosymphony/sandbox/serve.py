@@ -13,12 +13,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import attrs
 import orjson
 
-from .faults import Faults
+from .faults import Faults, did_you_mean
 from .server import Sandbox
 
 __all__ = ["main", "serve"]
@@ -142,11 +142,22 @@ def _between(kind: type[int | float], least: float, most: float = math.inf) -> C
     return read
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, as the command line does."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            options = [option for action in self._actions for option in action.option_strings]
+            message = f"there is no option {next(did_you_mean(unknown.split()[:1], options))}"
+        self.exit(64, f"{self.prog}: {message}; {self.prog} --help lists the options\n")
+
+
 def make_parser(prog: str) -> argparse.ArgumentParser:
     """The options of the sandbox."""
     names = ", ".join(one.name for one in attrs.fields(Faults))
     example = orjson.dumps({"rate_429": 0.02, "rate_503": 0.01}).decode()
-    parser = argparse.ArgumentParser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.")
+    parser = _Parser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.", allow_abbrev=False)
     add = parser.add_argument
     add("--port", type=_between(int, 0, 65_535), default=0, help="0 for a free one")
     add("--users", type=_between(int, 0), default=0, help="made-up users of the pod")
