@@ -69,16 +69,15 @@ async def test_what_cannot_be_is_one_sentence(
     process: tuple[asyncio.subprocess.Process, dict[str, Any]],
 ) -> None:
     port = process[1]["url"].rsplit(":", 1)[1]
-    for arguments, code, text in (
-        (("--port", port), 64, b"address already in use"),
-        (("--faults", '{"rate_418": 1}'), 2, b"rate_418"),
-        (("--faults", "missing.json"), 2, b"missing.json"),
+    for arguments, text in (
+        (("--port", port), b"address already in use"),
+        (("--faults", '{"rate_418": 1}'), b"rate_418"),
+        (("--faults", "missing.json"), b"missing.json"),
     ):
         second = await start(*arguments)
         _, errors = await second.communicate()
-        assert second.returncode == code
+        assert (second.returncode, errors.count(b"\n")) == (64, 1)
         assert text in errors.lower()
-        assert b"Traceback" not in errors
 
 
 @pytest.mark.symphony_sandbox(users=1, companies=1)
