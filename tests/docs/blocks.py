@@ -45,6 +45,11 @@ class Block:
         """How tests call it."""
         return f"{self.page.removeprefix('docs/')}:{self.language}-{self.number}"
 
+    @property
+    def is_for_bdk(self) -> bool:
+        """Whether it is a program for symphony-bdk-python, which has no types and is not installed everywhere."""
+        return "from symphony.bdk" in self.code
+
 
 def blocks_of(path: Path) -> list[Block]:
     """All blocks of a page, in their order."""

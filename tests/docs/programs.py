@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiosymphony.sandbox import Sandbox
 
 
 def environment_of(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """The variables of both APIs, with the keys in a folder."""
+    """The variables of both APIs, with the keys and a configuration file in a folder."""
     (folder / "bot.pem").write_text(sandbox.bot.private_key)
     (folder / "app.pem").write_text(sandbox.app.private_key)
+    url = urlsplit(sandbox.url)
+    config = {
+        "scheme": url.scheme,
+        "host": url.hostname,
+        "port": url.port,
+        "bot": {"username": sandbox.bot.username, "privateKey": {"path": "bot.pem"}},
+        "app": {"appId": sandbox.app.username, "privateKey": {"path": "app.pem"}},
+    }
+    (folder / "config.yaml").write_text(json.dumps(config))
     return os.environ | {
         "SYMPHONY_POD_URL": sandbox.url,
         "SYMPHONY_BOT_USERNAME": sandbox.bot.username,

@@ -14,7 +14,7 @@ from tests.docs.programs import run_program
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-COMPLETE = [block for block in PYTHON if "asyncio.run(" in block.code]
+COMPLETE = [block for block in PYTHON if "asyncio.run(" in block.code and not block.is_for_bdk]
 
 
 @pytest.mark.symphony_sandbox(users=8, external_users=3)
@@ -76,7 +76,7 @@ async def test_a_program_in_the_documents(block: Block, symphony_sandbox: Sandbo
 
     await run_program([str(program)], symphony_sandbox, tmp_path)
 
-    assert symphony_sandbox.stats.requests > 1
+    assert symphony_sandbox.stats.requests >= 1
 
 
 def test_the_readme_has_code_by_line_20() -> None:

@@ -1,4 +1,7 @@
-"""The examples and the programs in the documents pass ``mypy --strict`` and pyright, as a user's own would."""
+"""The examples and the programs in the documents pass ``mypy --strict`` and pyright, as a user's own would.
+
+Those for symphony-bdk-python are left out: it declares no types.
+"""
 
 import re
 from collections.abc import Callable
@@ -12,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def write_programs(folder: Path) -> set[str]:
     """Write every example and every block of Python in the documents as a file of its own."""
     programs = {f"example_{path.name}": path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*.py")}
-    for block in PYTHON:
+    for block in (each for each in PYTHON if not each.is_for_bdk):
         page = block.page.removeprefix("docs/").removesuffix(".md").lower()
         programs[f"{re.sub('[^a-z0-9]', '_', page)}_{block.number}.py"] = block.code
     for name, code in programs.items():

@@ -56,8 +56,8 @@ class Groups(Resource):
 
     def list(
         self,
-        type_id: str = SDL,
         *,
+        type_id: str = SDL,
         status: GroupStatus | None = None,
         sort_order: SortOrder | None = None,
         page_size: int = 100,
