@@ -49,7 +49,8 @@ class Trail:
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         yield "log", self.log
-        for error in self.errors:
+        # To show a model that lacks a field makes errors of its own.
+        for error in [*self.errors]:
             name = type(error).__name__
             yield f"str of {name}", str(error)
             yield f"repr of {name}", repr(error)
