@@ -246,8 +246,9 @@ async def test_29_shards_are_shared_out_and_each_sees_its_own_rows(tmp_path: Pat
 
 async def test_31_a_full_disk_fails_the_mark_and_everything_after_it(tmp_path: Path) -> None:
     class Full(SqliteStore):
-        def _connect(self) -> sqlite3.Connection:
-            db = super()._connect()
+        def _connect(self, make: bool) -> sqlite3.Connection | None:
+            db = super()._connect(make)
+            assert db is not None
             db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
             return db
 
@@ -312,6 +313,33 @@ async def test_33_a_changed_input_target_or_wish_is_refused(tmp_path: Path) -> N
                 await begin(store, other)
             assert isinstance(caught.value, JobRefused)
         assert await store.counts() == {("create", "TODO"): 3}
+
+
+async def test_a_job_that_is_refused_leaves_no_file_behind(tmp_path: Path) -> None:
+    path = tmp_path / "job.journal"
+    async with SqliteStore(path) as store, SqliteStore(path) as other:
+        assert await store.header() is None
+        assert [*tmp_path.iterdir()] == []
+        # Whoever has looked finds the job that another one began meanwhile.
+        await begin(other)
+        header = await store.header()
+        assert header is not None
+        assert header.rows == 3
+        with pytest.raises(JobRefused, match="records was changed since the job in"):
+            await begin(store, made(["ann", "bob"]))
+    async with SqliteStore(path, read_only=True) as store:
+        assert await store.counts() == {("create", "TODO"): 3}
+
+
+@pytest.mark.parametrize("times", range(5))
+async def test_of_two_that_begin_at_once_one_makes_the_file(tmp_path: Path, times: int) -> None:
+    path = tmp_path / f"{times}.journal"
+    async with SqliteStore(path) as one, SqliteStore(path) as two:
+        assert (await one.header(), await two.header()) == (None, None)
+        began = await asyncio.gather(begin(one), begin(two, made(["ann", "bob"])), return_exceptions=True)
+        (refused,) = [each for each in began if each is not None]
+        assert isinstance(refused, JobRefused)
+        assert (await one.header()) == (await two.header())
 
 
 async def test_a_journal_that_is_not_there(tmp_path: Path) -> None:

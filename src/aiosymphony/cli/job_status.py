@@ -47,7 +47,7 @@ async def find_journal(given: str) -> str:
 
 
 async def _holds_job(journal: Path) -> bool:
-    # A job that was refused leaves an empty one.
+    # A job that was killed before it was begun leaves an empty one.
     async with open_store(journal, read_only=True) as store:
         return await store.header() is not None
 

@@ -20,7 +20,7 @@ import orjson
 from ...errors import JobError, JobInterrupted, JobRefused
 from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
 from ..plans.sound import Unsound
-from .seal import SEAL
+from .seal import SEAL, check_seal
 from .sound import sound_header
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "check_shape",
     "create_journal",
     "damaged",
+    "find_journal",
     "hold",
     "is_journal",
     "let_go",
@@ -86,6 +87,24 @@ _held: Counter[tuple[int, int]] = Counter()
 _lock = threading.Lock()
 
 
+def find_journal(path: Path, *, to_write: bool, make: bool) -> bool:
+    """Whether a file is there, which is a journal, to be opened; it is made if it is to be.
+
+    Raises:
+        JobError: It is something else, or is not there and cannot be made, or is only to be read.
+        sqlite3.Error: It cannot be written.
+    """
+    if is_journal(path, to_write=to_write):
+        return True
+    if not to_write:
+        raise JobRefused(f"there is no journal {path}: aiosymphony provision apply begins one")
+    if make:
+        create_journal(path)
+    else:
+        _check_room(path)
+    return make
+
+
 def is_journal(path: Path, *, to_write: bool) -> bool:
     """Whether there is a journal of that name; False if there is nothing.
 
@@ -106,7 +125,7 @@ def is_journal(path: Path, *, to_write: bool) -> bool:
                 for file in beside:
                     _narrow(file)
         except OSError as error:
-            raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
+            raise _cannot_be_opened(path, error) from None
     return True
 
 
@@ -132,6 +151,16 @@ def _narrow(path: Path) -> None:
             os.close(descriptor)
 
 
+def _check_room(path: Path) -> None:
+    """Check that a journal can be made here. Nothing is left behind."""
+    _check_beside(path)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aiosymphony-"):
+            pass
+    except OSError as error:
+        raise _cannot_be_opened(path, error) from None
+
+
 def create_journal(path: Path) -> None:
     """Make an empty journal. It gets its name when it is whole; SQLite gives the files beside it the same rights.
 
@@ -139,13 +168,7 @@ def create_journal(path: Path) -> None:
         JobError: It cannot be made, or files of another journal lie where its own will be.
         sqlite3.Error: It cannot be written.
     """
-    for suffix in ("-wal", "-journal"):
-        # SQLite would read them into the new one. Whoever only looked at a journal leaves an empty log behind.
-        if (existing := regular_file(_beside(path, suffix))) is not None and existing.st_size:
-            raise JobRefused(
-                f"{_beside(path, suffix)} belongs to another journal, which is not there: put that back, move this "
-                "away, or name another journal",
-            )
+    _check_beside(path)
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".aiosymphony-")
         os.close(descriptor)
@@ -157,7 +180,23 @@ def create_journal(path: Path) -> None:
             Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
-        raise JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}") from None
+        raise _cannot_be_opened(path, error) from None
+
+
+def _check_beside(path: Path) -> None:
+    """Refuse a name beside which files of another journal lie."""
+    check_seal(path)
+    for suffix in ("-wal", "-journal"):
+        # SQLite would read them into the new one. Whoever only looked at a journal leaves an empty log behind.
+        if (existing := regular_file(_beside(path, suffix))) is not None and existing.st_size:
+            raise JobRefused(
+                f"{_beside(path, suffix)} belongs to another journal, which is not there: put that back, move this "
+                "away, or name another journal",
+            )
+
+
+def _cannot_be_opened(path: Path, error: OSError) -> JobInterrupted:
+    return JobInterrupted(f"the journal {path} cannot be opened: {error.strerror}")
 
 
 def publish(made: Path, path: Path) -> bool:

@@ -25,7 +25,7 @@ from ...errors import JobInterrupted, JobRefused
 from ...files import NO_FOLLOW, make_private, regular_file, sync_folder
 from .owner import boot_id
 
-__all__ = ["SEAL", "Seal"]
+__all__ = ["SEAL", "Seal", "check_seal"]
 
 SEAL: Final = "-seal"
 """What its name ends with, after the journal's."""
@@ -33,6 +33,28 @@ _BLOCK: Final = 256
 """Bytes of one record: the first is the file's own, then there is one of each shard."""
 _SAME_TIME: Final = 2_000_000_000
 """Nanoseconds that may lie between reading the clock and the write that notes it."""
+
+
+def check_seal(journal: Path) -> None:
+    """Check that nothing else has the name of a journal's seal.
+
+    Raises:
+        JobError: Something has, or it cannot be read.
+    """
+    path = journal.with_name(journal.name + SEAL)
+    if regular_file(path) is None:
+        return
+    try:
+        with path.open("rb") as file:
+            _check_first(file.read(1), path, journal)
+    except OSError as error:
+        raise JobInterrupted(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _check_first(byte: bytes, path: Path, journal: Path) -> None:
+    """Refuse a file that does not begin as a seal does."""
+    if byte not in (b"", b"{", b"\0"):
+        raise JobRefused(f"{path} is not a file of the journal {journal}: move it away")
 
 
 class Seal:
@@ -52,9 +74,11 @@ class Seal:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
-            if (self._file.read(1) or b"{") not in (b"{", b"\0"):
+            try:
+                _check_first(self._file.read(1), path, journal)
+            except JobRefused:
                 self._file.close()
-                raise JobRefused(f"{path} is not a file of the journal {journal}: move it away")
+                raise
             make_private(descriptor)
         except OSError as error:
             raise JobInterrupted(f"{path} cannot be opened: {error.strerror}") from None

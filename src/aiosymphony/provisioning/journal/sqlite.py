@@ -27,7 +27,7 @@ from ..plans.sound import Unsound
 from ..rows.base import Kind
 from .archive import clear, keep_copy
 from .base import Change, Fenced, JobHeader, JobRow, Pace, Wish, Worker, first_state, shard_of
-from .file import VERSION, check_count, check_shape, create_journal, damaged, hold, is_journal, let_go, unusable
+from .file import VERSION, check_count, check_shape, damaged, find_journal, hold, let_go, unusable
 from .group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from .owner import Owner
 from .seal import Seal
@@ -80,7 +80,8 @@ class SqliteStore:
     """A :class:`~aiosymphony.provisioning.JobStore` in one file (and three beside it: SQLite's two, and the seal).
 
     Args:
-        path: The file; it is made, readable by its owner alone, if it is not there and ``read_only`` is not set.
+        path: The file. If it is not there and ``read_only`` is not set, the first job makes it, readable by its owner
+            alone.
         read_only: Only look, as ``status`` and ``report`` do, also while a job runs.
         clock: Time, for tests.
     """
@@ -98,6 +99,7 @@ class SqliteStore:
         self._writer: GroupCommit | None = None
         self._broken: JobError | None = None
         self._held = (0, 0)
+        self._opening = asyncio.Lock()
 
     @property
     def name(self) -> str:
@@ -111,15 +113,28 @@ class SqliteStore:
         await self.close()
 
     async def open(self) -> None:
-        """Open or make the file, and check that it is whole.
+        """Open the file, and check that it is whole; if it is not there, check that it can be made.
 
         Raises:
-            JobError: It is no journal, damaged, edited by hand, or of another release.
+            JobError: It is no journal, damaged, edited by hand, or of another release, or it cannot be made.
         """
-        if self._writer is None:
-            db = await asyncio.to_thread(self._connect)
-            self._shards.owner = Owner.this()
-            self._writer = GroupCommit(functools.partial(self._carry_out, db), functools.partial(self._finish, db))
+        await self._open(make=False)
+
+    async def _open(self, *, make: bool) -> None:
+        """Open the file, which is made if it is not there and ``make`` is set."""
+        async with self._opening:
+            if self._writer is not None:
+                return
+            connecting = asyncio.get_running_loop().run_in_executor(None, self._connect, make)
+            try:
+                await asyncio.shield(connecting)
+            finally:
+                # Whoever was cut off meanwhile closes what was opened with the store.
+                await asyncio.wait([connecting])
+                if connecting.exception() is None and (db := connecting.result()) is not None:
+                    self._shards.owner = Owner.this()
+                    carry_out, finish = functools.partial(self._carry_out, db), functools.partial(self._finish, db)
+                    self._writer = GroupCommit(carry_out, finish)
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None
@@ -128,7 +143,8 @@ class SqliteStore:
         self._shards.owner.retire()
 
     async def header(self) -> JobHeader | None:
-        return await self._read(_header)
+        await self.open()
+        return None if self._writer is None else await self._read(_header)
 
     async def begin(self, header: JobHeader, actions: Iterable[Action]) -> None:
         if (existing := await self.header()) is not None:
@@ -250,7 +266,8 @@ class SqliteStore:
 
     # The file.
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, make: bool) -> sqlite3.Connection | None:
+        """A connection to the file; None if it is not there and not to be made."""
         path = self.path
         if sqlite3.sqlite_version_info < _OLDEST:
             oldest = ".".join(map(str, _OLDEST))
@@ -258,7 +275,8 @@ class SqliteStore:
         db: sqlite3.Connection | None = None
         held: tuple[int, int] | None = None
         try:
-            self._find()
+            if not find_journal(path, to_write=not self._read_only, make=make):
+                return None
             mode = "ro" if self._read_only else "rw"
             held = hold(path)
             db = sqlite3.connect(
@@ -287,14 +305,6 @@ class SqliteStore:
         self._held = held
         return db
 
-    def _find(self) -> None:
-        """Make sure that the file is there, and a journal."""
-        if is_journal(self.path, to_write=not self._read_only):
-            return
-        if self._read_only:
-            raise JobRefused(f"there is no journal {self.path}: aiosymphony provision apply begins one")
-        create_journal(self.path)
-
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
@@ -318,7 +328,7 @@ class SqliteStore:
 
     async def _do(self, function: Callable[[sqlite3.Connection], T] | Write) -> T:
         if self._writer is None:
-            await self.open()
+            await self._open(make=True)
         return await self._put(function)
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
