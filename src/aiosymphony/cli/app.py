@@ -18,6 +18,7 @@ from ..logs import show_logs
 from . import api, auth, call, dashboard, demo, provision, sandbox, store, worker
 from .examples import EXAMPLES
 from .exit_codes import EXIT_CODES, FAILED, INTERRUPTED, USAGE
+from .help_layout import flowing, lay_out_help
 from .invocation import remember_profile
 from .output import be_quiet, exit_code_of, make_printable, print_error, say
 
@@ -141,9 +142,11 @@ app.add_typer(api.app)
 
 def command_tree() -> Any:
     """The commands, each with the global options and its examples."""
+    lay_out_help()
     root = typer.main.get_command(app)
     shared = [each for each in root.params if getattr(each, "rich_help_panel", None) == GLOBAL]
     for path, command in leaves(root):
+        command.help = flowing(command.help or "")
         command.epilog = "\n\n".join(["Examples:", *EXAMPLES[path]])
         if path != "sandbox":  # it reads its own options
             command.params += [_after_the_name(option) for option in shared]
@@ -200,7 +203,8 @@ def run(arguments: list[str]) -> int:
             raise
         code = USAGE
         if told := " ".join(describe().split()):  # empty where the help was printed instead
-            print_error(told, code, as_json=as_json)
+            where = getattr(error, "ctx", None)
+            print_error(told if where is None else f"{told} See {where.command_path} -h", code, as_json=as_json)
     if code == INTERRUPTED:  # typer makes either of Ctrl-C, the exception or the code
         print_error("interrupted", code, as_json=as_json)
     return code if isinstance(code, int) else 0

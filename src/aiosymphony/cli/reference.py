@@ -7,8 +7,7 @@ man page. ``make reference`` and ``make man`` write them.
 from __future__ import annotations
 
 import argparse
-import inspect
-import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ __all__ = ["main", "man", "markdown"]
 
 _VALUES: Final = {"str": "text", "int": "number", "integer": "number", "float": "number", "integer range": "number",
                   "float range": "number", "int range": "number", "filename": "path"}  # fmt: skip
+_WIDTH: Final = 120
 _ROOT_HELP: Final = "Symphony's Pod and Connect APIs from the command line."
 
 
@@ -73,12 +73,11 @@ def _value(parameter: Any) -> str:
 def _page(name: str, command: Any) -> _Page:
     shown = [each for each in command.params if not getattr(each, "hidden", False)]
     own = [each for each in shown if getattr(each, "rich_help_panel", None) != "Global options" and each.name != "help"]
-    told = inspect.cleandoc(command.help or "")
     arguments = [_row(each, True) for each in own if each.param_type_name == "argument"]
     options = [_row(each, False) for each in own if each.param_type_name == "option"]
     if name == "sandbox":
         options = _sandbox_options()
-    return _Page(name, told, arguments, options, EXAMPLES.get(name, ()))
+    return _Page(name, command.help, arguments, options, EXAMPLES.get(name, ()))
 
 
 def _sandbox_options() -> list[_Row]:
@@ -121,7 +120,8 @@ def markdown() -> str:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    yield from re.sub(r"``([^`]+)``", r"`\1`", text).splitlines()
+    for paragraph in text.split("\n"):
+        yield from textwrap.wrap(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _table(title: str, rows: Sequence[_Row]) -> list[str]:

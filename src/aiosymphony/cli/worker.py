@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["StoreOption", "run_worker", "worker"]
 
 StoreOption = Annotated[
-    str, typer.Option("--store", envvar="AIOSYMPHONY_STORE", metavar="ADDRESS", help="postgresql://USER@HOST/DATABASE")
+    str,
+    typer.Option(
+        "--store",
+        envvar="AIOSYMPHONY_STORE",
+        metavar="ADDRESS",
+        help="The database, such as postgresql://jobs@db/jobs.",
+    ),
 ]
 MISSING: Final = "workers need PostgreSQL's driver and procrastinate: pip install 'aiosymphony[postgres]'"
 
