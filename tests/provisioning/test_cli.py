@@ -7,6 +7,7 @@ import csv
 import http.client
 import os
 import resource
+import shlex
 import signal
 import stat
 import subprocess
@@ -117,7 +118,7 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     assert (code, err) == (2, "")
     assert "create" in out
     assert "60" in out
-    assert "line 62: email" in out
+    assert f"line 62: wrong {os.environ['TEST_DOMAIN']} - email" in out
     assert (
         "line 63: someone@elsewhere.com - email is of elsewhere.com, which is no domain of the company; it has " in out
     )
@@ -131,7 +132,7 @@ def test_from_a_spreadsheet_to_a_finished_audited_run(
     good = people(tmp_path / "good.csv", [*NAMES, "someone@elsewhere.com"])
     code, out, err = run(capsys, "provision", "plan", good, "--target", "connect", "--company", company, "--strict")
     assert (code, out) == (64, "")
-    assert "good.csv: 1 wrong rows, and --strict takes none; the first: line 62: email is of elsewhere.com" in err
+    assert "good.csv: 1 wrong row, and --strict takes none; the first: line 62: email is of elsewhere.com" in err
     code, out, _ = run(capsys, "provision", "apply", tmp_path / "people.csv.plan", "--settle", "0.2", "--json")
     told = orjson.loads(out)
     assert (code, told["exit_code"]) == (2, 2)
@@ -272,6 +273,8 @@ def test_what_is_refused_says_why_in_one_sentence(
     # And a mass disable.
     few = people(tmp_path / "few.csv", NAMES[:50])
     assert "without --force at most 5" in refused("apply", few, *target, "--disable-missing")
+    assert [*tmp_path.glob("few.csv.*")] == []
+    assert "there is no journal" in refused("status", few)
     code, out, _ = run(capsys, "provision", "apply", few, *target, "--disable-missing", "--force", "--json")
     assert code == 0
     assert {(act["action"], act["state"]): act["rows"] for act in orjson.loads(out)["actions"]} == {
@@ -367,7 +370,68 @@ def test_ctrl_c_while_it_is_planned_is_no_job_that_was_stopped(
         code, _, err = run(capsys, "provision", "apply", file, "--target", "connect", "--company", company)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (code, err) == (130, "aiosymphony: interrupted\n")
+    told = "nothing was changed; run the same command to begin again"
+    assert (code, err) == (130, f"aiosymphony: interrupted: {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (
+            "aiosymphony.provisioning.job.lease.Lease.begin",
+            ["nothing was changed; run the same command to begin again", "run the same command to resume"],
+        ),
+        (
+            "aiosymphony.provisioning.reports.report.Report.of",
+            ["to see how the job stands: aiosymphony provision status "],
+        ),
+    ],
+)
+def test_ctrl_c_outside_of_the_sending_says_how_to_go_on(
+    company: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    told: list[str],
+) -> None:
+    file = people(tmp_path / "people.csv", NAMES)
+    command = ("provision", "apply", file, "--target", "connect", "--company", company)
+
+    async def interrupted(*_: Any, **__: Any) -> None:
+        for _time in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0)
+        await asyncio.sleep(60)
+
+    last = ""
+    for each in told:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with monkeypatch.context() as patched:
+                patched.setattr(where, interrupted)
+                code, _, err = run(capsys, *command)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        *_, last = err.splitlines()
+        assert code == 130
+        assert last.startswith(f"aiosymphony: interrupted: {each}")
+    if "provision status" in last:
+        assert run(capsys, *shlex.split(last.partition(": aiosymphony ")[2]))[0] == 0
+    assert run(capsys, *command, "--settle", "0.2")[0] == 0
+
+
+def test_ctrl_c_while_a_file_is_planned_alone(
+    company: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Plan:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aiosymphony.provisioning.preparing.plan", interrupted)
+    file = people(tmp_path / "people.csv", NAMES)
+    code, _, err = run(capsys, "provision", "plan", file, "--target", "connect", "--company", company)
+    assert (code, err) == (130, "aiosymphony: interrupted: nothing was changed\n")
+    assert not file.with_name("people.csv.plan").exists()
 
 
 def test_29_a_second_command_is_refused_while_the_first_runs(

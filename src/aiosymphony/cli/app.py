@@ -20,7 +20,7 @@ from .examples import EXAMPLES
 from .exit_codes import EXIT_CODES, FAILED, INTERRUPTED, USAGE
 from .help_layout import flowing, lay_out_help
 from .invocation import remember_profile
-from .output import be_quiet, exit_code_of, make_printable, print_error, say
+from .output import be_quiet, exit_code_of, interruption, make_printable, print_error, say, when_interrupted
 
 __all__ = ["app", "command_tree", "leaves", "run"]
 
@@ -184,6 +184,7 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     make_printable()
     be_quiet(False)
+    when_interrupted("")
     warnings.showwarning = _say_warning
     try:
         code = command_tree().main(arguments, prog_name="aiosymphony", standalone_mode=False)
@@ -206,5 +207,5 @@ def run(arguments: list[str]) -> int:
             where = getattr(error, "ctx", None)
             print_error(told if where is None else f"{told} See {where.command_path} -h", code, as_json=as_json)
     if code == INTERRUPTED:  # typer makes either of Ctrl-C, the exception or the code
-        print_error("interrupted", code, as_json=as_json)
+        print_error(interruption(), code, as_json=as_json)
     return code if isinstance(code, int) else 0

@@ -21,7 +21,17 @@ from ..wire.operation import Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .input_files import named_file
 from .operations import APIS, describe, methods, operation_named, operations, without_none
-from .output import JsonOption, check_output, note, print_json, print_lines, print_tree, save_json, say
+from .output import (
+    JsonOption,
+    check_output,
+    note,
+    print_json,
+    print_lines,
+    print_tree,
+    save_json,
+    say,
+    when_interrupted,
+)
 from .pages import MORE, check_all, has_more, read_all
 
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -135,6 +145,9 @@ def call(
         check_output(output)
     request = chosen.build(**arguments)
     client = open_client(chosen.api, config, url, username, private_key)
+
+    if chosen.method != "GET":
+        when_interrupted("the server may have acted; look before you repeat it")
 
     async def send() -> Any:
         async with client:

@@ -28,6 +28,7 @@ from ..wire.encoding import model_as_dict
 from .exit_codes import FAILED, STOPPED, UNKNOWN, USAGE
 
 _quiet = False
+_when_interrupted = ""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -58,6 +59,17 @@ def be_quiet(wanted: bool) -> None:
 def is_quiet() -> bool:
     """Whether ``--quiet`` was given."""
     return _quiet
+
+
+def when_interrupted(told: str) -> None:
+    """What Ctrl-C would mean from now on, for the command that runs; empty if it means nothing to anybody."""
+    global _when_interrupted  # noqa: PLW0603 - a process runs one command
+    _when_interrupted = told
+
+
+def interruption() -> str:
+    """What to say of Ctrl-C."""
+    return f"interrupted: {_when_interrupted}" if _when_interrupted else "interrupted"
 
 
 def note(text: str) -> None:

@@ -34,7 +34,7 @@ from .handing_over import hand_over, options_for_workers
 from .input_files import STANDARD_INPUT, EncodingOption, SheetOption, beside, named_file, place_of
 from .invocation import arguments_of, profile_of
 from .job_status import Status, find_journal
-from .output import JsonOption, is_quiet, print_json, say
+from .output import JsonOption, is_quiet, print_json, say, when_interrupted
 from .progress_view import Traffic, show_progress
 from .provision_options import (
     AttemptsOption,
@@ -138,6 +138,7 @@ async def plan_command(
 
     The exit code is 2 if rows are wrong or in conflict.
     """
+    when_interrupted("nothing was changed")
     save = save or beside(file, ".plan", "--output")
     known, reached = _target(target, Connection(company, config))
     check_absence(disable_missing=disable_missing, include_service_accounts=include_service_accounts)
@@ -226,6 +227,7 @@ async def apply_command(
 
     Ctrl-C once: finish requests in flight. Twice: stop now.
     """
+    when_interrupted("nothing was changed; run the same command to begin again")
     options = None
     if store_address is not None:
         if not is_address(store_address):
@@ -302,6 +304,8 @@ async def apply_command(
                 made.command = arguments_of(context)
             else:
                 made.resumed_by = arguments_of(context)
+        if made is None or options is not None:
+            when_interrupted("run the same command to resume")
         if options is not None:
             ended = await hand_over(
                 store,
@@ -333,6 +337,11 @@ async def apply_command(
                 if of_jobs is not None:
                     followed.enter_context(of_jobs.follow(progress, job=store.name, target=where.name))
                 stopped = await carry_out(job, made, shards=shards or 1, show=show)
+    when_interrupted(
+        f"to see how the job stands: {command_line(['status', store.name])}"
+        if stopped is None
+        else "run the same command to resume"
+    )
     # Read anew, and not to be written: the journal may be what failed.
     try:
         async with open_store(journal, job=job_name or job_of(file, where.name), read_only=True) as store:
@@ -415,8 +424,8 @@ async def report_command(
         print_json(report.to_dict() | {"journal": store.name, "written": written})
     else:
         print_report(report, None)
-        for path in written.values():
-            say(f"wrote {path}")
+        for place in written.values():
+            say(f"wrote {place}")
     return report.exit_code
 
 

@@ -146,7 +146,8 @@ async def test_69_ctrl_c_ends_any_other_command() -> None:
         await company.asked.wait()
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
-        assert (process.returncode, err) == (130, b"aiosymphony: interrupted\n")
+        told = b"aiosymphony: interrupted: the server may have acted; look before you repeat it\n"
+        assert (process.returncode, err) == (130, told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
