@@ -19,6 +19,7 @@ from .errors import ConfigError
 from .retry import RetryPolicy
 from .transport import Transport
 from .transport.choice import VARIABLE, new_transport
+from .urls import check_base_url
 
 __all__ = ["ConnectSettings", "Network", "PodSettings"]
 
@@ -96,12 +97,12 @@ class PodSettings:
             return cls.from_config(profile_file(profile))
         network = Network.from_env(environment)
         return cls(
-            base_url=_needed(environment, "SYMPHONY_POD_URL"),
+            base_url=check_base_url(_needed(environment, "SYMPHONY_POD_URL"), "SYMPHONY_POD_URL"),
             auth=_pod_auth_from_env(environment, network),
             app=_app_from_env(environment, network),
-            session_auth_url=environment.get("SYMPHONY_SESSION_AUTH_URL") or None,
-            key_manager_url=environment.get("SYMPHONY_KEY_MANAGER_URL") or None,
-            agent_url=environment.get("SYMPHONY_AGENT_URL") or None,
+            session_auth_url=_url_in(environment, "SYMPHONY_SESSION_AUTH_URL"),
+            key_manager_url=_url_in(environment, "SYMPHONY_KEY_MANAGER_URL"),
+            agent_url=_url_in(environment, "SYMPHONY_AGENT_URL"),
             network=network,
         )
 
@@ -181,10 +182,10 @@ class ConnectSettings:
         auth = ClientCredentials(
             _needed(environment, "SYMPHONY_CLIENT_ID"),
             _needed(environment, "SYMPHONY_CLIENT_SECRET"),
-            token_url=environment.get("SYMPHONY_TOKEN_URL") or TOKEN_URL,
+            token_url=_url_in(environment, "SYMPHONY_TOKEN_URL") or TOKEN_URL,
             audience=environment.get("SYMPHONY_AUDIENCE") or AUDIENCE,
         )
-        base_url = environment.get("SYMPHONY_CONNECT_URL") or None
+        base_url = _url_in(environment, "SYMPHONY_CONNECT_URL")
         return cls(auth=auth, base_url=base_url, network=Network.from_env(environment))
 
     @classmethod
@@ -354,6 +355,12 @@ def _app_from_env(environment: Mapping[str, str], network: Network) -> Auth | No
         _needed(environment, "SYMPHONY_APP_PRIVATE_KEY"),
         password=environment.get("SYMPHONY_APP_PRIVATE_KEY_PASSWORD"),
     )
+
+
+def _url_in(environment: Mapping[str, str], name: str) -> str | None:
+    """The URL in a variable, which an error names; None if it is not set."""
+    url = environment.get(name)
+    return check_base_url(url, name) if url else None
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

@@ -9,12 +9,23 @@ import unicodedata
 
 import idna
 
-__all__ = ["SHOWN_LIMIT", "clean_text", "fold", "same_text", "skeleton", "spellings", "stray_character", "visible"]
+__all__ = [
+    "SHOWN_LIMIT",
+    "clean_text",
+    "counted",
+    "fold",
+    "same_text",
+    "skeleton",
+    "spellings",
+    "stray_character",
+    "visible",
+]
 
 SHOWN_LIMIT = 2048
 """Most characters of a text from outside that are shown."""
 
 _JWT = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
+_LINE_BREAKS = re.compile(r"[ \t]*[\r\n]\s*")
 # Control characters, those that turn the direction of text, and halves of characters, which nothing can print.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STRAY_CATEGORIES = frozenset({"Cf", "Cn", "Co", "Zs"})
@@ -113,7 +124,7 @@ def same_text(one: object, other: object) -> bool:
 
 
 def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
-    """Text from outside, safe to show: cut, with control characters escaped and tokens removed.
+    """Text from outside, safe to show in a line: cut, with control characters escaped and tokens removed.
 
     Args:
         value: The text. A number is shown as its digits, and an object or an array, which may be huge, as its type.
@@ -127,8 +138,13 @@ def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
         else f"({type(value).__name__})"
     )
     text = _JWT.sub("***", text[: 2 * limit])
-    text = visible(text)
+    text = visible(_LINE_BREAKS.sub(" ", text.strip()))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts: ``1 row``, ``2,000 rows``. The plural is ``one`` with an s, if ``many`` is empty."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def visible(text: str) -> str:

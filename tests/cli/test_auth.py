@@ -101,7 +101,13 @@ async def test_nothing_configured(run: Run) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("SYMPHONY_POD_URL", "acme.symphony.com", "'acme.symphony.com' is not an absolute https:// URL"),
+        (
+            "SYMPHONY_POD_URL",
+            "acme.symphony.com",
+            "SYMPHONY_POD_URL 'acme.symphony.com' is not an absolute https:// URL",
+        ),
+        ("SYMPHONY_POD_URL", "", "no pod is named: set SYMPHONY_POD_URL, or give --url, --config or --profile"),
+        ("SYMPHONY_KEY_MANAGER_URL", "keys", "SYMPHONY_KEY_MANAGER_URL 'keys' is not an absolute https:// URL"),
         ("SYMPHONY_POD_URL", "http://acme.symphony.com", "is plain http"),
         ("SYMPHONY_POD_URL", "https://", "is not an absolute https:// URL"),
         ("SYMPHONY_BOT_USERNAME", "", "SYMPHONY_BOT_USERNAME"),
@@ -117,6 +123,27 @@ async def test_settings_that_cannot_be_used(
     assert done.code == 64
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("variable", ["SYMPHONY_CONNECT_URL", "SYMPHONY_TOKEN_URL"])
+async def test_a_url_of_connect_that_cannot_be_used(run: Run, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "connect")
+    done = await run("auth", "check", "connect")
+    assert (done.code, done.out) == (64, "")
+    assert f"{variable} 'connect' is not an absolute https:// URL" in done.err
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_a_url_of_an_option_that_cannot_be_used(run: Run) -> None:
+    done = await run("auth", "check", "pod", "--url", "acme")
+    assert (done.code, done.err) == (64, "aiosymphony: pod: --url 'acme' is not an absolute https:// URL\n")
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.symphony_sandbox(companies=1)
+async def test_one_company_is_no_companies(run: Run) -> None:
+    assert (await run("auth", "check", "connect")).out.endswith("which sponsors 1 company\n")
 
 
 async def test_a_server_that_is_not_there(run: Run, key: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiosymphony.text import fold, same_text, skeleton, spellings, stray_character
+from aiosymphony.text import clean_text, counted, fold, same_text, skeleton, spellings, stray_character
 
 FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
@@ -109,6 +109,25 @@ def test_what_nobody_sees_is_named_and_no_part_of_what_was_meant(letter: str, na
     assert stray_character(key) == name
     assert not same_text(key, "ann@acme.test")
     assert skeleton(key) == skeleton(" 'Ann@acme.test") == skeleton("ann@acme.test") == fold("ann@acme.test")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\nNo such user.\n\n  Ask\r\nyour admin\n", "No such user. Ask your admin"),
+        ("a\tb\x1b[31m", "a\\tb\\x1b[31m"),
+        ("a  b", "a  b"),
+    ],
+)
+def test_text_from_outside_is_shown_in_one_line_without_a_trace_of_others(text: str, shown: str) -> None:
+    assert clean_text(text) == shown
+
+
+def test_what_is_counted_is_one_or_many() -> None:
+    assert counted(0, "row") == "0 rows"
+    assert counted(1, "row") == "1 row"
+    assert counted(2000, "row") == "2,000 rows"
+    assert (counted(1, "company", "companies"), counted(2, "company", "companies")) == ("1 company", "2 companies")
 
 
 def test_letters_of_all_scripts_are_no_strays() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError, SymphonyError
+from ..text import counted
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
 from .output import JsonOption, exit_code_of, print_error, print_json, say
 
@@ -86,7 +87,7 @@ async def _check_connect(client: Any) -> dict[str, Any]:
         "api": "connect",
         "ok": True,
         "url": client.base_url,
-        "who": f"client {client_id}, which sponsors {len(companies)} companies",
+        "who": f"client {client_id}, which sponsors {counted(len(companies), 'company', 'companies')}",
         "client_id": client_id,
         "companies": len(companies),
     }

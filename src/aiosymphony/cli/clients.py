@@ -13,6 +13,7 @@ from ..auth.secrets import keeps_arguments_secret
 from ..connect.client import ConnectClient
 from ..errors import ConfigError
 from ..pod.client import PodClient
+from ..urls import check_base_url
 
 if TYPE_CHECKING:
     from ..connect.client import ConnectClient
@@ -51,6 +52,8 @@ def open_client(
             "Connect takes SYMPHONY_CLIENT_ID and SYMPHONY_CLIENT_SECRET from the environment: "
             "leave out --config, --username and --private-key"
         )
+    if url is not None:
+        check_base_url(url, "--url")
     environment: Mapping[str, str] = os.environ
     return ConnectClient.from_env(environment if url is None else {**environment, "SYMPHONY_CONNECT_URL": url})
 
@@ -64,6 +67,10 @@ def _pod(config: Path | None, url: str | None, username: str | None, private_key
         if given:
             raise ConfigError("--config has the URL and the credentials: leave out --url, --username and --private-key")
         return PodClient.from_config(config)
+    if url is not None:
+        check_base_url(url, "--url")
+    elif not os.environ.get("SYMPHONY_POD_URL") and not os.environ.get("SYMPHONY_PROFILE"):
+        raise ConfigError("no pod is named: set SYMPHONY_POD_URL, or give --url, --config or --profile")
     environment = dict(os.environ)
     if "SYMPHONY_BOT_USERNAME" in given or "SYMPHONY_PRIVATE_KEY" in given:
         # An account on the command line counts, even if the environment holds another login.
