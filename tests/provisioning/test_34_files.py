@@ -196,7 +196,7 @@ def test_34_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_34_strict_takes_no_wrong_row(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "ann@acme.com,Ann,Lee,,\nbob,Bob,Ray,,\n")
-    with pytest.raises(JobError, match=r"1 wrong rows, and --strict takes none; the first: line 3: email 'bob'"):
+    with pytest.raises(JobError, match=r"1 wrong row, and --strict takes none; the first: line 3: email 'bob'"):
         Desired.read(path, "connect", strict=True)
 
 

@@ -197,7 +197,7 @@ def test_36_a_hundred_is_the_most_however_large_the_tenant() -> None:
 
 def test_nobody_is_missing_from_a_file_with_wrong_rows_or_a_partial_listing() -> None:
     actual = Actual.of("connect", [there("1", person("ann"))])
-    with pytest.raises(JobError, match="1 rows of records are wrong, so nobody can say who is missing"):
+    with pytest.raises(JobError, match="1 row of records is wrong, so nobody can say who is missing"):
         plan(Desired.of([{"email": "wrong"}], "connect"), actual, disable_missing=True)
     partial = Actual.of("connect", [there("1", person("ann"))], whole=False)
     with pytest.raises(JobError, match="only against a whole listing"):

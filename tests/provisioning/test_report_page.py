@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import re
 import weakref
 from collections import Counter
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from aiosymphony.cli import main
-from aiosymphony.provisioning import Report, SqliteStore
+from aiosymphony.provisioning import Desired, Report, SqliteStore, plan
+from aiosymphony.provisioning.actual import Actual
 from aiosymphony.provisioning.journal.base import Change, JobHeader, JobRow, JobStore, Worker, each_row
 from aiosymphony.provisioning.journal.states import State
 from aiosymphony.provisioning.plans.actions import ONE_CREATE, Action
@@ -225,6 +227,26 @@ async def test_anybody_can_read_the_page_with_eyes_ears_and_keys(tmp_path: Path)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e]", text.replace("\n", ""))
     assert not page.all("script")
     assert not page.all("img")
+
+
+async def test_wrong_rows_are_told_by_their_key_or_by_their_line(tmp_path: Path) -> None:
+    """Where a cell is wrong, the key is shown as it stands in the file; where there is none, the line."""
+    file = tmp_path / "people.csv"
+    file.write_text(
+        "email,firstName,lastName\nann acme.com,Ann,Lee\nbob@acme.com,,Lee\n,Cat,Lee\ndan@acme.com,Dan,Lee,more\n"
+    )
+    made = plan(Desired.read(file, "connect"), Actual("connect"), target="acme")
+    labels = [(action.line, action.label) for action in made.actions("invalid")]
+    assert labels == [(2, "ann acme.com"), (3, "bob@acme.com"), (4, ""), (5, "")]
+    async with SqliteStore(tmp_path / "job.journal") as store:
+        await store.begin(JobHeader.of(made, made_at=START), made.actions())
+        report = await Report.of(store)
+        await report.write_csv(store, tmp_path / "rows.csv")
+    cells = Content.of(report.to_html()).told("td")
+    for line, user in (("2", "ann acme.com"), ("3", "bob@acme.com"), ("4", "line 4"), ("5", "line 5")):
+        assert cells[cells.index(line) + 1] == user
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8-sig") as lines:
+        assert [row["user"] for row in csv.DictReader(lines)] == ["ann acme.com", "bob@acme.com", "", ""]
 
 
 async def test_a_job_of_a_few_rows_has_no_plot(tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ async def test_strict_takes_no_row_that_would_be_refused(tmp_path: Path) -> None
 async def test_nobody_is_missing_from_a_file_with_rows_that_would_be_refused() -> None:
     tenant = Choosy()
     tenant.add(only([person("eve")], "connect"))
-    with pytest.raises(JobRefused, match="1 rows of records are wrong, so nobody can say who is missing from it"):
+    with pytest.raises(JobRefused, match="1 row of records is wrong, so nobody can say who is missing from it"):
         await make_plan(tenant, Desired.of([{"email": "eva@acme.com"}], "connect"), disable_missing=True)
 
 

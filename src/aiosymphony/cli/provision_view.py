@@ -14,6 +14,7 @@ from ..provisioning.plans.actions import ACTIONS
 from ..provisioning.plans.guard import HANDFUL
 from ..provisioning.reasons import reasons_of
 from ..provisioning.reports.next_steps import command_line
+from ..text import counted
 from .output import confirm, console, say
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def print_report(report: Report, traffic: Traffic | None) -> None:
     if len(report.causes) > 20:
         say(f"and {len(report.causes) - 20} other causes")
     if traffic is not None and traffic.requests:
-        say(f"{traffic.requests:,} requests, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
+        requests = counted(traffic.requests, "request")
+        say(f"{requests}, {traffic.retries:,} of them retries, {traffic.throttled:,} throttled")
     say(f"Everything: {command_line(['report', report.journal, '--html', 'report.html'])}")
     print_next(report.next_steps)

@@ -18,6 +18,7 @@ from ..provisioning.journal.registry import NEEDS_POSTGRES
 from ..provisioning.sources.column_map import ColumnMap
 from ..provisioning.targets.base import Connection
 from ..provisioning.targets.registry import target_kind
+from ..text import counted
 from .clients import ConfigOption
 from .input_files import EncodingOption, SheetOption
 from .output import JsonOption, print_json, say
@@ -157,9 +158,10 @@ def schedule(
     if as_json:
         print_json({"schedule": made.name, "next_at": first, "rows": desired.count, "wrong": desired.bad})
         return
-    say(f"{made.name}: {desired.count:,} rows at {cron} ({zone}), the first time on {_moment(first)}")
+    say(f"{made.name}: {counted(desired.count, 'row')} at {cron} ({zone}), the first time on {_moment(first)}")
     if desired.bad:
-        say(f"{desired.bad:,} rows are wrong, and left out each time: aiosymphony provision plan lists them")
+        rows = "1 row is" if desired.bad == 1 else f"{desired.bad:,} rows are"
+        say(f"{rows} wrong, and left out each time: aiosymphony provision plan lists them")
 
 
 @keeps_arguments_secret

@@ -19,7 +19,7 @@ import attrs
 import orjson
 
 from ..errors import JobRefused
-from ..text import skeleton
+from ..text import counted, skeleton
 from .cells import raw
 from .progress import Progress
 from .rows.base import Kind, User, keys_of
@@ -139,10 +139,9 @@ class Desired:
         if not desired.count + desired.bad:
             raise unreadable(f"{source.where} has no rows")
         if strict and desired.bad:
+            wrong = counted(desired.bad, "wrong row")
             problems = [str(problem) for problem, _ in zip(desired.problems(), range(3), strict=False)]
-            raise unreadable(
-                f"{source.where}: {desired.bad} wrong rows, and --strict takes none; the first: {'; '.join(problems)}"
-            )
+            raise unreadable(f"{source.where}: {wrong}, and --strict takes none; the first: {'; '.join(problems)}")
         return desired
 
     @classmethod

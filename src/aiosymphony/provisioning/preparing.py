@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from ..errors import JobInterrupted, JobRefused
+from ..text import counted
 from .actual import Actual
 from .desired import Desired
 from .job.earlier import Earlier, owned
@@ -80,7 +81,7 @@ async def make_plan(
     if strict and made.counts["invalid"]:
         told = "; ".join(f"line {each.line}: {each.reason}" for each in islice(made.actions("invalid"), 3))
         raise JobRefused(
-            f"{made.name}: {made.counts['invalid']} wrong rows, and --strict takes none; the first: {told}"
+            f"{made.name}: {counted(made.counts['invalid'], 'wrong row')}, and --strict takes none; the first: {told}"
         )
     made.input_path, made.reading = desired.path, desired.reading
     return made

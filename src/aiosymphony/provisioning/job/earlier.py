@@ -10,6 +10,7 @@ from typing import Self
 import attrs
 
 from ...errors import JobError, JobRefused
+from ...text import counted
 from ..journal.base import JobHeader, JobStore
 from ..journal.states import OPEN, RESUMED
 from .lease import SECONDS, Lease
@@ -75,7 +76,7 @@ class Earlier:
     def put_away(self, kept: str) -> str:
         """What to say when it made room."""
         if self.left:
-            return f"a new job: the last one, with {self.left:,} rows not finished, is kept as {kept}"
+            return f"a new job: the last one, with {counted(self.left, 'row')} not finished, is kept as {kept}"
         ended = "" if self.finished_at is None else f", which ended {_time(self.finished_at)},"
         return f"a new job: the last one{ended} is kept as {kept}"
 

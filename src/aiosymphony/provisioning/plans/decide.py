@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import orjson
 
 from ...errors import JobRefused
-from ...text import same_text
+from ...text import clean_text, counted, same_text
 from ..actual import Actual, ActualUser
 from ..progress import Progress
-from ..rows.base import User
+from ..rows.base import Kind, User
 from ..rows.registry import user_class
-from ..rows.wanted import Wanted, WantedRow
+from ..rows.wanted import Wanted, WantedRow, WrongRow
 from . import persons
 from .actions import Action, ActionKind, Step
 from .file import Plan
@@ -28,6 +28,9 @@ from .persons import several_users
 from .rules import Rules
 
 __all__ = ["decide", "plan"]
+
+_LONGEST_LABEL: Final = 254
+"""Characters of what a wrong row has for a key: as many as an address may have."""
 
 
 def decide(user: User, matches: Sequence[ActualUser], line: int = 0) -> Action:
@@ -176,16 +179,18 @@ def plan(
             made._add(action)
         else:
             reason = "; ".join(str(problem).partition(": ")[2] for problem in item.problems)
-            made._add(Action("invalid", item.line, "", reason=reason, values=item.cells))
+            made._add(Action("invalid", item.line, _label(item, made.kind), reason=reason, values=item.cells))
     if not trust_keys and actual.whole:
         actual.find_renames(by_name=disable_missing, own_id=own_id)
     if actual.has_disputes():
         made._revise(judge.again)
     if disable_missing:
         if made.counts["invalid"]:
+            bad = made.counts["invalid"]
+            are = "is" if bad == 1 else "are"
             raise JobRefused(
-                f"{made.counts['invalid']} rows of {desired.name} are wrong, so nobody can say who is missing from it; "
-                "correct them first, or leave out --disable-missing",
+                f"{counted(bad, 'row')} of {desired.name} {are} wrong, so nobody can say who is missing from it: "
+                "correct what is wrong first, or leave out --disable-missing",
             )
         user_type = user_class(desired.kind)
         for existing in actual.unclaimed():
@@ -260,6 +265,12 @@ class _Judge:
             return _conflict(action, persons.lookalike(user, alike[0]), alike[0].id)
         self._actual.add_newcomer(user, line)
         return action
+
+
+def _label(row: WrongRow, kind: Kind) -> str:
+    """The first key that a wrong row has, as it stands in the file; empty if it has none."""
+    keys = (row.cells.get(name, "") for name in user_class(kind).key_columns())
+    return clean_text(next(filter(None, keys), ""), _LONGEST_LABEL)
 
 
 def _conflict(action: Action, reason: str, user_id: str | None = None) -> Action:

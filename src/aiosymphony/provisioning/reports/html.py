@@ -208,7 +208,12 @@ def _cause(cause: Cause, *, opened: bool = False) -> Iterator[str]:
         f"Rows: {cause.headline}",
         ["Line", "User", "Reason", *(["Id"] if with_id else [])],
         (
-            [str(line or ""), _text(label), _text(message), *([_text(user_id or "")] if with_id else [])]
+            [
+                str(line or ""),
+                _text(label or f"line {line}"),
+                _text(message),
+                *([_text(user_id or "")] if with_id else []),
+            ]
             for line, label, user_id, message in cause.rows
         ),
         css="rows",
