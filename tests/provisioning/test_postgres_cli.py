@@ -77,4 +77,5 @@ def test_what_is_refused_is_one_sentence(
     address = cluster.url().replace(f":{cluster.password}", "")
     code, _, err = run(capsys, "provision", "status", file, "--journal", address)
     assert code == 64
-    assert "holds no job" in err
+    assert "holds no job yet" in err
+    assert err.endswith("; aiosymphony provision jobs lists those of the database\n")

@@ -97,7 +97,7 @@ def find_journal(path: Path, *, to_write: bool, make: bool) -> bool:
     if is_journal(path, to_write=to_write):
         return True
     if not to_write:
-        raise JobRefused(f"there is no journal {path}: aiosymphony provision apply begins one")
+        raise JobRefused(f"there is no journal {path}: aiosymphony provision apply makes it when its plan is made")
     if make:
         create_journal(path)
     else:

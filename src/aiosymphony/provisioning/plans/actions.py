@@ -27,7 +27,7 @@ class Action:
     Attributes:
         do: The kind of action.
         line: The row's line in the file; 0 for a user who is there and not in the file.
-        label: The e-mail address or user name.
+        label: The e-mail address or user name; of a wrong row, what stands there in the file, empty if nothing does.
         id: The user's id, if it is there.
         changes: Column to (value there, value wanted), for an update.
         steps: The requests it takes, in order.

@@ -13,6 +13,7 @@ from ...clock import SYSTEM_CLOCK
 from ...errors import JobRefused
 from ...files import private_file
 from ..journal.base import JobStore, each_row
+from ..journal.registry import is_address
 from ..journal.states import ALL, FAILURES, FINISHED, LOOKED_UP, State
 from .causes import Causes
 from .figures import Figures
@@ -40,7 +41,8 @@ class Report(Figures):
         """
         header = await store.header()
         if header is None:
-            raise JobRefused(f"{store.name} holds no job yet: apply has not begun one, or was refused")
+            others = "; aiosymphony provision jobs lists those of the database" if is_address(store.name) else ""
+            raise JobRefused(f"{store.name} holds no job yet: apply has not begun one, or was refused{others}")
         notes = await store.notes()
         report = cls(
             header,
