@@ -204,8 +204,11 @@ def run(arguments: list[str]) -> int:
             raise
         code = USAGE
         if told := " ".join(describe().split()):  # empty where the help was printed instead
-            where = getattr(error, "ctx", None)
-            print_error(told if where is None else f"{told} See {where.command_path} -h", code, as_json=as_json)
+            if (where := getattr(error, "ctx", None)) is not None:
+                listed = "commands" if hasattr(where.command, "commands") else "arguments and options"
+                end = " " if told.endswith("?") else "; "
+                told = f"{told.removesuffix('.')}{end}{where.command_path} --help lists the {listed}"
+            print_error(told, code, as_json=as_json)
     if code == INTERRUPTED:  # typer makes either of Ctrl-C, the exception or the code
         print_error(interruption(), code, as_json=as_json)
     return code if isinstance(code, int) else 0
