@@ -138,7 +138,7 @@ def clean_text(value: object, limit: int = SHOWN_LIMIT) -> str:
         else f"({type(value).__name__})"
     )
     text = _JWT.sub("***", text[: 2 * limit])
-    text = visible(_LINE_BREAKS.sub(" ", text.strip()))
+    text = visible(_LINE_BREAKS.sub(" ", text))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -114,7 +114,9 @@ def test_what_nobody_sees_is_named_and_no_part_of_what_was_meant(letter: str, na
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("\nNo such user.\n\n  Ask\r\nyour admin\n", "No such user. Ask your admin"),
+        ("No such user.\n\n  Ask\r\nyour admin", "No such user. Ask your admin"),
+        # No code becomes another one.
+        ("40102\n", "40102 "),
         ("a\tb\x1b[31m", "a\\tb\\x1b[31m"),
         ("a  b", "a  b"),
     ],

@@ -88,7 +88,7 @@ def error_from_response(
     code = read_code(body.get("code")) if detail_code is None else detail_code
     if not server_message and not body and content:
         server_message = content[: 4 * SHOWN_LIMIT].decode("utf-8", "replace")
-    server_message = clean_text(server_message)
+    server_message = clean_text(server_message).strip()
     trace_id = clean_text(headers.get("X-Trace-Id") or str(body.get("X-Trace-Id") or ""), 64)
     if 200 <= status < 300:
         return DecodeError(f"answered {status}, which the API's document does not list for this operation",
