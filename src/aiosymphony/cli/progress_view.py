@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from ..errors import RateLimited
-from ..text import clean_text
+from ..text import clean_text, counted
 from .output import console, one_line
 
 if TYPE_CHECKING:
@@ -107,16 +107,16 @@ def show_progress(progress: Progress, traffic: Traffic, *, quiet: bool) -> Itera
 
 def first_line(progress: Progress) -> Sequence[str]:
     """What is being done and how far it is, from the fullest text to the shortest."""
-    rows = f"{progress.finished:,} of {_count(progress.total, 'row')}"
+    rows = f"{progress.finished:,} of {counted(progress.total, 'row')}"
     pause = progress.pause
     if progress.stopping and progress.phase != "finished":
-        still = _count(progress.requests, "request")
+        still = counted(progress.requests, "request")
         return [f"stopping: {still} still to finish; {rows}", f"stopping: {still} still to finish", "stopping"]
     if progress.phase == "settling":
         if pause is None:
             return [f"settling: {progress.step:,} of {progress.steps or 0:,} rows in doubt looked up", "settling"]
         seconds = f"settling: {math.ceil(pause.seconds)} s"
-        then = f"then {_count(progress.steps or 0, 'row')} in doubt to look up"
+        then = f"then {counted(progress.steps or 0, 'row')} in doubt to look up"
         return [f"{seconds}, as {pause.why}, {then}", f"{seconds}, {then}", seconds]
     done = f"{progress.phase}: {rows}" if progress.phase in _OF_JOB else _counted(progress)
     if pause is not None:
@@ -147,14 +147,10 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _counted(progress: Progress) -> str:
     if progress.steps is not None:
-        return f"{progress.phase}: {progress.step:,} of {_count(progress.steps, progress.unit)}"
-    return f"{progress.phase}: {_count(progress.step, progress.unit)}" if progress.step else progress.phase
+        return f"{progress.phase}: {progress.step:,} of {counted(progress.steps, progress.unit)}"
+    return f"{progress.phase}: {counted(progress.step, progress.unit)}" if progress.step else progress.phase
 
 
 def _details(progress: Progress, traffic: Traffic) -> list[str]:
@@ -162,7 +158,7 @@ def _details(progress: Progress, traffic: Traffic) -> list[str]:
         return ["press Ctrl-C again to stop now"]
     told = []
     if progress.total and progress.phase in ("sending", "settling"):
-        told.append(f"{_count(progress.in_flight, 'row')} in flight")
+        told.append(f"{counted(progress.in_flight, 'row')} in flight")
         if progress.in_doubt:
             told.append(f"{progress.in_doubt:,} of them in doubt")
     for number, what in ((traffic.throttled, "throttled"), (traffic.retries, "retried")):
@@ -192,9 +188,9 @@ def _frame(progress: Progress, traffic: Traffic, errors: Console) -> RenderableT
 
 
 def _last_line(progress: Progress, seconds: float) -> str:
-    rows = f"{progress.finished:,} of {_count(progress.total, 'row')}"
+    rows = f"{progress.finished:,} of {counted(progress.total, 'row')}"
     if not progress.total:
         return f"{_counted(progress)}, after {duration(seconds)}"
     ended = progress.phase in ("finished", "left to other processes")
-    flight = f", {_count(progress.in_flight, 'row')} in flight" if progress.in_flight else ""
+    flight = f", {counted(progress.in_flight, 'row')} in flight" if progress.in_flight else ""
     return f"{progress.phase if ended else 'stopped'} after {duration(seconds)}: {rows}{flight}"

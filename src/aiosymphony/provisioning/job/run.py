@@ -22,6 +22,7 @@ from ..._bulk import BulkRun, Failed, bulk
 from ...clock import SYSTEM_CLOCK, Clock
 from ...context import REPEATS, Repeats
 from ...errors import JobError, JobInterrupted, JobRefused, SymphonyError
+from ...text import counted
 from ..actual import ActualUser
 from ..audit import compare
 from ..journal.base import Change, Fenced, JobHeader, JobPaused, JobRow, JobStore
@@ -144,13 +145,11 @@ class Job:
             if self._failure is not None:
                 raise self._failure
             if self._paused:
-                raise JobPaused(
-                    f"paused as asked with {self.progress.left} rows left: aiosymphony provision resume lets it go on"
-                )
+                left = counted(self.progress.left, "row")
+                raise JobPaused(f"paused as asked with {left} left: aiosymphony provision resume lets it go on")
             if self._stopping:
-                raise JobInterrupted(
-                    f"stopped as asked with {self.progress.left} rows left; run the same command to resume"
-                )
+                left = counted(self.progress.left, "row")
+                raise JobInterrupted(f"stopped as asked with {left} left; run the same command to resume")
             if self.progress.left or not finish:
                 # Other processes work on the other shards; the last one to finish audits.
                 self.progress.begin("left to other processes")

@@ -31,7 +31,7 @@ __all__ = [
     "check_shape",
     "create_journal",
     "damaged",
-    "find_journal",
+    "have_journal",
     "hold",
     "is_journal",
     "let_go",
@@ -87,7 +87,7 @@ _held: Counter[tuple[int, int]] = Counter()
 _lock = threading.Lock()
 
 
-def find_journal(path: Path, *, to_write: bool, make: bool) -> bool:
+def have_journal(path: Path, *, to_write: bool, make: bool) -> bool:
     """Whether a file is there, which is a journal, to be opened; it is made if it is to be.
 
     Raises:

@@ -27,7 +27,7 @@ from ..plans.sound import Unsound
 from ..rows.base import Kind
 from .archive import clear, keep_copy
 from .base import Change, Fenced, JobHeader, JobRow, Pace, Wish, Worker, first_state, shard_of
-from .file import VERSION, check_count, check_shape, damaged, find_journal, hold, let_go, unusable
+from .file import VERSION, check_count, check_shape, damaged, have_journal, hold, let_go, unusable
 from .group_commit import GroupCommit, Mark, Operation, Outcome, Write, answer
 from .owner import Owner
 from .seal import Seal
@@ -275,7 +275,7 @@ class SqliteStore:
         db: sqlite3.Connection | None = None
         held: tuple[int, int] | None = None
         try:
-            if not find_journal(path, to_write=not self._read_only, make=make):
+            if not have_journal(path, to_write=not self._read_only, make=make):
                 return None
             mode = "ro" if self._read_only else "rw"
             held = hold(path)
