@@ -24,12 +24,14 @@ from .output import be_quiet, exit_code_of, interruption, make_printable, print_
 
 __all__ = ["app", "command_tree", "leaves", "run"]
 
+_HELP: Final = frozenset({"-h", "--help"})
+
 app = typer.Typer(
     name="aiosymphony",
     help="Symphony's Pod and Connect APIs from the command line.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": sorted(_HELP)},
     epilog=f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
 )
 
@@ -142,7 +144,6 @@ app.add_typer(api.app)
 
 def command_tree() -> Any:
     """The commands, each with the global options and its examples."""
-    lay_out_help()
     root = typer.main.get_command(app)
     shared = [each for each in root.params if getattr(each, "rich_help_panel", None) == GLOBAL]
     for path, command in leaves(root):
@@ -186,6 +187,8 @@ def run(arguments: list[str]) -> int:
     be_quiet(False)
     when_interrupted("")
     warnings.showwarning = _say_warning
+    if len(arguments) < 2 or not _HELP.isdisjoint(arguments):  # a group without arguments prints its help
+        lay_out_help()
     try:
         code = command_tree().main(arguments, prog_name="aiosymphony", standalone_mode=False)
     except SymphonyError as error:

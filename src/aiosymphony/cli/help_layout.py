@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
-from typer import rich_utils
 
 __all__ = ["flowing", "lay_out_help"]
 
@@ -19,6 +18,8 @@ _TAKES: Final = 14
 
 def lay_out_help() -> None:
     """Have typer use our table, for which it has no option."""
+    from typer import rich_utils  # takes a while to load, and is for help alone
+
     setattr(rich_utils, "Table", _OptionsTable)  # noqa: B010 - it is not exported
 
 

@@ -66,15 +66,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.command("map")(provision_files.map_command)
-app.command("template")(provision_files.template_command)
-app.command("jobs")(jobs.jobs)
-app.command("pause")(jobs.pause)
-app.command("resume")(jobs.resume)
-app.command("cancel")(jobs.cancel)
-app.command("schedule")(schedule.schedule)
-app.command("schedules")(schedule.schedules)
-
 NewOption = Annotated[
     bool, typer.Option("--new", help="Begin a new job, although the last one is not finished; its journal is kept.")
 ]
@@ -427,6 +418,17 @@ async def report_command(
         for place in written.values():
             say(f"wrote {place}")
     return report.exit_code
+
+
+# In the order of the help: those that each job needs come first.
+app.command("map")(provision_files.map_command)
+app.command("template")(provision_files.template_command)
+app.command("jobs")(jobs.jobs)
+app.command("pause")(jobs.pause)
+app.command("resume")(jobs.resume)
+app.command("cancel")(jobs.cancel)
+app.command("schedule")(schedule.schedule)
+app.command("schedules")(schedule.schedules)
 
 
 # What the commands share.
