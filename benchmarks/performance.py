@@ -152,7 +152,7 @@ def write(runs: Sequence[Figures], page: Path, plots: Path) -> None:
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    parts = [before + BEGIN, summary(runs), tables(figures), *shown, END + after]
+    parts = [before + BEGIN, summary(runs), *shown, tables(figures), END + after]
     page.write_text("\n\n".join(parts))
 
 
