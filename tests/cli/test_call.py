@@ -119,8 +119,14 @@ async def test_an_error_of_the_server_ends_with_1_in_one_sentence(run: Run) -> N
         (["pod", "v2_admin_user_create_post"], "needs body: it takes --body V2UserCreate"),
         (["pod", "v2_admin_user_create_post", "--body", "{"], "--body is not JSON"),
         (["pod", "v2_admin_user_create_post", "--body", '{"roles": [NaN]}'], "--body is not JSON"),
-        (["pod", "v2_admin_user_create_post", "--body", "[" * 1000 + "]" * 1000], "--body is nested too deep"),
-        (["pod", "v2_admin_user_create_post", "--body", '{"x":' * 300 + "1" + "}" * 300], "levels deep"),
+        (
+            ["pod", "v2_admin_user_create_post", "--body", "[" * 1000 + "]" * 1000],
+            "--body is nested more than 254 levels deep",
+        ),
+        (
+            ["pod", "v2_admin_user_create_post", "--body", '{"x":' * 300 + "1" + "}" * 300],
+            "--body is nested more than 254 levels deep",
+        ),
         (["pod", "v2_admin_user_create_post", "--body", "[]"], "is an array, and must be an object (V2UserCreate)"),
         (["pod", "v2_admin_user_create_post", "--body", '{"userAttributes": 5}'], "a number at $.userAttributes"),
         (["pod", "v2_admin_user_create_post", "--body", "@/no/such"], "'/no/such' cannot be read: No such file"),

@@ -16,6 +16,7 @@ import orjson
 import typer
 
 from ..errors import ConfigError, DecodeError
+from ..jsontext import MAX_WRITTEN, is_deeper
 from ..wire.models import Model
 from ..wire.operation import Operation
 from .clients import ConfigOption, KeyOption, UrlOption, UsernameOption, open_client
@@ -233,10 +234,13 @@ def _body(text: str, annotation: Any) -> Any:
     try:
         orjson.loads(content)  # stricter: it takes no NaN
         value = json.loads(content)  # to the digit: orjson reads integers beyond 64 bits as floats
+        too_deep = is_deeper(value, MAX_WRITTEN)
     except ValueError as error:
         raise ConfigError(f"--body is not JSON: {error}") from None
-    except RecursionError:
-        raise ConfigError("--body is nested too deep") from None
+    except RecursionError:  # from a depth on that differs between Pythons
+        too_deep = True
+    if too_deep:
+        raise ConfigError(f"--body is nested more than {MAX_WRITTEN} levels deep")
     kind = without_none(annotation)
     is_list = typing.get_origin(kind) is list
     if is_list:
