@@ -126,13 +126,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "aiosymphony needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 64; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip --quiet install --upgrade 'pip>=25.1'
 
-$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
+# An environment that somebody made before has the pip of its Python, which may know no groups.
+$(VENV)/.pip: | $(VENV)/bin/python
+	$(BIN)/python -m pip --quiet install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip --quiet install --editable '.[cli,sandbox]'
 	@touch $@
 
-$(VENV)/.development: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.development: pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip --quiet install --editable '.[cli,fast,sandbox,httpx,otel,postgres,xlsx,yaml]' --group dev --group peer
 	@touch $@ $(VENV)/.runtime
 

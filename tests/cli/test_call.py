@@ -36,7 +36,7 @@ async def test_an_answer_for_people_and_as_json(run: Run) -> None:
 
 async def test_an_empty_answer(run: Run) -> None:
     arguments = ("call", "pod", "v2_user_get", "-p", "email=nobody@sandbox.example")
-    assert "answer is empty" in (await run(*arguments)).out
+    assert (await run(*arguments)).out == "nothing found: the answer is empty\n"
     assert (await run(*arguments, "--json")).json is None
 
 

@@ -57,7 +57,7 @@ async def test_a_sandbox_until_it_is_told_to_stop() -> None:
 async def test_a_sandbox_with_wrong_options() -> None:
     async with started("sandbox", "--port", "many") as process:
         _, err = await process.communicate()
-    said = b"argument --port: invalid int value: 'many'; aiosymphony sandbox --help lists the options"
+    said = b"argument --port: 'many' is no whole number; aiosymphony sandbox --help lists the options"
     assert (process.returncode, err) == (64, b"aiosymphony sandbox: " + said + b"\n")
 
 

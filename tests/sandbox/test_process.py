@@ -72,7 +72,7 @@ async def test_what_cannot_be_is_one_sentence(
     for arguments, text in (
         (("--port", port), b"address already in use"),
         (("--faults", '{"rate_418": 1}'), b"rate_418"),
-        (("--faults", "missing.json"), b"missing.json"),
+        (("--faults", "rate_429=0.2"), b"'rate_429=0.2' is neither an object of json nor a file that can be read"),
     ):
         second = await start(*arguments)
         _, errors = await second.communicate()
@@ -133,7 +133,7 @@ async def test_an_answer_that_is_not_as_documented_is_noticed(monkeypatch: pytes
         ("--users", "-5", "argument --users: -5 is not 0 or more"),
         ("--page-cap", "0", "argument --page-cap: 0 is not 1 or more"),
         ("--token-ttl", "nan", "argument --token-ttl: nan is not 0 or more"),
-        ("--port", "many", "argument --port: invalid int value: 'many'"),
+        ("--port", "many", "argument --port: 'many' is no whole number"),
         ("--usrs", "3", "there is no option --usrs (did you mean --users?)"),
     ],
 )

@@ -160,7 +160,8 @@ def call(
     elif as_json:
         print_json(answer)
     elif answer is None:
-        say("done, or nothing found: the answer is empty")
+        what = "nothing found" if chosen.method == "GET" else "done, or nothing found"
+        say(f"{what}: the answer is empty")
     else:
         print_tree(answer)
     if not every and has_more(chosen, arguments, answer):

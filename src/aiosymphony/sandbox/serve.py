@@ -124,7 +124,10 @@ def _faults(text: str) -> Faults:
     try:
         raw = text if text.lstrip().startswith("{") else Path(text).read_text()
         return Faults.from_json(orjson.loads(raw))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        why = f"{text!r} is neither an object of JSON nor a file that can be read: {error.strerror}"
+        raise argparse.ArgumentTypeError(why) from None
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
@@ -132,13 +135,16 @@ def _between(kind: type[int | float], least: float, most: float = math.inf) -> C
     """The type of an option: a number in a range."""
 
     def read(text: str) -> float:
-        number = kind(text)
+        try:
+            number = kind(text)
+        except ValueError:
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from None
         if not least <= number <= most:
             msg = f"{text} is not {least:g} or more" if most == math.inf else f"{text} is not {least:g} to {most:g}"
             raise argparse.ArgumentTypeError(msg)
         return number
 
-    read.__name__ = kind.__name__  # argparse names the type of what cannot be read at all
     return read
 
 
