@@ -332,7 +332,8 @@ def _pod_auth_from_env(environment: Mapping[str, str], network: Network) -> Auth
         return app
     raise ConfigError(
         "no login is configured: set SYMPHONY_BOT_USERNAME and SYMPHONY_PRIVATE_KEY, or SYMPHONY_CERTIFICATE, "
-        "or SYMPHONY_SESSION_TOKEN, or SYMPHONY_APP_ID and SYMPHONY_APP_PRIVATE_KEY or SYMPHONY_APP_CERTIFICATE"
+        "or SYMPHONY_SESSION_TOKEN, or SYMPHONY_APP_ID and SYMPHONY_APP_PRIVATE_KEY or SYMPHONY_APP_CERTIFICATE, "
+        "or read the variables that a sandbox wrote"
     )
 
 

@@ -107,6 +107,8 @@ async def test_a_list_of_operations(run: Run) -> None:
     some = await run("api", "list", "pod", "room", "MEMBERS")
     assert "pod.rooms.list_members" in some.out
     assert "connect" not in some.out
+    mistyped = await run("api", "list", "presense")
+    assert (mistyped.code, mistyped.err.strip().rpartition("; ")[2]) == (1, "did you mean presence?")
     none = await run("api", "list", "zebra")
     assert (none.code, none.out) == (1, "")
 

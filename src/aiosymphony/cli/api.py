@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +39,7 @@ def list_operations(
     """List the operations that `aiosymphony call` takes: API, id, method of the SDK, and what each does."""
     words = [text.casefold() for text in word or ()]
     chosen = [text for text in words if text in APIS]
-    found = [
+    listed = [
         {
             "api": api,
             "operation": each.id,
@@ -49,12 +51,15 @@ def list_operations(
         for each in operations(api).values()
     ]
     wanted = [text for text in words if text not in chosen]
-    found = [row for row in found if all(text in " ".join(filter(None, row.values())).casefold() for text in wanted)]
+    found = [row for row in listed if all(text in " ".join(filter(None, row.values())).casefold() for text in wanted)]
     if as_json:
         print_json(found)
         return
     if not found:
-        say(f"no operation has {' and '.join(words)} in its name or summary", stderr=True)
+        known = {part for row in listed for part in re.findall(r"[a-z]{3,}", f"{row['operation']} {row['method']}")}
+        near = [close for word in wanted for close in difflib.get_close_matches(word, known, 1)]
+        hint = f"; did you mean {' '.join(near)}?" if near else ""
+        say(f"no operation has {' and '.join(words)} in its name or summary{hint}", stderr=True)
         raise typer.Exit(FAILED)
     columns = ("api", "operation", "method")
     widths = {name: max(len(row[name] or "-") for row in found) for name in columns}

@@ -232,6 +232,7 @@ def _scalar(name: str, text: str, kind: Any) -> Any:
 def _body(text: str, annotation: Any) -> Any:
     """The body from JSON, inline or in a file, in the builder's type."""
     content = _source(text)
+    value: Any = None
     try:
         orjson.loads(content)  # stricter: it takes no NaN
         value = json.loads(content)  # to the digit: orjson reads integers beyond 64 bits as floats

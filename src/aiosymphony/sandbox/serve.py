@@ -165,16 +165,21 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     example = orjson.dumps({"rate_429": 0.02, "rate_503": 0.01}).decode()
     parser = _Parser(prog=prog, description="A fake Pod, Connect and OAuth server on loopback.", allow_abbrev=False)
     add = parser.add_argument
-    add("--port", type=_between(int, 0, 65_535), default=0, help="0 for a free one")
-    add("--users", type=_between(int, 0), default=0, help="made-up users of the pod")
-    add("--external-users", type=_between(int, 0), default=0, help="made-up users of another pod")
-    add("--companies", type=_between(int, 0), default=0, help="Connect companies that are COMPLETED")
-    add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page")
-    add("--page-cap", type=_between(int, 1), help="largest page of any list")
-    add("--token-ttl", type=_between(float, 0), help="seconds until a token expires; never by default")
+    add("--port", type=_between(int, 0, 65_535), default=0, help="port; a free one if not given")
+    add("--users", type=_between(int, 0), default=0, help="made-up users of the pod; none but the bot if not given")
+    add("--external-users", type=_between(int, 0), default=0, help="made-up users of another pod; none if not given")
+    add("--companies", type=_between(int, 0), default=0, help="Connect companies that are COMPLETED; none if not given")
+    add("--page-base", type=int, choices=(0, 1), default=0, help="number of Connect's first page; 0 if not given")
+    add("--page-cap", type=_between(int, 1), help="largest page of any list; no bound if not given")
+    add("--token-ttl", type=_between(float, 0), help="seconds until a token expires; never if not given")
     add("--expires-in", action="store_true", help="send expires_in in answers of /oauth/token")
     add("--no-uniqueness", dest="uniqueness", action="store_false", help="accept userNames and emails that are taken")
-    add("--company-seconds", type=_between(float, 0), default=0.3, help="seconds from STARTED to COMPLETED")
+    add(
+        "--company-seconds",
+        type=_between(float, 0),
+        default=0.3,
+        help="seconds from STARTED to COMPLETED; else 0.3",
+    )
     add(
         "--failing-company",
         action="append",
