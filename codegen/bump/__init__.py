@@ -372,14 +372,18 @@ class _Bump:
         sought = uses.Sought(root=self.root)
         sought.add(*gone)
         for name in filter(None, gone.values()):
-            sought.add(f"`{name}`", f".{name.rpartition('.')[2]}(", f"def {name.rpartition('.')[2]}(")
+            sought.add_method(name, self.facades.values())
         for each in self.diff.changes:
             if each.what == "removed" and each.kind in ("model", "enum"):
                 sought.add(each.where)
             elif each.what == "removed" and each.kind in ("field", "value"):
-                near = {each.where, *_operations_with(self.old, each.where)}
                 python = identifier(each.name)
-                sought.add(f'"{each.name}"', f"{python}=", f".{python}", near=None if python != each.name else near)
+                names = f'"{each.name}"', f"{python}=", f".{python}"
+                if python != each.name:
+                    sought.add(*names)
+                else:
+                    near = {each.where, *_operations_with(self.old, each.where)}
+                    sought.add_common(f"`{each.where}.{python}`", *names, near=near)
             elif each.breaking and each.what == "changed":
                 facade = (
                     self.facades.get(operation_id(*reversed(each.where.lower().split(" ", 1))), "")
@@ -389,6 +393,7 @@ class _Bump:
                 what = f"{each.where} {each.name}".strip()
                 self.bumped.left.append(f"{facade or what}: {f'{what}: ' if facade else ''}{each.detail}")
         self.bumped.left += [f"{line}  <- uses what is gone" for line in sought.lines()]
+        self.bumped.left += [f"{line}  <- some of them use what is gone" for line in sought.counts()]
         if types:
             self.bumped.left += uses.type_errors(self.root)
 

@@ -24,33 +24,55 @@ class Sought:
 
     root: Path
     _anywhere: set[str] = field(default_factory=set)
-    _near: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    _common: list[tuple[str, set[str], set[str]]] = field(default_factory=list)
 
-    def add(self, *names: str, near: Collection[str] | None = None) -> None:
-        """Look for names; with ``near``, in files alone that have one of those words, as the names are common ones."""
-        if near is None:
-            self._anywhere.update(names)
+    def add(self, *names: str) -> None:
+        """Look for names that mean nothing else."""
+        self._anywhere.update(names)
+
+    def add_method(self, facade: str, facades: Collection[str]) -> None:
+        """Look for a method, such as ``presence.list``: by its own name alone, if no other has it."""
+        method = facade.rpartition(".")[2]
+        shared = hasattr(list, method) or hasattr(dict, method)
+        if shared or any(each != facade and each.rpartition(".")[2] == method for each in facades):
+            self.add(f"`{facade}`", f"{facade}(")
         else:
-            self._near.append((set(names), set(near)))
+            self.add(f"`{facade}`", f".{method}(", f"def {method}(")
+
+    def add_common(self, what: str, *names: str, near: Collection[str]) -> None:
+        """Count names that are common words, in the files that have one of the words in ``near``."""
+        self._common.append((what, set(names), set(near)))
 
     def lines(self) -> list[str]:
         """The lines, as ``file:line: text``."""
         found = []
-        for path in _files(self.root):
-            text = path.read_text(encoding="utf-8")
-            names = {
-                *self._anywhere,
-                *(name for some, near in self._near if any(word in text for word in near) for name in some),
-            }
-            if names:
-                pattern = re.compile("|".join(_as_a_word(name) for name in sorted(names, key=len, reverse=True)))
-                lines = enumerate(text.splitlines(), start=1)
-                found += [
-                    f"{path.relative_to(self.root)}:{number}: {line.strip()}"
-                    for number, line in lines
-                    if pattern.search(line)
-                ]
+        pattern = _any_of(self._anywhere)
+        for path in _files(self.root) if self._anywhere else ():
+            lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+            found += [
+                f"{path.relative_to(self.root)}:{number}: {line.strip()}"
+                for number, line in lines
+                if pattern.search(line)
+            ]
         return found
+
+    def counts(self) -> list[str]:
+        """For each common word, the files that have it, with the number of their lines."""
+        found = []
+        for what, names, near in self._common:
+            pattern, places = _any_of(names), []
+            for path in _files(self.root):
+                text = path.read_text(encoding="utf-8")
+                count = sum(pattern.search(line) is not None for line in text.splitlines())
+                if count and any(word in text for word in near):
+                    places.append(f"{path.relative_to(self.root)} ({count})")
+            if places:
+                found.append(f"{what}: look through the lines that have this word in {', '.join(places)}")
+        return found
+
+
+def _any_of(names: Collection[str]) -> re.Pattern[str]:
+    return re.compile("|".join(_as_a_word(name) for name in sorted(names, key=len, reverse=True)))
 
 
 def _as_a_word(name: str) -> str:
