@@ -73,7 +73,7 @@ dist: $(VENV)/.development ## Build sdist and wheel into dist/, and check them
 	$(BIN)/uvx --quiet 'check-wheel-contents>=0.6' --ignore W002 --toplevel aiosymphony,aiosymphony_api dist/*.whl
 
 # Each extra by itself, at the lowest and at the newest versions of what it and the SDK depend on.
-EXTRAS ?= none cli httpx otel postgres sandbox uvloop xlsx yaml
+EXTRAS ?= none cli fast httpx otel postgres sandbox uvloop xlsx yaml
 extras: $(VENV)/.development ## Install the wheel of dist/ with each extra alone, lowest and newest, and use it
 	@test -e dist/*.whl || { echo "no wheel: run make dist first" >&2; exit 64; }
 	@set -e; for resolution in lowest-direct highest; do for extra in $(EXTRAS); do \

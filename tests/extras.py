@@ -15,6 +15,7 @@ from aiosymphony.testing import ScriptedTransport
 OF_EXTRA = {
     "": (),
     "cli": ("aiosymphony.cli",),
+    "fast": ("aiosymphony.transport.fast",),
     "httpx": ("aiosymphony.transport.httpx",),
     "otel": ("aiosymphony.telemetry", "aiosymphony.provisioning.telemetry"),
     "postgres": ("aiosymphony.postgres", "aiosymphony.provisioning.workers.worker"),
